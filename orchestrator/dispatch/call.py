@@ -1,0 +1,93 @@
+"""A call and its outcome: what travels through Redis. Pure; the wire format is JSON.
+
+A *call* is one attempt of one request to a tool, function and MCP alike. Its id
+names the attempt (`<session>.<call_id>.<attempt>`); retries are new calls that
+only the engine makes. An *outcome* closes it, once: the first writer wins, and
+what a second writer says is kept in the record as `late` for people to read.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeAlias
+
+__all__ = ["Call", "Error", "ErrorCode", "Json", "Outcome", "Settler"]
+
+# A JSON value. A recursive alias would make every reader narrow four levels deep,
+# so values are checked where they enter (schemas, pydantic) and are plain here.
+Json: TypeAlias = Any
+
+Settler: TypeAlias = Literal["worker", "deadline", "cancel", "refused", "dead"]
+
+ErrorCode: TypeAlias = str
+"""`timeout`, `unavailable`, `rate_limited`, `conflict`, `refused`, `invalid`,
+`unknown_tool`, `error`, `cancelled`, `crashed`, or a tool's own word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """Why a call failed. `message` may be told to the model; `after` is in seconds."""
+
+    code: ErrorCode
+    message: str = ""
+    after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a call ended and who said so. Exactly one of `result` (ok) and `error` counts."""
+
+    by: Settler
+    result: Json = None
+    error: Error | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.error is None
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Outcome":
+        data = json.loads(text)
+        error = data.get("error")
+        return cls(data["by"], data.get("result"), Error(**error) if error else None)
+
+    @classmethod
+    def failed(
+        cls, by: Settler, code: ErrorCode, message: str = "", after: float | None = None
+    ) -> "Outcome":
+        return cls(by, error=Error(code, message, after))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt of one request, as it lies in the record and in the stream entry.
+
+    `timeout` is in seconds; `deadline` and `created` are seconds since the epoch.
+    `key` is the idempotency key, equal for all attempts of one request. `reply_to`
+    names the orchestrator process whose reply stream is signalled. `arguments` are
+    checked and frozen: what is published is what runs.
+    """
+
+    id: str
+    queue: str
+    tool: str
+    arguments: Mapping[str, Json]
+    key: str
+    attempt: int
+    timeout: float
+    deadline: float
+    session: str
+    reply_to: str
+    created: float
+    rerun: bool = False  # after a crash of its worker: run again, or answer "unknown"
+    trace: Mapping[str, str] = field(default_factory=dict[str, str])  # W3C traceparent
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Call":
+        return cls(**json.loads(text))

@@ -1,0 +1,60 @@
+"""The names of everything in Redis. Pure, and a contract: see docs/redis.md.
+
+Three hash tags, so that each atomic act stays in one slot of a cluster: `{q:…}`
+for a queue, `{s:…}` for a session, `{p:…}` for an orchestrator process.
+"""
+
+__all__ = [
+    "GROUP",
+    "call_record",
+    "control",
+    "dead",
+    "inbox",
+    "journal",
+    "key_record",
+    "owner",
+    "replies",
+    "work",
+]
+
+PREFIX = "orc"
+GROUP = "workers"
+
+
+def work(queue: str) -> str:
+    """The stream of a queue; its consumer group is `GROUP`."""
+    return f"{PREFIX}:{{q:{queue}}}:work"
+
+
+def call_record(queue: str, call_id: str) -> str:
+    return f"{PREFIX}:{{q:{queue}}}:call:{call_id}"
+
+
+def key_record(queue: str, tool: str, key: str) -> str:
+    """What an idempotency key came to. Keys are a tool's own."""
+    return f"{PREFIX}:{{q:{queue}}}:key:{tool}:{key}"
+
+
+def dead(queue: str) -> str:
+    return f"{PREFIX}:{{q:{queue}}}:dead"
+
+
+def control(queue: str) -> str:
+    """The pub/sub channel over which a queue's workers hear of cancelled calls."""
+    return f"{PREFIX}:{{q:{queue}}}:control"
+
+
+def replies(process: str) -> str:
+    return f"{PREFIX}:{{p:{process}}}:replies"
+
+
+def journal(session: str) -> str:
+    return f"{PREFIX}:{{s:{session}}}:journal"
+
+
+def owner(session: str) -> str:
+    return f"{PREFIX}:{{s:{session}}}:owner"
+
+
+def inbox(session: str) -> str:
+    return f"{PREFIX}:{{s:{session}}}:inbox"

@@ -1,0 +1,132 @@
+"""What the engine asks for: imperatives. Pure.
+
+The driver performs them in order. Each belongs to one of three classes, which say what a
+new owner of a session does with the commands of a journalled event whose effects it
+cannot know (docs/events.md): *repeatable* ones carry ids that we chose, so the other side
+recognises them; *once* ones are repeated only if no event tells of their result; *never*
+ones are not repeated. `Report` is for people and is performed by nobody.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from orchestrator.dispatch.call import Json, Settler
+
+__all__ = [
+    "AddItem",
+    "AnswerCall",
+    "Command",
+    "Dispatch",
+    "End",
+    "Purpose",
+    "Report",
+    "Say",
+    "Speak",
+    "ToolChoice",
+    "Transfer",
+    "Withdraw",
+]
+
+Purpose: TypeAlias = Literal["goal", "answer", "prompt", "say", "readback", "resume", "result"]
+"""Why the model is asked to speak: a state's goal; the caller's turn or the outputs of its own
+calls; an author's `prompt`; an author's `say` where there is a voice; the details of a call that
+needs the caller's yes; going on after an interrupt; a result that came late."""
+
+ToolChoice: TypeAlias = Literal["auto", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Ask the model for one answer (once). Exactly one `AnswerEnded` follows, with the same id.
+
+    `instructions` are whole: they replace the session's. `tools` are function tools in the
+    Realtime shape (`type`, `name`, `description`, `parameters`).
+    """
+
+    id: str
+    purpose: Purpose
+    epoch: int
+    instructions: str
+    tools: tuple[Mapping[str, Json], ...] = ()
+    choice: ToolChoice = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Say this to the caller, word for word, without the model (repeatable; text sessions).
+
+    It is shown and stands in the conversation as an assistant item with id `item`.
+    """
+
+    item: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddItem:
+    """Add a message to the conversation (repeatable)."""
+
+    item: str
+    role: Literal["user", "system"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCall:
+    """Give a call of the model its output, exactly once per call (repeatable)."""
+
+    item: str
+    call: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """Publish one attempt of a call (repeatable: by call and attempt)."""
+
+    call: str
+    attempt: int
+    queue: str
+    tool: str
+    arguments: Mapping[str, Json]
+    key: str
+    timeout: float
+    rerun: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Settle an attempt from our side, unless its outcome was first (repeatable)."""
+
+    call: str
+    attempt: int
+    by: Settler
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Hand the caller to a person or another line (never). `TransferEnded` follows."""
+
+    to: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The conversation is over (never). Open calls that are kept may still settle."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Something that people and tests want to know. Names and fields: docs/events.md."""
+
+    name: str
+    data: Mapping[str, Json] = field(default_factory=dict[str, Json])
+
+
+Command: TypeAlias = (
+    Speak | Say | AddItem | AnswerCall | Dispatch | Withdraw | Transfer | End | Report
+)

@@ -1,0 +1,185 @@
+"""What can happen in a session: facts, in the past tense. Pure.
+
+This union, with `commands`, is the table that the journal's format is made of; see
+docs/events.md. It is neutral: it names no speech API, and nothing here needs an API
+that has turns. `at` is seconds since the epoch and the only clock that the engine has.
+Audio and deltas are never events; a transcript enters once, when it is final.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Literal, TypeAlias
+
+from orchestrator.dispatch.call import Error, Json, Outcome
+
+__all__ = [
+    "VERSION",
+    "AgentSaid",
+    "AnswerEnded",
+    "CallSettled",
+    "CallerLeft",
+    "CallerTyped",
+    "Event",
+    "ProviderLost",
+    "SessionStarted",
+    "TimerFired",
+    "ToolAsked",
+    "TransferEnded",
+    "from_json",
+    "to_json",
+]
+
+VERSION = 1
+"""Of the journal's format. Fields may be added with defaults; anything else is version 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStarted:
+    """The provider accepted the session. `offset` is the zone's distance from UTC in seconds."""
+
+    at: float
+    session: str
+    zone: str
+    offset: int
+    channel: Literal["text", "websocket", "webrtc", "sip"] = "text"
+    caller: str | None = None
+    to: str | None = None
+    direction: Literal["inbound", "outbound"] = "inbound"
+
+
+@dataclass(frozen=True, slots=True)
+class CallerTyped:
+    """A whole turn of the caller, in text."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSaid:
+    """Final words of the agent (text, or the transcript of speech), within answer `speak`."""
+
+    at: float
+    speak: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAsked:
+    """The model asked for work within answer `speak`. `arguments` is the model's own JSON text."""
+
+    at: float
+    speak: str
+    call: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerEnded:
+    """What a `Speak` asked for is over. Comes exactly once for each `Speak`."""
+
+    at: float
+    speak: str
+    how: Literal["completed", "cancelled", "failed", "incomplete"]
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallSettled:
+    """The outcome of one attempt of a dispatched call."""
+
+    at: float
+    call: str
+    attempt: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """A due time of `snapshot.timers` has passed. Late and unknown ones are no-ops."""
+
+    at: float
+    timer: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferEnded:
+    """The transfer that was asked for succeeded or failed."""
+
+    at: float
+    ok: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerLeft:
+    """The caller is gone: hung up, typed end-of-file, or the operator interrupted the program."""
+
+    at: float
+    how: Literal["hangup", "interrupted"] = "hangup"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderLost:
+    """The provider's session is gone for good (`reason` is its own code or a close code)."""
+
+    at: float
+    reason: str
+
+
+Event: TypeAlias = (
+    SessionStarted
+    | CallerTyped
+    | AgentSaid
+    | ToolAsked
+    | AnswerEnded
+    | CallSettled
+    | TimerFired
+    | TransferEnded
+    | CallerLeft
+    | ProviderLost
+)
+
+_TYPES: Mapping[str, type[Event]] = {
+    "session.started": SessionStarted,
+    "caller.typed": CallerTyped,
+    "agent.said": AgentSaid,
+    "tool.asked": ToolAsked,
+    "answer.ended": AnswerEnded,
+    "call.settled": CallSettled,
+    "timer.fired": TimerFired,
+    "transfer.ended": TransferEnded,
+    "caller.left": CallerLeft,
+    "provider.lost": ProviderLost,
+}
+_NAMES = {cls: name for name, cls in _TYPES.items()}
+
+
+def to_json(event: Event) -> dict[str, Json]:
+    """The event as it stands in the journal: its name under `type`, then its fields."""
+    data: dict[str, Json] = {"type": _NAMES[type(event)]}
+    for item in fields(event):
+        data[item.name] = getattr(event, item.name)
+    if isinstance(event, CallSettled):
+        error = event.outcome.error
+        data["outcome"] = {
+            "by": event.outcome.by,
+            "result": event.outcome.result,
+            "error": {"code": error.code, "message": error.message, "after": error.after}
+            if error
+            else None,
+        }
+    return data
+
+
+def from_json(data: Mapping[str, Json]) -> Event:
+    """The inverse of `to_json`. Raises `KeyError` for a type that this version lacks."""
+    values = {key: value for key, value in data.items() if key != "type"}
+    if data["type"] == "call.settled":
+        outcome = values["outcome"]
+        error = outcome.get("error")
+        values["outcome"] = Outcome(
+            outcome["by"], outcome.get("result"), Error(**error) if error else None
+        )
+    return _TYPES[data["type"]](**values)

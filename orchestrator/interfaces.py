@@ -1,0 +1,94 @@
+"""The seams between the drivers and the edges: Protocols, nothing else.
+
+Each has an in-memory twin in `orchestrator.memory`, and one contract suite runs
+against both.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from orchestrator.dispatch.call import Call, Json, Outcome, Settler
+
+__all__ = ["Calls", "Claimed", "Claims", "Connection", "Journal", "Settlement"]
+
+Settlement = Literal["settled", "late", "fenced", "gone"]
+"""What became of a worker's outcome: it counts; another was first (ours is kept as
+`late`); the call is leased to another worker by now; there is no such record."""
+
+
+class Calls(Protocol):
+    """The asking side of dispatch. One object serves every session of a process."""
+
+    @property
+    def reply_to(self) -> str:
+        """The name of this process's reply stream, for `Call.reply_to`."""
+        ...
+
+    async def publish(self, call: Call) -> None:
+        """Write record and signal in one atomic act; a second publish of an id does nothing.
+
+        A recorded outcome of the same idempotency key and arguments settles the call at
+        once; the same key with other arguments settles it as `conflict`.
+        Raises `QueueUnavailable`.
+        """
+        ...
+
+    async def withdraw(self, call: Call, by: Settler) -> Outcome:
+        """Settle from the asking side (`deadline`, `cancel`); the outcome that stands returns.
+
+        A call that no worker has taken is never run. Raises `QueueUnavailable`.
+        """
+        ...
+
+    def settled(self) -> AsyncIterator[tuple[str, Outcome]]:
+        """(call id, outcome) of the calls published here, each at least once.
+
+        A lost signal costs time, not an answer: records of unanswered calls are read
+        again after reconnects and on a slow timer. Never ends by itself.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A call leased to this consumer. `entry` is the stream entry; deliveries count from 1."""
+
+    call: Call
+    entry: str
+    deliveries: int = 1
+
+
+class Claims(Protocol):
+    """The working side of dispatch, for one named consumer and a fixed set of queues."""
+
+    async def claim(self, slots: int, wait: float) -> Sequence[Claimed]:
+        """At most `slots` calls; blocks up to `wait` seconds for the first one.
+
+        Entries whose record is settled already are acknowledged and never returned.
+        """
+        ...
+
+    async def settle(self, claimed: Claimed, outcome: Outcome) -> Settlement:
+        """Record the outcome, remember it under the call's key if ok, acknowledge, signal."""
+        ...
+
+
+class Journal(Protocol):
+    """The durable truth of one session: its header and its events, in order."""
+
+    async def append(self, entries: Sequence[Mapping[str, Json]]) -> None:
+        """Add entries. While the store is away they are held (bounded) and written later."""
+        ...
+
+    async def read(self) -> Sequence[Mapping[str, Json]]: ...
+
+
+class Connection(Protocol):
+    """A Realtime session as a stream of JSON events in both directions."""
+
+    async def send(self, event: Mapping[str, Json]) -> None: ...
+
+    def __aiter__(self) -> AsyncIterator[Mapping[str, Json]]: ...
+
+    async def aclose(self) -> None: ...
