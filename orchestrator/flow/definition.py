@@ -94,7 +94,10 @@ def _plain(value: Json) -> str:
         return "(unknown)"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return ", ".join(map(_plain, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        items: list[Json] = value
+        return ", ".join(_plain(item) for item in items)
+    return str(value)
 
 
 class Accept(Protocol):
