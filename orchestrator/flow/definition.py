@@ -94,9 +94,9 @@ def _plain(value: Json) -> str:
         return "(unknown)"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return (
-        ", ".join(map(_plain, cast("Sequence[Json]", value))) if isinstance(value, list) else str(value)
-    )
+    if isinstance(value, list):
+        return ", ".join(map(_plain, cast("Sequence[Json]", value)))
+    return str(value)
 
 
 def _read_back(arguments: Mapping[str, Json]) -> str:

@@ -35,7 +35,7 @@ class Macrostep:
         self.talk = snapshot.talk
         self.work = snapshot.work
         self.timers = snapshot.timers
-        self.run = replace(snapshot.run, seq=snapshot.run.seq + 1)
+        self.run = replace(snapshot.run, seq=snapshot.run.seq + 1, at=event.at)
         self.commands: list[Command] = []
         self._ids = 0
         self._scope: Mapping[str, Json] | None = None

@@ -149,6 +149,7 @@ class Run:
 
     session: str = ""
     seq: int = 0
+    at: float = 0.0
     started: float = 0.0
     zone: str = ""
     offset: int = 0
