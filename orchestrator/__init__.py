@@ -1,0 +1,1 @@
+"""An event-driven orchestrator for OpenAI Realtime voice agents."""

@@ -1,0 +1,333 @@
+"""A compiled flow: frozen, checked, every name resolved. Pure.
+
+What the engine runs. It is made by `compile` from a document and never changes; a
+running session keeps the one that it began with. Texts of the author that may hold
+`${…}` are `Template`s, conditions are `Expression`s; both were type-checked.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias, cast
+
+from orchestrator.dispatch.call import Json
+
+__all__ = [
+    "Collect",
+    "Edge",
+    "End",
+    "Expression",
+    "Filler",
+    "Flow",
+    "Intent",
+    "Interrupt",
+    "Limits",
+    "Mark",
+    "Note",
+    "On",
+    "Prompt",
+    "Rejected",
+    "Retry",
+    "Say",
+    "Scope",
+    "Session",
+    "Set",
+    "State",
+    "Step",
+    "Template",
+    "Tool",
+    "Transfer",
+    "UseTool",
+    "Variable",
+]
+
+Scope: TypeAlias = Mapping[str, Json]
+"""What an expression sees: variables, step results, `call`, `event`, `now` (ISO 8601 text
+with offset), `turns`, `visits`, `daypart`, and `result` and `args` where a tool's are."""
+
+
+class Rejected(ValueError):
+    """A value that its variable or parameter does not take; the text may be told to the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a file; counts from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A checked expression. Never raises; what cannot be computed is None."""
+
+    source: str
+    mark: Mark
+    evaluate: Callable[[Scope], Json] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Author's text with `${…}` in it.
+
+    `evaluate` keeps the type of a text that is exactly one `${…}`; `unset` names the first
+    thing in it that has no value, or None.
+    """
+
+    source: str
+    mark: Mark
+    evaluate: Callable[[Scope], Json] = field(repr=False, compare=False)
+    unset: Callable[[Scope], str | None] = field(repr=False, compare=False)
+
+    def text(self, scope: Scope) -> str:
+        """As text; what is unset reads `(unknown)`."""
+        value = self.evaluate(scope)
+        return value if isinstance(value, str) else _plain(value)
+
+
+def _plain(value: Json) -> str:
+    if value is None:
+        return "(unknown)"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return (
+        ", ".join(map(_plain, cast("list[Json]", value))) if isinstance(value, list) else str(value)
+    )
+
+
+def _read_back(arguments: Mapping[str, Json]) -> str:
+    said = ((key.replace("_", " "), value) for key, value in arguments.items())
+    return ", ".join(f"{key} {_plain(value)}" for key, value in said if value is not None)
+
+
+class Accept(Protocol):
+    def __call__(self, value: Json, scope: Scope) -> Json:
+        """The value in its normal form (JSON: dates and times as ISO text). Raises `Rejected`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A typed value of the session. `schema` is JSON Schema for the model, description included."""
+
+    name: str
+    describe: str
+    schema: Mapping[str, Json]
+    accept: Accept = field(repr=False, compare=False)
+    default: Json = None
+    source: Expression | None = None  # `from:`, evaluated when the session starts
+    clears: tuple[str, ...] = ()
+    pii: bool = False
+    engine_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    text: Template
+    when: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One utterance of the model, by instruction."""
+
+    text: Template
+    when: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A system item; nobody speaks."""
+
+    text: Template
+    when: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    values: Mapping[str, Template]
+    when: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UseTool:
+    """A call that the author makes. Its result is visible as `result_name`, if that is set."""
+
+    tool: str
+    arguments: Mapping[str, Template]
+    result_name: str | None = None
+    when: Expression | None = None
+
+
+Step: TypeAlias = Say | Prompt | Note | Set | UseTool
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """The model decides: it calls `go_<id>`. `fill` are variables that it may set with it."""
+
+    id: str
+    description: str
+    examples: tuple[str, ...] = ()
+    unless: str = ""  # `not:`, when it does not apply
+    fill: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class On:
+    """An event by its name in the language: `collected`, `tool.<name>.done`, …"""
+
+    event: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One entry of a state's `next`. No trigger: it is tried whenever things settle."""
+
+    mark: Mark
+    trigger: Intent | On | None = None
+    condition: Expression | None = None
+    set: Mapping[str, Template] = field(default_factory=dict[str, Template])
+    do: tuple[Step, ...] = ()
+    goto: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """A global intent: leave for `goto`, or do the steps and return to where the talk was."""
+
+    id: str
+    mark: Mark
+    intent: Intent
+    goto: str | None = None
+    do: tuple[Step, ...] = ()
+    returns: bool = False
+    except_in: tuple[str, ...] = ()
+    cool_down: int = 0  # how many moves must pass before it is offered again
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """The variables that a state asks for, in order; `optional` and `fresh` are subsets."""
+
+    variables: tuple[str, ...]
+    optional: frozenset[str] = frozenset()
+    fresh: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    reason: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    to: Template
+    note: Template | None = None
+    on_failed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    name: str
+    mark: Mark
+    do: tuple[Step, ...] = ()
+    goal: Template | None = None
+    collect: Collect | None = None
+    tools: tuple[str, ...] = ()  # names in `Flow.tools`, `tools_everywhere` included
+    next: tuple[Edge, ...] = ()
+    examples: tuple[str, ...] = ()
+    final: End | Transfer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """`max` further attempts after the first; seconds; `jitter` is a share of the pause."""
+
+    max: int = 0
+    backoff: float = 0.2
+    factor: float = 2.0
+    jitter: float = 0.1
+    on: frozenset[str] = frozenset({"timeout", "unavailable", "rate_limited"})
+
+
+@dataclass(frozen=True, slots=True)
+class Filler:
+    after: float
+    lines: tuple[Template, ...]
+    every: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function or an MCP tool, to the engine the same.
+
+    `name` is the author's (`menu.allergens`), `alias` the model's (`menu__allergens`);
+    `queue` and `handler` say where a call goes. `schema` is JSON Schema of what the model
+    may give: `bound` parameters are not in it. `accept` makes the arguments (bound ones
+    included) what is published; it raises `Rejected`. Times are in seconds.
+    """
+
+    name: str
+    alias: str
+    mark: Mark
+    queue: str
+    handler: str
+    describe: str
+    schema: Mapping[str, Json]
+    accept: Callable[[Mapping[str, Json]], dict[str, Json]] = field(repr=False, compare=False)
+    read_back: Callable[[Mapping[str, Json]], str] = field(
+        default=_read_back, repr=False, compare=False
+    )  # the arguments in words, for a caller who has to say yes to them
+    bound: Mapping[str, Template] = field(default_factory=dict[str, Template])
+    timeout: float = 10.0
+    deadline: float | None = None
+    retry: Retry = Retry()
+    safe: bool = False
+    rerun: bool = False  # `after_crash: rerun`
+    key: Template | None = None  # `idempotency`; the call id if None
+    requires: Expression | None = None
+    approval: Literal["none", "caller"] = "none"
+    undo: str | None = None
+    filler: Filler | None = None
+    on_hangup: Literal["keep", "cancel"] = "keep"
+    assign: Mapping[str, Template] = field(default_factory=dict[str, Template])
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    duration: float | None = None  # seconds
+    visits: int = 25  # per state
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Settings of the provider's session, as the author gave them; None is the provider's own."""
+
+    persona: str = ""
+    model: str | None = None
+    voice: str | None = None
+    language: str | None = None
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """`sha256` is of the documents that it was made from; a journal's header carries it."""
+
+    name: str
+    version: str
+    title: str
+    sha256: str
+    start: str
+    states: Mapping[str, State]
+    tools: Mapping[str, Tool]
+    variables: Mapping[str, Variable]
+    interrupts: tuple[Interrupt, ...] = ()
+    on_error: str | None = None
+    limits: Limits = Limits()
+    session: Session = Session()
