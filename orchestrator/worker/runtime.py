@@ -19,7 +19,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from orchestrator.dispatch.call import Call, Outcome
-from orchestrator.errors import ServiceError
+from orchestrator.errors import QueueUnavailable
 from orchestrator.interfaces import Claimed, Claims
 
 __all__ = ["Run", "Worker"]
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Runs the calls of `claims` with `run`, at most `slots` at a time."""
+    """Runs the calls of one queue with `run`, at most `slots` at a time."""
 
     def __init__(self, claims: Claims, run: Run, slots: int = 10, *, grace: float = 30.0) -> None:
         self._claims = claims
@@ -62,21 +62,12 @@ class Worker:
         self._changed.set()
 
     async def _claim_until_stopped(self, calls: TaskGroup) -> None:
-        pauses = _pauses()
         while not self._stopping:
-            free = self._slots - len(self._running)
-            if not free:
+            if free := self._slots - len(self._running):
+                for claimed in await self._claims.claim(free, CLAIM_WAIT):
+                    self._start(calls, claimed)
+            else:
                 await self._change()
-                continue
-            try:
-                claims = await self._claims.claim(free, CLAIM_WAIT)
-            except ServiceError as away:
-                log.warning("cannot claim calls: %s", away)
-                await anyio.sleep(next(pauses))
-                continue
-            pauses = _pauses()
-            for claimed in claims:
-                self._start(calls, claimed)
 
     def _start(self, calls: TaskGroup, claimed: Claimed) -> None:
         scope = anyio.CancelScope()
@@ -99,7 +90,7 @@ class Worker:
             with anyio.move_on_after(limit):
                 return await self._attempt(call)
             return Outcome.failed("worker", "timeout", f"No answer within {limit:.3g} seconds.")
-        return Outcome.failed("cancel", "cancelled", "It was no longer wanted.")
+        return Outcome.withdrawn("cancel")
 
     async def _attempt(self, call: Call) -> Outcome:
         try:
@@ -114,12 +105,12 @@ class Worker:
         for pause in _pauses():
             try:
                 settlement = await self._claims.settle(claimed, outcome)
-            except ServiceError as away:
+            except QueueUnavailable as away:
                 log.warning("cannot settle call %s yet: %s", claimed.call.id, away)
                 await anyio.sleep(pause)
                 continue
             if settlement != "settled":
-                log.info("the outcome of call %s came %s", claimed.call.id, settlement)
+                log.info("the outcome of call %s does not count: %s", claimed.call.id, settlement)
             return
 
     async def _heed_withdrawals(self) -> None:
