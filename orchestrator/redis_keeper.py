@@ -27,7 +27,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ENDPOINT", "SERVER_LOCK", "USERS_LOCK", "ask", "live_endpoint"]
+__all__ = ["ENDPOINT", "SERVER_LOCK", "USERS_LOCK", "ask", "live_endpoint", "name_of"]
 
 USERS_LOCK = "users"
 SERVER_LOCK = "server"
@@ -165,7 +165,7 @@ class Keeper:
             "keeper": os.getpid(),
             "server": server,
             "socket": self._socket,
-            "name": _name(ask(self._socket, "INFO server")),
+            "name": name_of(ask(self._socket, "INFO server")),
         }
         new = self._data / f"{ENDPOINT}.new"
         new.write_text(json.dumps(endpoint))
@@ -185,7 +185,7 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
-def _name(info: str) -> str:
+def name_of(info: str) -> str:
     """`Valkey 9.1.2` or `Redis 7.0.15`, out of INFO; Valkey gives a redis_version too."""
     for key, name in (("valkey_version", "Valkey"), ("redis_version", "Redis")):
         if found := re.search(rf"^{key}:(\S+)", info, re.MULTILINE):

@@ -50,10 +50,10 @@ class Handler:
         """Run the function; its result as JSON. Raises what the function raises."""
         function = partial(self._function, *[context] * self._wants_context, **arguments)
         if inspect.iscoroutinefunction(self._function):
-            return to_jsonable_python(await cast("Awaitable[Any]", function()))
+            return _as_json(await cast("Awaitable[Any]", function()))
         # A thread cannot be stopped: after a timeout it runs on, and nobody listens.
         result = await anyio.to_thread.run_sync(function, abandon_on_cancel=True)
-        return to_jsonable_python(result)
+        return _as_json(result)
 
 
 class Handlers:
@@ -101,6 +101,10 @@ class Handlers:
             return Outcome.failed("worker", "refused", str(refusal))
         except Retry as retry:
             return Outcome.failed("worker", "unavailable", str(retry), retry.after)
+
+
+def _as_json(result: object) -> Json:
+    return to_jsonable_python(result, inf_nan_mode="null")  # NaN is not JSON
 
 
 def _context(call: Call) -> Context:

@@ -84,7 +84,7 @@ class Worker:
     async def _outcome(self, call: Call, withdrawn: anyio.CancelScope) -> Outcome:
         left = call.deadline - time.time()
         if left <= 0:
-            return Outcome.failed("deadline", "timeout", "It was too late to start.")
+            return Outcome.withdrawn("deadline")
         limit = min(call.timeout, left)
         with withdrawn:
             with anyio.move_on_after(limit):
