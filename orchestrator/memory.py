@@ -199,8 +199,8 @@ class MemoryCalls:
         while True:
             answers = await mailbox.take(self._relook) or self._look_again()
             for call_id, outcome in answers:
-                self._unanswered.pop(call_id, None)
-                yield call_id, outcome
+                if self._unanswered.pop(call_id, None) is not None:
+                    yield call_id, outcome
 
     def _look_again(self) -> Sequence[tuple[str, Outcome]]:
         records = [self._broker.queue(c.queue).records[c.id] for c in self._unanswered.values()]
