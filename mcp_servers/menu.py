@@ -117,7 +117,7 @@ server = MCPServer("menu", version="1.0", subscriptions=False)
 @server.tool(annotations=READ_ONLY)
 def search_dishes(
     query: Annotated[
-        str, Field(description="Words to look for, such as an ingredient or a course; empty for all")
+        str, Field(description="Words such as an ingredient or a course; empty for all")
     ],
     vegetarian: Annotated[bool, Field(description="Only dishes without meat or fish")] = False,
 ) -> Dishes:

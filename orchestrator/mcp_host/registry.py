@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -175,7 +175,7 @@ def _editable(text: str) -> tuple[dict[str, Json], str]:
 
 
 def _object(value: Json) -> dict[str, Json] | None:
-    return value if isinstance(value, dict) else None
+    return cast("dict[str, Json]", value) if isinstance(value, dict) else None
 
 
 def _written(document: Json) -> str:

@@ -8,7 +8,7 @@ session with everything in flight; and whether a lost request was sent is known.
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -79,9 +79,9 @@ class Session:
         self.tools = await _offered(self.server.name, client)
 
     async def call(
-        self, tool: str, arguments: Mapping[str, Json], timeout: float, meta: Mapping[str, Json]
+        self, tool: str, arguments: Mapping[str, Json], limit: float, meta: Mapping[str, Json]
     ) -> CallToolResult:
-        """Call a tool; cancelling this cancels the request at the server.
+        """Call a tool, for at most `limit` seconds; cancelling this cancels the request.
 
         Raises `ServerDown`, `MCPError` with the server's own error, and `RuntimeError` or
         `ValidationError` where the answer does not keep to its schema.
@@ -89,9 +89,9 @@ class Session:
         client = self._client
         if client is None or self.over:
             raise ServerDown("its connection was lost", sent=False)
-        request = RequestParamsMeta(**meta)
+        request = cast("RequestParamsMeta", meta)
         try:
-            return await client.call_tool(tool, dict(arguments), timeout, meta=request)
+            return await client.call_tool(tool, dict(arguments), limit, meta=request)
         except MCPError as error:
             if not self._lost(error):
                 raise
@@ -141,7 +141,7 @@ class Session:
 
 
 @asynccontextmanager
-async def connect(server: Server, stderr: TextIO) -> AsyncIterator[Session]:
+async def connect(server: Server, stderr: TextIO) -> AsyncGenerator[Session]:
     """Open a session; `stderr` is a real file that takes what a stdio server prints there.
 
     There is no time limit of its own: put it under a cancel scope *outside*.
@@ -270,7 +270,7 @@ def _answer(request: httpx2.Request, code: int, message: str) -> httpx2.Response
 @asynccontextmanager
 async def _noticing_the_end(
     transport: AbstractAsyncContextManager[Any], ended: Callable[[], None]
-) -> AsyncIterator[Any]:
+) -> AsyncGenerator[Any]:
     async with transport as (read, write):
         yield _Noticing(read, ended), write
 
