@@ -64,6 +64,12 @@ class Host:
             for name, server in registry.items()
         }
 
+    @property
+    def queues(self) -> dict[str, list[str]]:
+        """The names of the pinned tools by queue."""
+        servers = {queue: each.server.name for queue, each in self.supervisors.items()}
+        return {queue: sorted(self._lock.tools(name)) for queue, name in servers.items()}
+
     async def run(self, call: Call) -> Outcome:
         """The outcome of one call."""
         supervisor = self.supervisors.get(call.queue)

@@ -8,7 +8,7 @@ session with everything in flight; and whether a lost request was sent is known.
 import logging
 import os
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -33,10 +33,20 @@ from orchestrator.errors import ServiceError
 from orchestrator.mcp_host.lock import Tool, Tools
 from orchestrator.mcp_host.registry import Http, Server, Stdio
 
-__all__ = ["CONNECT_LIMIT", "ServerDown", "Session", "connect", "in_words", "look"]
+__all__ = [
+    "CONNECT_LIMIT",
+    "ServerDown",
+    "Session",
+    "connect",
+    "in_words",
+    "look",
+    "look_at_all",
+    "open_log",
+]
 
 CONNECT_LIMIT = 20.0  # seconds for starting, the handshake and the first list of tools
 LISTEN_PAUSE = 1.0  # seconds before listening again for changes, where a proxy cut us off
+LOG_SIZE = 1 << 20  # bytes
 PAGES = 100  # of a list of tools: one that never ends must not hang us
 
 NOT_SENT = -32098  # ours, in JSON-RPC's range for implementations: nobody received the request
@@ -162,18 +172,42 @@ async def connect(server: Server, stderr: TextIO) -> AsyncGenerator[Session]:
             session.end()
 
 
-async def look(server: Server, stderr: TextIO, limit: float = CONNECT_LIMIT) -> Tools:
+async def look(server: Server, logs: Path, limit: float = CONNECT_LIMIT) -> Tools:
     """Connect once, and say what is offered. Raises `ServiceError`."""
-    tools: Tools = {}
     try:
-        with anyio.CancelScope(deadline=anyio.current_time() + limit) as scope:
-            async with connect(server, stderr) as session:
-                tools = session.tools
+        with (
+            anyio.CancelScope(deadline=anyio.current_time() + limit),
+            open_log(logs, server) as file,
+        ):
+            async with connect(server, file) as session:
+                return session.tools
+        raise TimeoutError
     except Exception as error:  # a server can fail in any way, and a group of ways
         raise ServiceError(f"{server.name}: {in_words(error)}") from None
-    if scope.cancelled_caught and not tools:
-        raise ServiceError(f"{server.name}: it did not answer within {limit:g} seconds")
-    return tools
+
+
+async def look_at_all(servers: Iterable[Server], logs: Path) -> Mapping[str, Tools | ServiceError]:
+    """What each server offers, or why it does not; all at the same time."""
+    seen: dict[str, Tools | ServiceError] = {}
+
+    async def look_at(server: Server) -> None:
+        try:
+            seen[server.name] = await look(server, logs)
+        except ServiceError as error:
+            seen[server.name] = error
+
+    async with anyio.create_task_group() as tasks:
+        for server in servers:
+            tasks.start_soon(look_at, server)
+    return dict(sorted(seen.items()))
+
+
+def open_log(logs: Path, server: Server) -> TextIO:
+    """The file for what a server prints to stderr, begun anew when it has grown large."""
+    logs.mkdir(parents=True, exist_ok=True)
+    path = logs / f"mcp-{server.name}.log"
+    large = path.exists() and path.stat().st_size > LOG_SIZE
+    return path.open("w" if large else "a", encoding="utf-8")
 
 
 def in_words(error: BaseException) -> str:

@@ -9,19 +9,24 @@ import math
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
 
 import anyio
 
 from orchestrator.mcp_host.lock import Tools
 from orchestrator.mcp_host.registry import Server
-from orchestrator.mcp_host.server import CONNECT_LIMIT, ServerDown, Session, connect, in_words
+from orchestrator.mcp_host.server import (
+    CONNECT_LIMIT,
+    ServerDown,
+    Session,
+    connect,
+    in_words,
+    open_log,
+)
 
-__all__ = ["Supervisor", "open_log"]
+__all__ = ["Supervisor"]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds between two attempts
 STEADY = 10.0  # seconds that an attempt must last for the pauses to start anew
-LOG_SIZE = 1 << 20
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +88,7 @@ class Supervisor:
         # One scope around all of it, its deadline lifted later: a scope for connecting alone
         # would have to be left before the client's own scopes are, which is not allowed.
         with anyio.CancelScope(deadline=anyio.current_time() + self._connect_limit) as limit:
-            with open_log(self._logs, self.server.name) as stderr:
+            with open_log(self._logs, self.server) as stderr:
                 async with connect(self.server, stderr) as session:
                     limit.deadline = math.inf
                     self._began(session)
@@ -107,11 +112,3 @@ class Supervisor:
         else:  # it was up: from now on callers wait for the attempt that follows
             self._session = None
             self._attempt = anyio.Event()
-
-
-def open_log(logs: Path, server: str) -> TextIO:
-    """The file for what a server prints, begun anew when it has grown large."""
-    logs.mkdir(parents=True, exist_ok=True)
-    path = logs / f"mcp-{server}.log"
-    large = path.exists() and path.stat().st_size > LOG_SIZE
-    return path.open("w" if large else "a", encoding="utf-8")
