@@ -19,7 +19,7 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +54,7 @@ class Broker:
 
 
 @asynccontextmanager
-async def find(settings: Settings) -> AsyncIterator[Broker]:
+async def find(settings: Settings) -> AsyncGenerator[Broker]:
     """The Redis of these settings, running for as long as the context is open.
 
     Raises `ServiceError` when there is none or it cannot be used, `UsageError` for a bad URL.
@@ -71,7 +71,7 @@ async def find(settings: Settings) -> AsyncIterator[Broker]:
 
 
 @contextmanager
-def _directory(settings: Settings) -> Iterator[Path]:
+def _directory(settings: Settings) -> Generator[Path]:
     """The directory of the embedded server's data; trouble with files becomes our own error."""
     data = (settings.data / "redis").resolve()
     if sys.platform == "win32":

@@ -35,6 +35,9 @@ ENDPOINT = "endpoint.json"
 LOG = "server.log"
 APPEND_ONLY = "appendonlydir"
 
+DAMAGED = re.compile(r"Bad file format|MANIFEST FILE ERROR|Unable to .* AOF .* No such file")
+"""What the servers say of an append-only file that they cannot load."""
+
 START_LIMIT = 30.0  # seconds: a large file takes a while to load
 LOOK_AGAIN = 0.2  # seconds between two looks at users and server
 
@@ -65,9 +68,10 @@ def live_endpoint(data: Path) -> dict[str, Any] | None:
 
 def _endpoint(data: Path) -> dict[str, Any] | None:
     try:
-        return json.loads((data / ENDPOINT).read_bytes())
+        endpoint: dict[str, Any] = json.loads((data / ENDPOINT).read_bytes())
     except (FileNotFoundError, ValueError):
         return None
+    return endpoint
 
 
 def _lives(pid: int) -> bool:
@@ -111,7 +115,7 @@ class Keeper:
         try:
             return self._spawn(), ""
         except Failed as failure:
-            if "AOF" not in str(failure) and "append only file" not in str(failure):
+            if not DAMAGED.search(str(failure)):
                 raise
         aside = self._data / f"{APPEND_ONLY}.corrupt-{time.time_ns() // 1_000_000_000}"
         (self._data / APPEND_ONLY).rename(aside)
@@ -147,8 +151,9 @@ class Keeper:
             if server.poll() is not None or time.monotonic() > until:
                 server.kill()
                 server.wait()
-                words = log.read_bytes()[before:].decode(errors="replace").strip()
-                raise Failed(words or f"{self._binary} ended with {server.returncode}")
+                said = log.read_bytes()[before:].decode(errors="replace").strip()
+                last = " ".join(said.splitlines()[-3:])
+                raise Failed(last or f"{self._binary} ended with {server.returncode}")
             time.sleep(0.002)
         self._announce(server.pid)
         return server

@@ -8,8 +8,9 @@ outcomes; every other exception is the runtime's, which logs it.
 
 import inspect
 import logging
+import threading
 from collections import defaultdict
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from types import FunctionType, ModuleType
 from typing import Annotated, Any, cast
@@ -32,6 +33,7 @@ class Handler:
         """Raises `UsageError`, with every problem of the signature."""
         self.name = mark.name or function.__name__
         self.queue = mark.queue
+        self.threads: set[threading.Thread] = set()  # in which it runs, timed out or not
         self._function = function
         self._wants_context, self._parameters = _parameters(function)
         self._arguments = _model(self.name, self._parameters)
@@ -52,8 +54,16 @@ class Handler:
         if inspect.iscoroutinefunction(self._function):
             return _as_json(await cast("Awaitable[Any]", function()))
         # A thread cannot be stopped: after a timeout it runs on, and nobody listens.
-        result = await anyio.to_thread.run_sync(function, abandon_on_cancel=True)
+        result = await anyio.to_thread.run_sync(self._in_thread, function, abandon_on_cancel=True)
         return _as_json(result)
+
+    def _in_thread(self, function: Callable[[], Any]) -> Any:
+        thread = threading.current_thread()
+        self.threads.add(thread)
+        try:
+            return function()
+        finally:
+            self.threads.discard(thread)
 
 
 class Handlers:
@@ -68,14 +78,26 @@ class Handlers:
 
     @classmethod
     def of(cls, *modules: ModuleType) -> "Handlers":
-        """The functions marked with `@handler` in these modules, each once."""
+        """The functions marked with `@handler` in these modules, each once.
+
+        Raises `UsageError` with every problem of their signatures.
+        """
         marked = {
             value: mark
             for module in modules
             for value in vars(module).values()
             if inspect.isfunction(value) and (mark := mark_of(value))
         }
-        return cls(Handler(function, mark) for function, mark in marked.items())
+        handlers: list[Handler] = []
+        problems: list[str] = []
+        for function, mark in marked.items():
+            try:
+                handlers.append(Handler(function, mark))
+            except UsageError as problem:
+                problems.append(str(problem))
+        if problems:
+            raise UsageError("\n".join(problems))
+        return cls(handlers)
 
     @property
     def queues(self) -> dict[str, list[str]]:
@@ -84,6 +106,11 @@ class Handlers:
         for queue, name in sorted(self._handlers):
             queues[queue].append(name)
         return dict(queues)
+
+    @property
+    def in_threads(self) -> list[str]:
+        """Names of the sync handlers that still run, timed-out ones included."""
+        return sorted(handler.name for handler in self._handlers.values() if handler.threads)
 
     async def run(self, call: Call) -> Outcome:
         """The outcome of one call. Raises what a handler did not mean to raise."""
