@@ -335,8 +335,7 @@ class RateLimitsUpdated(ServerEvent, wire="rate_limits.updated"):
 class Error(ServerEvent, wire="error"):
     """Something went wrong; the session goes on unless a close follows."""
 
-
-error: ErrorDetail
+    error: ErrorDetail
 
 
 @dataclass(frozen=True, slots=True)

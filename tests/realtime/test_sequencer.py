@@ -283,6 +283,23 @@ def test_a_cancelled_request_that_is_rejected_is_not_repeated() -> None:
     assert sequencer.refused("create.1", HAS_ACTIVE) == (Ended("a", "cancelled", HAS_ACTIVE),)
 
 
+def test_a_cancel_concerns_one_answer_only() -> None:
+    sequencer = Sequencer()
+    sequencer.ask("a")
+    sequencer.cancel("a")
+    sequencer.done("r", "a", "cancelled")
+    sequencer.ask("b")
+    assert sequencer.created("s", "b") == ()
+
+
+def test_answers_keep_their_order_through_a_rejection() -> None:
+    sequencer = Sequencer()
+    sequencer.ask("a")
+    sequencer.ask("b")
+    sequencer.refused("create.1", HAS_ACTIVE)
+    assert sequencer.done("vad", None, "completed") == (Create("a", "create.2"),)
+
+
 def test_an_answer_that_still_waits_is_cancelled_at_once() -> None:
     sequencer = Sequencer()
     sequencer.created("vad", None)
