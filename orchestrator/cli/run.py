@@ -167,7 +167,7 @@ async def _provider(options: Options, settings: Settings, stack: AsyncExitStack)
     if url is None and settings.openai_api_key is None:
         options.notice(f"Realtime: local emulator, model {options.model} (no OPENAI_API_KEY)")
         emulator = await stack.enter_async_context(
-            part("emulator", ["orchestrator.emulator"], settings.data / "log")
+            part("emulator", ["orchestrator.emulator"], settings.data / "logs")
         )
 
         async def ready() -> str:
@@ -210,7 +210,7 @@ async def _parts(options: Options, settings: Settings, redis_url: str, spoken: a
         for name in [name for name, want in wanted.items() if want]:
             arguments = ["orchestrator", name, "--lifeline", "--ready"]
             process = await stack.enter_async_context(
-                part(name, arguments, settings.data / "log", environ)
+                part(name, arguments, settings.data / "logs", environ)
             )
             try:
                 await process.ready()
