@@ -216,7 +216,8 @@ class Link:
         """The replies to some commands, sent together. Raises `QueueUnavailable` after about
         two seconds at the latest, or `RedisRefused` with the first error among the replies.
         """
-        return [self._line.checked(reply) for reply in await self._submit(commands)]
+        replies = await self._submit(commands) if commands else []
+        return [self._line.checked(reply) for reply in replies]
 
     async def act(self, script: Script, keys: Sequence[str], args: Command) -> Reply:
         """Run a script; all its keys must lie in one slot. Raises as `ask` does."""

@@ -35,11 +35,9 @@ class RedisServer:
             "appendonly": "yes",
             "appendfsync": "everysec",
         }
+        arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
         self._process = subprocess.Popen(
-            [
-                str(_binary.get_binary_path()),
-                *(part for k, v in options.items() for part in (f"--{k}", v)),
-            ],
+            [str(_binary.get_binary_path()), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
