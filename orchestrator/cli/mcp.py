@@ -18,6 +18,7 @@ from orchestrator.mcp_host.registry import Registry, Server, Stdio
 
 __all__ = ["mcp"]
 
+
 class _Wrong(click.ClickException):
     exit_code = 2
 
