@@ -40,7 +40,7 @@ def validate(python: str, direction: str, events: Sequence[Json]) -> str:
 def produced() -> list[Json]:
     """Every kind of event that the adapter makes."""
     realtime = Realtime()
-    tool = {"type": "function", "name": "book", "description": "Book.", "parameters": {}}
+    tool: Json = {"type": "function", "name": "book", "description": "Book.", "parameters": {}}
     sends = [
         *realtime.start(SessionSettings(instructions="Be kind.")),
         *realtime.start(SessionSettings(modality="audio", language="fr", effort="low")),
