@@ -1,0 +1,106 @@
+"""Which of the offered tools the caller's words are about.
+
+A word that few tools have says more than one that many have. The values in a sentence
+(a number, a day) count a little: sample phrases hold values of the same kinds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from orchestrator.dispatch.call import Json
+from orchestrator.emulator.words.filling import Heard, kind_of
+from orchestrator.emulator.words.finding import find
+from orchestrator.emulator.words.layout import Parameter, Tool
+from orchestrator.emulator.words.similarity import (
+    PLACEHOLDERS,
+    concepts,
+    is_question,
+    salient,
+    subject,
+)
+from orchestrator.emulator.words.text import sentences, words
+
+__all__ = ["Wish", "argument", "wish"]
+
+_LEAST = 0.5
+_PLACEHOLDER = 0.3
+_ANSWER = 0.6  # yes and no: the asked question matters more than other likeness
+_SEARCHES = frozenset({"search", "find", "query", "look", "lookup", "question"})
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """`sentence` is what made us think of `tool`; `question`: the caller wants to know."""
+
+    tool: Tool
+    sentence: str
+    question: bool
+    score: float
+
+
+def wish(tools: Sequence[Tool], text: str, today: date | None) -> Wish | None:
+    """The best tool for the text, sentence by sentence; None if nothing is like it."""
+    about = {tool.name: _about(tool, today) for tool in tools}
+    best: Wish | None = None
+    for sentence in sentences(text):
+        said = concepts(sentence, find(sentence, today))
+        for tool in tools:
+            score = _score(said, tool.name, about)
+            if score >= _LEAST and (best is None or score > best.score):
+                best = Wish(tool, sentence, is_question(sentence), score)
+    return best or _search(tools, text)
+
+
+def argument(parameter: Parameter, tool: Tool, heard: Heard) -> Json:
+    """Words for a text parameter: what the question is about, less what the tool is about."""
+    if kind_of(parameter) not in ("text", "name"):
+        return None
+    about = concepts(f"{tool.name} {tool.about} {parameter.description} {parameter.name}")
+    if not _is_search(tool) and (named := subject(heard.text, about)):
+        return named
+    return salient(heard.text, about) or salient(heard.text, frozenset()) or None
+
+
+def _about(tool: Tool, today: date | None) -> list[frozenset[str]]:
+    """The concepts of each phrase that describes the tool."""
+    name = tool.name.removeprefix(f"{tool.role}_").replace("_", " ")
+    phrases = [f"{name}. {tool.about}", *tool.examples]
+    about = [concepts(phrase, find(phrase, today)) for phrase in phrases]
+    if any(concept.startswith("¬") for concept in about[0]):
+        about[0] |= {"no"}
+    return about
+
+
+def _score(said: frozenset[str], name: str, about: Mapping[str, Sequence[frozenset[str]]]) -> float:
+    """The weights of what both have; ties go to the tool that is covered best."""
+    mine = frozenset[str]().union(*about[name])
+    weight = sum(_weight(concept) / _spread(concept, about) for concept in said & mine)
+    coverage = max(len(said & phrase) / (len(phrase) or 1) for phrase in about[name])
+    return weight + 0.1 * coverage if weight else 0.0
+
+
+def _weight(concept: str) -> float:
+    if concept in PLACEHOLDERS.values():
+        return _PLACEHOLDER
+    return _ANSWER if concept in ("yes", "no") else 1.0
+
+
+def _spread(concept: str, about: Mapping[str, Sequence[frozenset[str]]]) -> int:
+    return sum(any(concept in phrase for phrase in phrases) for phrases in about.values())
+
+
+def _search(tools: Sequence[Tool], text: str) -> Wish | None:
+    """A question that is like nothing goes to a tool that searches, if there is one."""
+    asked = next((each for each in sentences(text) if is_question(each)), None)
+    tool = next((tool for tool in tools if _is_search(tool)), None)
+    if asked is None or tool is None or not salient(asked, frozenset()):
+        return None
+    return Wish(tool, asked, question=True, score=0.0)
+
+
+def _is_search(tool: Tool) -> bool:
+    if tool.role or not any(kind_of(each) == "text" for each in tool.parameters):
+        return False
+    named = [tool.name.replace("_", " "), tool.about, *(each.name for each in tool.parameters)]
+    return bool(_SEARCHES.intersection(words(" ".join(named))))
