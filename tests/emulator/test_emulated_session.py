@@ -15,7 +15,12 @@ from orchestrator.emulator.scripted import ScriptedModel
 from orchestrator.emulator.session import Session
 from orchestrator.emulator.wire import Event
 
-TOOL = {"type": "function", "name": "book", "description": "Book.", "parameters": {}}
+TOOL: dict[str, Any] = {
+    "type": "function",
+    "name": "book",
+    "description": "Book.",
+    "parameters": {},
+}
 ONE_SECOND = b64encode(b"\0" * 48_000).decode()
 
 
@@ -448,7 +453,7 @@ def test_an_item_deleted_while_it_is_made_stays_deleted() -> None:
     response = client.start()
     item_id = until(response, "response.output_text.delta")[0]["item"]["id"]
     assert client.one("conversation.item.delete", item_id=item_id)["item_id"] == item_id
-    list(response.stream), client.session.finish(response)
+    assert kinds([*response.stream, *client.session.finish(response)])[-1] == "response.done"
     client.respond()
     assert client.model.prompts[-1].items == []
 
