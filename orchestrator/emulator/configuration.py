@@ -8,11 +8,13 @@ from collections.abc import Mapping
 
 from orchestrator.dispatch.call import Json
 from orchestrator.emulator.wire import Rejected, not_emulated
+from orchestrator.realtime.objects import is_object
 
 __all__ = ["Configuration", "for_response", "initial", "updated"]
 
 Configuration = dict[str, Json]
 
+VOICE = "marin"
 PCM: Mapping[str, Json] = {"type": "audio/pcm", "rate": 24000}
 
 _SERVER_VAD: Mapping[str, Json] = {
@@ -36,6 +38,8 @@ _STARTS: Mapping[str, Mapping[str, Json]] = {
     "semantic_vad": _SEMANTIC_VAD,
 }
 """What an object of this `type` is filled up from when it takes the place of another."""
+_CLEARED: Mapping[str, Json] = {"format": PCM, "voice": VOICE}
+"""What null leaves, where that is not nothing."""
 
 _OF_A_RESPONSE = ("instructions", "tools", "tool_choice", "output_modalities", "max_output_tokens")
 
@@ -64,7 +68,7 @@ def initial(session_id: str, model: str, expires_at: int) -> Configuration:
                 "noise_reduction": None,
                 "turn_detection": {**_SERVER_VAD},
             },
-            "output": {"format": {**PCM}, "voice": "marin", "speed": 1.0},
+            "output": {"format": {**PCM}, "voice": VOICE, "speed": 1.0},
         },
     }
 
@@ -117,10 +121,13 @@ def _voice_is_locked(param: str) -> Rejected:
 
 def _merged(old: Json, new: Json) -> Json:
     """Objects merge field by field; one of another `type` starts anew; all else replaces."""
-    if not isinstance(new, dict):
+    if not is_object(new):
         return new
-    kind = new.get("type")
-    if not isinstance(old, dict) or kind != old.get("type", kind):
-        old = _STARTS.get(kind or "", {})
-    changed = {name: _merged(old.get(name), value) for name, value in new.items()}
+    kind = new.get("type", "")
+    if not is_object(old) or kind != old.get("type", ""):
+        old = _STARTS.get(kind, {})
+    changed = {
+        name: _merged(old.get(name), _CLEARED.get(name) if value is None else value)
+        for name, value in new.items()
+    }
     return {**old, **changed}

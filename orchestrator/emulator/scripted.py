@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import TypeGuard
 
 from orchestrator.dispatch.call import Json
 from orchestrator.emulator.model import CallTool, Fail, Output, Prompt, Speech
@@ -43,11 +44,11 @@ class ScriptedModel:
 
 
 def _problems(script: Json) -> Iterator[str]:
-    if not isinstance(script, list):
+    if not _is_array(script):
         yield "  it must be an array of responses"
         return
     for number, response in enumerate(script, 1):
-        if not isinstance(response, list):
+        if not _is_array(response):
             yield f"  response {number} must be an array of outputs"
             continue
         for place, step in enumerate(response, 1):
@@ -56,6 +57,10 @@ def _problems(script: Json) -> Iterator[str]:
                     f"  response {number}, output {place}: expected an object with one of "
                     f"'say', 'call' and 'fail', got {json.dumps(step)}"
                 )
+
+
+def _is_array(value: Json) -> TypeGuard[list[Json]]:
+    return isinstance(value, list)
 
 
 def _is_output(step: Json) -> bool:

@@ -8,7 +8,7 @@ what clients meet in production.
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -73,7 +73,7 @@ async def serve(
     max_duration: float = 3600.0,
     pace: Pace | None = None,
     faults: Sequence[Faults] = (),
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str]:
     """Serve Realtime sessions and give the URL to connect to (`ws://…/v1/realtime`).
 
     Each session has its own model from `model_factory`. Without `key` any key is good,

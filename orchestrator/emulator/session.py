@@ -73,8 +73,11 @@ class Session:
 
     def receive(self, frame: str | bytes) -> Reaction:
         """Take one frame of the client's. What is wrong with it is answered, never raised."""
-        data: Json = _decoded(frame)
-        parsed = data if isinstance(data, protocol.Invalid) else protocol.parse_client(data)
+        try:
+            data = _decoded(frame)
+        except Rejected as no:
+            return Reaction([self._error(no.code, no.message)])
+        parsed = protocol.parse_client(data)
         if isinstance(parsed, protocol.Invalid):
             return Reaction(
                 [self._error(parsed.code, parsed.message, parsed.param, parsed.event_id)]
@@ -84,10 +87,6 @@ class Session:
         except Rejected as no:
             reaction = Reaction([self._error(no.code, no.message, no.param, parsed.event_id)])
         return replace(reaction, answers=parsed.type)
-
-    def refusal(self, code: str, message: str) -> Event:
-        """The error that goes before a close."""
-        return self._error(code, message)
 
     def finish(self, response: Response) -> Sequence[Event]:
         """End a response whose stream is exhausted; nothing if it has ended already."""
@@ -308,8 +307,8 @@ class Session:
 
 def _decoded(frame: str | bytes) -> Json:
     if isinstance(frame, bytes):
-        return protocol.Invalid("invalid_event", "Events are JSON in text frames, not binary.")
+        raise Rejected("invalid_event", "Events are JSON in text frames, not binary.")
     try:
         return json.loads(frame)
-    except ValueError:
-        return protocol.Invalid("invalid_json", "The frame is not valid JSON.")
+    except ValueError as error:
+        raise Rejected("invalid_json", f"The frame is not valid JSON: {error}") from None
