@@ -198,7 +198,7 @@ def _wished(view: View, wanted: Wish | None) -> CallTool | None:
     values = fill(wanted.tool.parameters, heard, view.now)
     for each in wanted.tool.parameters:
         if each.name not in values and each.required:
-            value = argument(each, wanted.tool, heard)
+            value = argument(each, wanted.tool, wanted.sentence, [*values])
             if value is None:
                 return None
             values[each.name] = value
@@ -217,9 +217,9 @@ def _at_goal(view: View) -> CallTool | None:
     if view.needed:
         return None
     for tool in view.tools:
-        if tool.at_goal and not any(each.required for each in tool.parameters):
-            if _not_since_change(view, tool) or _insists(view):
-                return _call(tool)
+        fillable = not any(each.required for each in tool.parameters)
+        if tool.at_goal and fillable and (_not_since_change(view, tool) or _insists(view)):
+            return _call(tool)
     return None
 
 

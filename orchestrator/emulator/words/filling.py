@@ -97,7 +97,7 @@ class _Filling:
         self._offered = [str(item.value) for item in find(heard.after, today)]
 
     def values(self) -> dict[str, Json]:
-        values = self._spelled() | self._choices()
+        values = self._spelled() | self._choices() | self._named_flags()
         for kind in ("date", "time", "number", "name", "phone", "email"):
             values |= self._assign(kind, self._of(kind))
         values |= self._moments()
@@ -220,6 +220,12 @@ class _Filling:
             if choice is not None:
                 values[each.name] = choice
         return values
+
+    def _named_flags(self) -> dict[str, Json]:
+        """A yes-or-no parameter whose own name was said: `anything vegetarian`."""
+        said = concepts(self._text)
+        names = [each.name for each in self._wanting("flag")]
+        return {name: True for name in names if (about := concepts(name)) and about <= said}
 
     def _answers(self) -> dict[str, Json]:
         """Yes or no, or any words at all, where just that was asked for."""

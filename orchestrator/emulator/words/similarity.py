@@ -122,14 +122,8 @@ def is_question(sentence: str) -> bool:
 
 def salient(text: str, without: frozenset[str]) -> str:
     """The words that carry the meaning, but for those of `without` (concepts)."""
-    kept = [
-        word
-        for word in words(text)
-        if word not in _STOP
-        and word not in _NOT
-        and not _by_word([word]) & without
-        and word not in _ASKING
-    ]
+    said = [word for word in words(text) if word not in _STOP | _NOT | _ASKING]
+    kept = [_singular(word) for word in said if not _by_word([word]) & without]
     return " ".join(kept)
 
 
@@ -160,6 +154,13 @@ def subject(text: str, without: frozenset[str]) -> str:
         if named:
             return " ".join(named)
     return ""
+
+
+def _singular(word: str) -> str:
+    if word.endswith(("ches", "shes", "sses", "xes")):
+        return word[:-2]
+    plural = word.endswith("s") and not word.endswith(("ss", "us", "is"))
+    return word[:-1] if plural and len(word) > 3 else word
 
 
 def stem(word: str) -> str:

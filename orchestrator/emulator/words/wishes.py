@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from orchestrator.dispatch.call import Json
-from orchestrator.emulator.words.filling import Heard, kind_of
+from orchestrator.emulator.words.filling import kind_of
 from orchestrator.emulator.words.finding import find
 from orchestrator.emulator.words.layout import Parameter, Tool
 from orchestrator.emulator.words.similarity import (
@@ -52,14 +52,19 @@ def wish(tools: Sequence[Tool], text: str, today: date | None) -> Wish | None:
     return best or _search(tools, text)
 
 
-def argument(parameter: Parameter, tool: Tool, heard: Heard) -> Json:
-    """Words for a text parameter: what the question is about, less what the tool is about."""
+def argument(parameter: Parameter, tool: Tool, text: str, used: Sequence[str]) -> Json:
+    """Words for a text parameter: what the question is about, less what the tool is about.
+
+    `used` are the parameters that have a value already; their names are spent. What is
+    searched for may be nothing in particular; other parameters need a word.
+    """
     if kind_of(parameter) not in ("text", "name"):
         return None
-    about = concepts(f"{tool.name} {tool.about} {parameter.description} {parameter.name}")
-    if not _is_search(tool) and (named := subject(heard.text, about)):
-        return named
-    return salient(heard.text, about) or salient(heard.text, frozenset()) or None
+    spent = concepts(" ".join(used))
+    about = concepts(f"{tool.name} {tool.about} {parameter.name}") | spent
+    if _is_search(tool):
+        return salient(text, about)
+    return subject(text, about) or salient(text, about) or None
 
 
 def _about(tool: Tool, today: date | None) -> list[frozenset[str]]:
