@@ -49,7 +49,7 @@ _NOT_NAMES = frozenset(
 def find_names(text: str, *, asked: bool) -> list[Found]:
     """The names in the text. `asked`: the caller was just asked for one."""
     introduced = [*_introduced(text, asked)]
-    if introduced or not asked:
+    if introduced or not asked or text.endswith("?"):
         return introduced
     return _alone(text)
 

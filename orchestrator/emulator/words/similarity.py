@@ -45,7 +45,7 @@ _GROUPS = {
     "no": "no wrong decline declines refuse refuses deny denies mistaken",
     "help": "help support assist assistance",
     "allergen": "allergen allergens allergy allergies allergic contain contains containing "
-    "ingredient ingredients intolerant intolerance gluten lactose dairy nut nuts",
+    "intolerant intolerance gluten lactose dairy nut nuts",
     "price": "price prices cost costs charge charges fee fees expensive cheap | how much",
     "problem": "problem problems issue issues trouble error",
     "inside": "inside indoor indoors",

@@ -21,11 +21,12 @@ from orchestrator.emulator.words.similarity import (
 )
 from orchestrator.emulator.words.text import sentences, words
 
-__all__ = ["Wish", "argument", "wish"]
+__all__ = ["Wish", "argument", "wishes"]
 
 _LEAST = 0.5
 _PLACEHOLDER = 0.3
 _ANSWER = 0.6  # yes and no: the asked question matters more than other likeness
+_NOTHING = frozenset[str]()
 _SEARCHES = frozenset({"search", "find", "query", "look", "lookup", "question"})
 
 
@@ -39,17 +40,16 @@ class Wish:
     score: float
 
 
-def wish(tools: Sequence[Tool], text: str, today: date | None) -> Wish | None:
-    """The best tool for the text, sentence by sentence; None if nothing is like it."""
+def wishes(tools: Sequence[Tool], text: str, today: date | None) -> list[Wish]:
+    """The tools that the text is like, the likest first."""
     about = {tool.name: _about(tool, today) for tool in tools}
-    best: Wish | None = None
+    found = list[Wish]()
     for sentence in sentences(text):
         said = concepts(sentence, find(sentence, today))
-        for tool in tools:
-            score = _score(said, tool.name, about)
-            if score >= _LEAST and (best is None or score > best.score):
-                best = Wish(tool, sentence, is_question(sentence), score)
-    return best or _search(tools, text)
+        scores = [(_score(said, tool.name, about), tool) for tool in tools]
+        asks = is_question(sentence)
+        found += [Wish(tool, sentence, asks, score) for score, tool in scores if score >= _LEAST]
+    return sorted(found, key=lambda each: -each.score) + _searches(tools, text)
 
 
 def argument(parameter: Parameter, tool: Tool, text: str, used: Sequence[str]) -> Json:
@@ -69,7 +69,7 @@ def argument(parameter: Parameter, tool: Tool, text: str, used: Sequence[str]) -
 
 def _about(tool: Tool, today: date | None) -> list[frozenset[str]]:
     """The concepts of each phrase that describes the tool."""
-    name = tool.name.removeprefix(f"{tool.role}_").replace("_", " ")
+    name = tool.name.removeprefix(f"{tool.role}_").rpartition("__")[2]
     phrases = [f"{name}. {tool.about}", *tool.examples]
     about = [concepts(phrase, find(phrase, today)) for phrase in phrases]
     if any(concept.startswith("¬") for concept in about[0]):
@@ -95,13 +95,15 @@ def _spread(concept: str, about: Mapping[str, Sequence[frozenset[str]]]) -> int:
     return sum(any(concept in phrase for phrase in phrases) for phrases in about.values())
 
 
-def _search(tools: Sequence[Tool], text: str) -> Wish | None:
+def _searches(tools: Sequence[Tool], text: str) -> list[Wish]:
     """A question that is like nothing goes to a tool that searches, if there is one."""
-    asked = next((each for each in sentences(text) if is_question(each)), None)
-    tool = next((tool for tool in tools if _is_search(tool)), None)
-    if asked is None or tool is None or not salient(asked, frozenset()):
-        return None
-    return Wish(tool, asked, question=True, score=0.0)
+    asked = [each for each in sentences(text) if is_question(each) and salient(each, _NOTHING)]
+    return [
+        Wish(tool, sentence, question=True, score=0.0)
+        for sentence in asked
+        for tool in tools
+        if _is_search(tool)
+    ]
 
 
 def _is_search(tool: Tool) -> bool:
