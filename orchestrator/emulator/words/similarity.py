@@ -11,13 +11,24 @@ from collections.abc import Iterable
 from orchestrator.emulator.words.choices import answer
 from orchestrator.emulator.words.text import Found, table, words
 
-__all__ = ["PLACEHOLDERS", "concepts", "is_question", "salient", "stem", "subject"]
+__all__ = [
+    "GROUPS",
+    "VALUES",
+    "concepts",
+    "is_question",
+    "is_request",
+    "salient",
+    "stem",
+    "subject",
+]
 
-PLACEHOLDERS = {"number": "[number]", "date": "[date]", "time": "[time]", "name": "[name]"}
+_PLACEHOLDERS = {"number": "[number]", "date": "[date]", "time": "[time]", "name": "[name]"}
+VALUES = frozenset(_PLACEHOLDERS.values())
+"""What stands for values."""
 
 _GROUPS = {
     "person": "person human someone somebody agent operator representative manager colleague "
-    "staff receptionist supervisor advisor assistant employee | real person | speak to | talk to | "
+    "real staff receptionist supervisor advisor assistant employee | real person | speak to | talk to | "
     "speak with | talk with | put me through | transfer me | connect me | a real one",
     "hours": "hours open opens opening close closes closing closed shut shuts | "
     "what time are you | "
@@ -48,6 +59,7 @@ _GROUPS = {
     "intolerant intolerance gluten lactose dairy nut nuts",
     "price": "price prices cost costs charge charges fee fees expensive cheap | how much",
     "problem": "problem problems issue issues trouble error",
+    "vegetarian": "vegetarian vegetarians veggie meatless | without meat | no meat",
     "inside": "inside indoor indoors",
     "outside": "outside outdoor outdoors terrace patio garden",
     "tonight": "tonight",
@@ -86,6 +98,10 @@ _ASKS = re.compile(
 )
 
 
+GROUPS = frozenset(_GROUPS) - {"yes", "no"}
+"""The labels of the groups of near words."""
+
+
 def _tables() -> tuple[dict[str, str], list[tuple[str, str]]]:
     single, phrases = dict[str, str](), list[tuple[str, str]]()
     for label, group in _GROUPS.items():
@@ -102,7 +118,7 @@ def concepts(text: str, found: Iterable[Found] = ()) -> frozenset[str]:
     """What the text is about. Values found in it stand as placeholders of their kind."""
     placed = set[str]()
     for item in found:
-        placed.add(PLACEHOLDERS.get(item.kind, ""))
+        placed.add(_PLACEHOLDERS.get(item.kind, ""))
         text = text[: item.start] + " " * (item.end - item.start) + text[item.end :]
     spoken = f" {' '.join(words(text.replace('_', ' ')))} "
     for phrase, label in _PHRASES:
@@ -120,6 +136,18 @@ def is_question(sentence: str) -> bool:
     return bool(_QUESTION.match(sentence) or _ASKS.search(sentence))
 
 
+_REQUEST = re.compile(
+    r"\b(?:(?:i|we)(?:'d| would)? (?:really |also |just )?(?:like|love|want|need|wish|have to|hope)|"
+    r"(?:can|could|may|might) (?:i|we|you)|please)\b",
+    re.IGNORECASE,
+)
+
+
+def is_request(sentence: str) -> bool:
+    """Whether the caller asks to have something done."""
+    return bool(_REQUEST.search(sentence))
+
+
 def salient(text: str, without: frozenset[str]) -> str:
     """The words that carry the meaning, but for those of `without` (concepts)."""
     said = [word for word in words(text) if word not in _STOP | _NOT | _ASKING]
@@ -131,7 +159,7 @@ _ASKING = frozenset(
     table(
         """
         anyone serve offer sell provide find search kind kinds sort sorts type types yes no today
-        question wondering available recommend suggest options option which
+        question wondering available ok okay safe fine suitable day recommend suggest options option which
         """
     )
 )

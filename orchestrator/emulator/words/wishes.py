@@ -13,9 +13,11 @@ from orchestrator.emulator.words.filling import kind_of
 from orchestrator.emulator.words.finding import find
 from orchestrator.emulator.words.layout import Parameter, Tool
 from orchestrator.emulator.words.similarity import (
-    PLACEHOLDERS,
+    GROUPS,
+    VALUES,
     concepts,
     is_question,
+    is_request,
     salient,
     subject,
 )
@@ -24,7 +26,9 @@ from orchestrator.emulator.words.text import sentences, words
 __all__ = ["Wish", "argument", "wishes"]
 
 _LEAST = 0.5
-_PLACEHOLDER = 0.3
+_GROUP = 1.6  # words with near words are mostly what somebody wants to do
+_VALUE = 0.25
+_REQUEST = 0.25  # `we would like …` goes with a value or a word, it is never enough
 _ANSWER = 0.6  # yes and no: the asked question matters more than other likeness
 _NOTHING = frozenset[str]()
 _SEARCHES = frozenset({"search", "find", "query", "look", "lookup", "question"})
@@ -46,8 +50,8 @@ def wishes(tools: Sequence[Tool], text: str, today: date | None) -> list[Wish]:
     found = list[Wish]()
     for sentence in sentences(text):
         said = concepts(sentence, find(sentence, today))
-        scores = [(_score(said, tool.name, about), tool) for tool in tools]
-        asks = is_question(sentence)
+        asks, extra = is_question(sentence), _REQUEST if is_request(sentence) else 0.0
+        scores = [(_score(said, tool.name, about) + extra, tool) for tool in tools]
         found += [Wish(tool, sentence, asks, score) for score, tool in scores if score >= _LEAST]
     return sorted(found, key=lambda each: -each.score) + _searches(tools, text)
 
@@ -79,15 +83,17 @@ def _about(tool: Tool, today: date | None) -> list[frozenset[str]]:
 
 def _score(said: frozenset[str], name: str, about: Mapping[str, Sequence[frozenset[str]]]) -> float:
     """The weights of what both have; ties go to the tool that is covered best."""
-    mine = frozenset[str]().union(*about[name])
-    weight = sum(_weight(concept) / _spread(concept, about) for concept in said & mine)
+    both = said & frozenset[str]().union(*about[name])
+    values = both & VALUES
+    weight = sum(_weight(concept) / _spread(concept, about) for concept in both - VALUES)
+    weight += sum(_VALUE / _spread(concept, about) for concept in sorted(values)[:2])
     coverage = max(len(said & phrase) / (len(phrase) or 1) for phrase in about[name])
     return weight + 0.1 * coverage if weight else 0.0
 
 
 def _weight(concept: str) -> float:
-    if concept in PLACEHOLDERS.values():
-        return _PLACEHOLDER
+    if concept in GROUPS:
+        return _GROUP
     return _ANSWER if concept in ("yes", "no") else 1.0
 
 
