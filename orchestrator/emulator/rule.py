@@ -60,7 +60,7 @@ class RuleModel:
 
 def _decide(view: View) -> CallTool | None:
     wanted = _wishes(view)
-    asked = wanted[0] if wanted and wanted[0].question else None
+    asked = wanted[0] if wanted and wanted[0].question and wanted[0].score else None
     for call in (
         _answered(view),
         _values(view, asked),
@@ -181,11 +181,15 @@ def _fill(view: View, tool: Tool, turn: Turn, without: str = "") -> dict[str, Js
 
 
 def _wishes(view: View) -> list[Wish]:
-    """What the caller's last words ask for, while no call of theirs has been made."""
+    """What the caller's last words ask for, while no call of theirs has been made.
+
+    Where their values have been stored, only a question in them is left.
+    """
     if view.turn.said or not view.turn.text or any(_is_wish(call) for call in view.turn.calls):
         return []
     tools = [t for t in view.tools if t.role in ("", "go") and not t.at_goal]
-    return wishes(tools, view.turn.text, _today(view))
+    found = wishes(tools, view.turn.text, _today(view))
+    return [each for each in found if view.turn.fresh or (each.question and each.score)]
 
 
 def _is_wish(call: Made) -> bool:
@@ -202,6 +206,9 @@ def _wished(view: View, wanted: Wish) -> CallTool | None:
             if value is None:
                 return None
             values[each.name] = value
+    declined = next((tool for tool in view.tools if tool.role == "decline"), None)
+    if declined and not values and wanted.tool.role == "go" and wanted.tool.parameters:
+        return _call(declined)  # something is to be changed, we do not know yet what
     return _call(wanted.tool, values)
 
 

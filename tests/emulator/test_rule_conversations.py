@@ -338,3 +338,112 @@ def bistro(at: str = "welcome", **values: Json) -> Talk:
         collected=after_details,
         values={"phone": "+33612345678", "seating": "any", **values},
     )
+
+
+# A help desk: a code with a pattern, a topic, tools that search.
+
+
+def helpdesk(at: str = "identify", **values: Json) -> Talk:
+    return Talk(
+        states={
+            "identify": State(
+                say="IT service desk. What is your employee number?",
+                goal="Get the employee number, then start verification.",
+                collect=("employee_id",),
+            ),
+            "triage": State(
+                goal="Understand the problem. Use kb to find a fix and walk the caller through "
+                "one step at a time.",
+                collect=("topic",),
+                tools=(
+                    tool(
+                        "kb__search",
+                        "Search the knowledge base.",
+                        query={"type": "string", "description": "Words", "required": True},
+                    ),
+                ),
+                gos={
+                    "not_fixed": ("The fix did not work.", "triage"),
+                    "solved": ("The problem is solved.", "bye"),
+                },
+            ),
+            "human": State(say="I'm connecting you with an engineer.", end=True),
+            "bye": State(goal="Say goodbye in one sentence.", end=True),
+        },
+        schemas={
+            "employee_id": {
+                "type": "string",
+                "pattern": "E[0-9]{5}",
+                "description": "Employee number, E and five digits",
+            },
+            "topic": {
+                "enum": ["password", "laptop", "network", "other"],
+                "description": "topic",
+            },
+        },
+        at=at,
+        interrupts={
+            "human": (
+                "The caller asks for a person or mentions an outage for many users.",
+                "human",
+            )
+        },
+        results={"kb__search": lambda _: {"result": "Restart the router."}},
+        collected=lambda talk: "triage",
+        values=dict(values),
+    )
+
+
+# A call about an appointment: yes and no, a day and time in one value.
+
+
+def reminder(at: str = "who") -> Talk:
+    return Talk(
+        states={
+            "who": State(
+                say="Hello, this is the Duval practice. Am I speaking with Ana Lopez?",
+                gos={
+                    "is_patient": ("Yes, it is the patient.", "ask"),
+                    "not_patient": ("Wrong person, or the patient is not there.", "bye"),
+                },
+            ),
+            "ask": State(
+                goal="The appointment is Tuesday 24 November at 10:00. Ask whether they can come. "
+                "They may also press 1 to confirm or 2 to cancel.",
+                gos={
+                    "confirms": ("They confirm.", "bye"),
+                    "cancels": ("They cannot come.", "bye"),
+                    "moves": ("They want another time.", "move"),
+                },
+            ),
+            "move": State(
+                goal="Ask for the new day and time. Do not promise it; the practice will confirm "
+                "by text.",
+                collect=("new_slot",),
+            ),
+            "bye": State(goal="Thank them and say goodbye.", end=True),
+        },
+        schemas={
+            "new_slot": {
+                "type": "string",
+                "format": "date-time",
+                "description": "New appointment time",
+            }
+        },
+        at=at,
+        collected=lambda talk: "bye",
+    )
+
+
+def hello() -> Talk:
+    return Talk(
+        states={
+            "talk": State(
+                goal="Greet the caller, answer questions about our opening hours (noon to eleven).",
+                gos={"done": ("The caller is done.", "bye")},
+            ),
+            "bye": State(say="Goodbye.", end=True),
+        },
+        schemas={},
+        at="talk",
+    )

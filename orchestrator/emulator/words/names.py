@@ -19,7 +19,7 @@ _STRONG = re.compile(
     re.IGNORECASE,
 )
 _WEAK = re.compile(
-    r"\b(?:it's|it is|this is|i'm|i am|that's|that is|for|put|with|as)"
+    r"\b(?:it's|it is|this is|i'm|i am|that's|that is|not [^\W\d]+,|for|put|with|as)"
     r"(?P<title> (?:mr|mrs|ms|miss|dr)\b\.?)? (?:for )?",
     re.IGNORECASE,
 )

@@ -28,7 +28,8 @@ VALUES = frozenset(_PLACEHOLDERS.values())
 
 _GROUPS = {
     "person": "person human someone somebody agent operator representative manager colleague "
-    "real staff receptionist supervisor advisor assistant employee | real person | speak to | talk to | "
+    "real staff "
+    "receptionist supervisor advisor assistant employee | real person | speak to | talk to | "
     "speak with | talk with | put me through | transfer me | connect me | a real one",
     "hours": "hours open opens opening close closes closing closed shut shuts | "
     "what time are you | "
@@ -78,7 +79,7 @@ _STOP = frozenset(
     still such t take tell than thank thanks that the their them then there these they thing things
     this those to too try trying um uh up us ve very want wanted wants was we well were what when
     which who why will with wish wishes would you your yours ask asks asking i'd i'm i've i'll we'd
-    we're we'll we've it's that's what's there's you're let's good
+    we're we'll we've it's that's what's there's you're let's good sorry hear free
     """)
 )
 _NOT = frozenset(
@@ -137,7 +138,8 @@ def is_question(sentence: str) -> bool:
 
 
 _REQUEST = re.compile(
-    r"\b(?:(?:i|we)(?:'d| would)? (?:really |also |just )?(?:like|love|want|need|wish|have to|hope)|"
+    r"\b(?:(?:i|we)(?:'d| would)? (?:really |also |just )?"
+    r"(?:like|love|want|need|wish|have to|hope)|"
     r"(?:can|could|may|might) (?:i|we|you)|please)\b",
     re.IGNORECASE,
 )
