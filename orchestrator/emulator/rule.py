@@ -34,7 +34,7 @@ from orchestrator.emulator.words.choices import answer
 from orchestrator.emulator.words.filling import Heard, fill
 from orchestrator.emulator.words.layout import Made, Tool, Turn, View, read
 from orchestrator.emulator.words.similarity import is_question
-from orchestrator.emulator.words.wishes import Wish, argument, wish
+from orchestrator.emulator.words.wishes import Wish, argument, wishes
 
 __all__ = ["RuleModel"]
 
@@ -59,8 +59,14 @@ class RuleModel:
 
 
 def _decide(view: View) -> CallTool | None:
-    wanted = _wish(view)
-    for call in (_answered(view), _values(view, wanted), _wished(view, wanted), _at_goal(view)):
+    wanted = _wishes(view)
+    asked = wanted[0] if wanted and wanted[0].question and wanted[0].score else None
+    for call in (
+        _answered(view),
+        _values(view, asked),
+        *(_wished(view, each) for each in wanted),
+        _at_goal(view),
+    ):
         if call and not _repeated(view, call):
             return call
     return None
@@ -102,26 +108,25 @@ def _answered(view: View) -> CallTool | None:
 # -- values ------------------------------------------------------------------------------
 
 
-def _values(view: View, wanted: Wish | None) -> CallTool | None:
-    """New values from the caller's words, unless the words are a question to another tool."""
+def _values(view: View, asked: Wish | None) -> CallTool | None:
+    """New values in the caller's words, but for the words of a question to another tool."""
     for tool in view.tools:
-        if tool.role not in ("set", "go"):
-            continue
-        values = _heard_values(view, tool, wanted) if tool.role == "set" else {}
-        if tool.role == "go" and view.turn.fresh and not _asks(wanted):
+        values = dict[str, Json]()
+        if tool.role == "set":
+            values = _heard_values(view, tool, asked.sentence if asked else "")
+        elif view.turn.fresh and not asked:
             values = _fill_new(view, tool)
         if values:
             return _call(tool, values)
     return None
 
 
-def _heard_values(view: View, tool: Tool, wanted: Wish | None) -> dict[str, Json]:
+def _heard_values(view: View, tool: Tool, without: str) -> dict[str, Json]:
     """Values from all turns that no call has dealt with; later words win."""
     values = dict[str, Json]()
     unspent = _unspent(view.turns)
     for turn in unspent:
-        skipped = wanted.sentence if turn is view.turn and wanted and _asks(wanted) else ""
-        values |= _fill(view, tool, turn, without=skipped)
+        values |= _fill(view, tool, turn, without=without if turn is view.turn else "")
     return _new(view, values or _fill_together(view, tool, unspent))
 
 
@@ -175,33 +180,35 @@ def _fill(view: View, tool: Tool, turn: Turn, without: str = "") -> dict[str, Js
 # -- wishes ------------------------------------------------------------------------------
 
 
-def _wish(view: View) -> Wish | None:
-    """What the caller's last words ask for, while no call of theirs has been made."""
+def _wishes(view: View) -> list[Wish]:
+    """What the caller's last words ask for, while no call of theirs has been made.
+
+    Where their values have been stored, only a question in them is left.
+    """
     if view.turn.said or not view.turn.text or any(_is_wish(call) for call in view.turn.calls):
-        return None
+        return []
     tools = [t for t in view.tools if t.role in ("", "go") and not t.at_goal]
-    return wish(tools, view.turn.text, _today(view))
+    found = wishes(tools, view.turn.text, _today(view))
+    return [each for each in found if view.turn.fresh or (each.question and each.score)]
 
 
 def _is_wish(call: Made) -> bool:
     return not call.name.startswith("set_")
 
 
-def _asks(wanted: Wish | None) -> bool:
-    return wanted is not None and wanted.question
-
-
-def _wished(view: View, wanted: Wish | None) -> CallTool | None:
-    if wanted is None:
-        return None
+def _wished(view: View, wanted: Wish) -> CallTool | None:
+    """The call for a wish; None if the words hold nothing for a required parameter."""
     heard = Heard(wanted.sentence, view.turn.after)
     values = fill(wanted.tool.parameters, heard, view.now)
     for each in wanted.tool.parameters:
         if each.name not in values and each.required:
-            value = argument(each, wanted.tool, heard)
+            value = argument(each, wanted.tool, wanted.sentence, [*values])
             if value is None:
                 return None
             values[each.name] = value
+    declined = next((tool for tool in view.tools if tool.role == "decline"), None)
+    if declined and not values and wanted.tool.role == "go" and wanted.tool.parameters:
+        return _call(declined)  # something is to be changed, we do not know yet what
     return _call(wanted.tool, values)
 
 
@@ -217,9 +224,9 @@ def _at_goal(view: View) -> CallTool | None:
     if view.needed:
         return None
     for tool in view.tools:
-        if tool.at_goal and not any(each.required for each in tool.parameters):
-            if _not_since_change(view, tool) or _insists(view):
-                return _call(tool)
+        fillable = not any(each.required for each in tool.parameters)
+        if tool.at_goal and fillable and (_not_since_change(view, tool) or _insists(view)):
+            return _call(tool)
     return None
 
 

@@ -36,6 +36,7 @@ _TO_YOU = [
     (r"\b(?:the caller's|the customer's|their|his|her)\b", "your"),
     (r"\bthem\b", "you"),
 ]
+_READ_BACK = re.compile(r"(?:confirm|read|repeat)\b[^:.]*: (.+)$", re.IGNORECASE)
 _MODAL = r"(?:can|could|will|would|should|may|might|must)"
 _IN_BRACKETS = re.compile(r"\b((?:our|the) [\w ]+) \(([^)]+)\)", re.IGNORECASE)
 _STILL_THERE = "Are you still there?"
@@ -99,13 +100,15 @@ _ACTS: list[tuple[re.Pattern[str], _Say]] = [
             ),
             lambda match: closed(_to_you(re.split(r", then ", match[1])[0])),
         ),
-        (r"^(?:confirm|read back|read|repeat)[^:.]*: (.+)$", lambda match: confirming(match[1])),
+        (r"\bkeep [\w ]*company\b|\bwork under way\b", lambda _: "One moment, please."),
     ]
 ]
 
 
 def perform(goal: str, *, known: Iterable[Json] = ()) -> list[str]:
     """The goal as sentences for the caller; none where it only instructs."""
+    if match := _READ_BACK.match(goal):
+        return [confirming(match[1])]
     said = list[str]()
     for sentence in _parts(goal):
         said += _acted(sentence) or ([_to_caller(sentence)] if _is_news(sentence, known) else [])
@@ -135,9 +138,9 @@ def look_up(text: str, question: str) -> str:
         if about & concepts(match[1]):
             return closed(f"{match[1].strip()}: {match[2]}")
     for sentence in _parts(text):
-        if not _is_order(sentence) and re.match(r"(?:we|our|the|it)\b", sentence, re.IGNORECASE):
-            if is_question(question) and about & concepts(sentence):
-                return _to_caller(sentence)
+        told = re.match(r"(?:we|our|the|it)\b", sentence, re.IGNORECASE)
+        if told and is_question(question) and about & concepts(sentence):
+            return _to_caller(sentence)
     return ""
 
 

@@ -63,7 +63,8 @@ def pick(
 ) -> Json:
     """The value that the caller named, or None.
 
-    `near` holds the concepts of each value, `said` those of the text. A value that means `no matter` is only taken for such words, or for itself when asked.
+    `near` holds the concepts of each value, `said` those of the text. A value that means
+    `no matter` is only taken for such words, or for itself when it was asked for.
     """
     if is_open(text):
         for value in values:

@@ -5,6 +5,7 @@ kind, the words around a value are compared with their descriptions; what that l
 goes in the order of asking.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -97,7 +98,7 @@ class _Filling:
         self._offered = [str(item.value) for item in find(heard.after, today)]
 
     def values(self) -> dict[str, Json]:
-        values = self._spelled() | self._choices()
+        values = self._spelled() | self._choices() | self._named_flags()
         for kind in ("date", "time", "number", "name", "phone", "email"):
             values |= self._assign(kind, self._of(kind))
         values |= self._moments()
@@ -154,14 +155,13 @@ class _Filling:
 
     def _chosen(self, kind: str) -> list[tuple[Json, Found]]:
         """`the later one`: one of the times or days that were just offered."""
-        if kind not in ("time", "date") or not self._wanting(kind):
+        if (kind != "time" and kind != "date") or not self._wanting(kind):
             return []
         today = self._now.date() if self._now else None
-        offered = [str(i.value) for i in find(self._heard.after, today) if i.kind == kind]
+        options = _options(self._heard.after)
+        offered = [str(i.value) for i in find(options, today) if i.kind == kind]
         value = pick_offered(self._text, list(dict.fromkeys(offered)))
-        if value is None or len(offered) == 0:
-            return []
-        return [(value, Found("time", value, 0, 0))]
+        return [] if value is None else [(value, Found("time", value, 0, 0))]
 
     def _assign(self, kind: str, found: Sequence[tuple[Json, Found]]) -> dict[str, Json]:
         wanting = self._wanting(kind)
@@ -221,6 +221,12 @@ class _Filling:
                 values[each.name] = choice
         return values
 
+    def _named_flags(self) -> dict[str, Json]:
+        """A yes-or-no parameter whose own name was said: `anything vegetarian`."""
+        said = concepts(self._text)
+        names = [each.name for each in self._wanting("flag")]
+        return {name: True for name in names if (about := concepts(name)) and about <= said}
+
     def _answers(self) -> dict[str, Json]:
         """Yes or no, or any words at all, where just that was asked for."""
         for each in self._parameters:
@@ -234,6 +240,12 @@ class _Filling:
             if kind == "list" and not reply:
                 return {each.name: [part.strip() for part in self._text.rstrip(".").split(",")]}
         return {}
+
+
+def _options(after: str) -> str:
+    """The sentences that offer something; all of them if none plainly does."""
+    offers = [each for each in sentences(after) if re.search(r"\b(?:or|offer)\b", each)]
+    return " ".join(offers) or after
 
 
 def _plain(schema: Mapping[str, Json]) -> Mapping[str, Json]:

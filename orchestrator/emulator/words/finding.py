@@ -1,5 +1,6 @@
 """All the values in one text. What one kind has taken is not read again by the next."""
 
+import re
 from collections.abc import Callable
 from datetime import date
 
@@ -13,6 +14,12 @@ from orchestrator.emulator.words.times import find_times
 __all__ = ["find"]
 
 _NOT = ("not", "isn't", "not on", "not at", "not for", "than", "instead of", "rather than")
+
+_RULED_OUT = re.compile(
+    r" (?:(?:is|are|would be|might be) (?:\w+ )?(?:too|no good|not)|(?:doesn't|won't|does not|"
+    r"will not) (?:work|suit|do)|isn't|is out)\b",
+    re.IGNORECASE,
+)
 
 
 def find(text: str, today: date | None, *, name_asked: bool = False) -> list[Found]:
@@ -29,5 +36,10 @@ def find(text: str, today: date | None, *, name_asked: bool = False) -> list[Fou
     found = list[Found]()
     for find_kind in kinds:
         found += find_kind(blank(text, found))
-    kept = [item for item in found if not text[: item.start].rstrip().lower().endswith(_NOT)]
+    kept = [
+        item
+        for item in found
+        if not text[: item.start].rstrip().lower().endswith(_NOT)
+        and not _RULED_OUT.match(text, item.end)
+    ]
     return sorted(kept, key=lambda item: item.start)

@@ -29,6 +29,7 @@ _HEADING = re.compile(rf"^# ({'|'.join(_TITLES)}) *$", re.MULTILINE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?")
 _STALE = " (stale: ask again)"
 _EXAMPLE = re.compile(r"[\"“]([^\"”]+)[\"”]")
+_GO_ON = re.compile(r"\bThen go on: ")
 _AT_GOAL = "Call this as soon as the goal is reached"
 
 
@@ -133,7 +134,7 @@ def read(prompt: Prompt) -> View:
     return View(
         exact=sections.get("Say exactly", ""),
         role=tidy(sections.get("Role", "")),
-        goal=tidy(sections.get("Goal", "")),
+        goal=_GO_ON.sub("", tidy(sections.get("Goal", ""))),
         now=datetime.fromisoformat(moment[0]) if moment else None,
         known=known,
         stale=stale,
@@ -179,7 +180,8 @@ def _json(text: str) -> Json:
 
 def _tool(tool: Mapping[str, Json]) -> Tool:
     description = tidy(str(tool.get("description") or ""))
-    about, _, samples = description.partition("For example:")
+    wanted, _, _ = description.partition("Not when:")
+    about, _, samples = wanted.partition("For example:")
     schema = tool.get("parameters") or {}
     required = schema.get("required") or []
     return Tool(

@@ -19,7 +19,7 @@ _STRONG = re.compile(
     re.IGNORECASE,
 )
 _WEAK = re.compile(
-    r"\b(?:it's|it is|this is|i'm|i am|that's|that is|for|put|with|as)"
+    r"\b(?:it's|it is|this is|i'm|i am|that's|that is|not [^\W\d]+,|for|put|with|as)"
     r"(?P<title> (?:mr|mrs|ms|miss|dr)\b\.?)? (?:for )?",
     re.IGNORECASE,
 )
@@ -49,7 +49,7 @@ _NOT_NAMES = frozenset(
 def find_names(text: str, *, asked: bool) -> list[Found]:
     """The names in the text. `asked`: the caller was just asked for one."""
     introduced = [*_introduced(text, asked)]
-    if introduced or not asked:
+    if introduced or not asked or text.endswith("?"):
         return introduced
     return _alone(text)
 

@@ -65,6 +65,7 @@ _PAIR = re.compile(
     r"\b(?:me and my \w+|my \w+ and (?:i|me|myself)|(?:just )?(?:the )?both of us)\b",
     re.IGNORECASE,
 )
+_AND = re.compile(r",? (?:and|plus) ", re.IGNORECASE)
 _ALONE = re.compile(r"\b(?:just|only) (?:me|myself)\b|\bby myself\b|\bon my own\b", re.IGNORECASE)
 
 
@@ -88,11 +89,30 @@ def number(text: str) -> int:
 
 
 def find_numbers(text: str) -> list[Found]:
-    """The numbers in the text, but for durations, prices and the pronoun `one`."""
+    """The numbers in the text, but for durations, prices and the pronoun `one`.
+
+    People who are counted apart (`two adults and three kids`) are one number.
+    """
     found = [item for match in _NUMBER.finditer(text) if (item := _counted(text, match))]
     found += [Found("number", 2, *match.span()) for match in _PAIR.finditer(text)]
     found += [Found("number", 1, *match.span()) for match in _ALONE.finditer(text)]
-    return sorted(found, key=lambda item: item.start)
+    return _summed(text, sorted(found, key=lambda item: item.start))
+
+
+def _summed(text: str, found: list[Found]) -> list[Found]:
+    summed = list[Found]()
+    for item in found:
+        last = summed[-1] if summed else None
+        if last and _AND.fullmatch(text[last.end : item.start]) and _units(text, last, item):
+            summed[-1] = Found("number", last.value + item.value, last.start, item.end)
+        else:
+            summed.append(item)
+    return summed
+
+
+def _units(text: str, *found: Found) -> bool:
+    """Whether all of these end in what people are counted in."""
+    return all(re.search(rf" {UNITS}$", text[: each.end], re.IGNORECASE) for each in found)
 
 
 def _counted(text: str, match: re.Match[str]) -> Found | None:

@@ -76,7 +76,7 @@ def _outcome(call: Made, view: View) -> str:
         return trouble
     if call.name.startswith(("set_", "go_")) or call.output is None:
         return ""
-    return read_back(call.output) or tell(call.output)
+    return read_back(call.output) or tell(call.output, call.arguments)
 
 
 def _late(note: str) -> str:

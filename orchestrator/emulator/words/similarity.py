@@ -11,13 +11,25 @@ from collections.abc import Iterable
 from orchestrator.emulator.words.choices import answer
 from orchestrator.emulator.words.text import Found, table, words
 
-__all__ = ["PLACEHOLDERS", "concepts", "is_question", "salient", "stem", "subject"]
+__all__ = [
+    "GROUPS",
+    "VALUES",
+    "concepts",
+    "is_question",
+    "is_request",
+    "salient",
+    "stem",
+    "subject",
+]
 
-PLACEHOLDERS = {"number": "[number]", "date": "[date]", "time": "[time]", "name": "[name]"}
+_PLACEHOLDERS = {"number": "[number]", "date": "[date]", "time": "[time]", "name": "[name]"}
+VALUES = frozenset(_PLACEHOLDERS.values())
+"""What stands for values."""
 
 _GROUPS = {
     "person": "person human someone somebody agent operator representative manager colleague "
-    "staff receptionist supervisor advisor assistant employee | real person | speak to | talk to | "
+    "real staff "
+    "receptionist supervisor advisor assistant employee | real person | speak to | talk to | "
     "speak with | talk with | put me through | transfer me | connect me | a real one",
     "hours": "hours open opens opening close closes closing closed shut shuts | "
     "what time are you | "
@@ -45,9 +57,10 @@ _GROUPS = {
     "no": "no wrong decline declines refuse refuses deny denies mistaken",
     "help": "help support assist assistance",
     "allergen": "allergen allergens allergy allergies allergic contain contains containing "
-    "ingredient ingredients intolerant intolerance gluten lactose dairy nut nuts",
+    "intolerant intolerance gluten lactose dairy nut nuts",
     "price": "price prices cost costs charge charges fee fees expensive cheap | how much",
     "problem": "problem problems issue issues trouble error",
+    "vegetarian": "vegetarian vegetarians veggie meatless | without meat | no meat",
     "inside": "inside indoor indoors",
     "outside": "outside outdoor outdoors terrace patio garden",
     "tonight": "tonight",
@@ -66,7 +79,7 @@ _STOP = frozenset(
     still such t take tell than thank thanks that the their them then there these they thing things
     this those to too try trying um uh up us ve very want wanted wants was we well were what when
     which who why will with wish wishes would you your yours ask asks asking i'd i'm i've i'll we'd
-    we're we'll we've it's that's what's there's you're let's good
+    we're we'll we've it's that's what's there's you're let's good sorry hear free
     """)
 )
 _NOT = frozenset(
@@ -86,6 +99,10 @@ _ASKS = re.compile(
 )
 
 
+GROUPS = frozenset(_GROUPS) - {"yes", "no"}
+"""The labels of the groups of near words."""
+
+
 def _tables() -> tuple[dict[str, str], list[tuple[str, str]]]:
     single, phrases = dict[str, str](), list[tuple[str, str]]()
     for label, group in _GROUPS.items():
@@ -102,7 +119,7 @@ def concepts(text: str, found: Iterable[Found] = ()) -> frozenset[str]:
     """What the text is about. Values found in it stand as placeholders of their kind."""
     placed = set[str]()
     for item in found:
-        placed.add(PLACEHOLDERS.get(item.kind, ""))
+        placed.add(_PLACEHOLDERS.get(item.kind, ""))
         text = text[: item.start] + " " * (item.end - item.start) + text[item.end :]
     spoken = f" {' '.join(words(text.replace('_', ' ')))} "
     for phrase, label in _PHRASES:
@@ -120,16 +137,23 @@ def is_question(sentence: str) -> bool:
     return bool(_QUESTION.match(sentence) or _ASKS.search(sentence))
 
 
+_REQUEST = re.compile(
+    r"\b(?:(?:i|we)(?:'d| would)? (?:really |also |just )?"
+    r"(?:like|love|want|need|wish|have to|hope)|"
+    r"(?:can|could|may|might) (?:i|we|you)|please)\b",
+    re.IGNORECASE,
+)
+
+
+def is_request(sentence: str) -> bool:
+    """Whether the caller asks to have something done."""
+    return bool(_REQUEST.search(sentence))
+
+
 def salient(text: str, without: frozenset[str]) -> str:
     """The words that carry the meaning, but for those of `without` (concepts)."""
-    kept = [
-        word
-        for word in words(text)
-        if word not in _STOP
-        and word not in _NOT
-        and not _by_word([word]) & without
-        and word not in _ASKING
-    ]
+    said = [word for word in words(text) if word not in _STOP | _NOT | _ASKING]
+    kept = [_singular(word) for word in said if not _by_word([word]) & without]
     return " ".join(kept)
 
 
@@ -137,7 +161,7 @@ _ASKING = frozenset(
     table(
         """
         anyone serve offer sell provide find search kind kinds sort sorts type types yes no today
-        question wondering available recommend suggest options option which
+        question wondering available ok okay safe fine suitable day recommend suggest options option which
         """
     )
 )
@@ -160,6 +184,13 @@ def subject(text: str, without: frozenset[str]) -> str:
         if named:
             return " ".join(named)
     return ""
+
+
+def _singular(word: str) -> str:
+    if word.endswith(("ches", "shes", "sses", "xes")):
+        return word[:-2]
+    plural = word.endswith("s") and not word.endswith(("ss", "us", "is"))
+    return word[:-1] if plural and len(word) > 3 else word
 
 
 def stem(word: str) -> str:

@@ -20,7 +20,8 @@ _HOUR = (
 _HALF = r"(?:\s?(?P<half>[ap]m)\b)?"
 _CLOCK = r"(?: ?o'? ?clock)?"
 _LEAD = (
-    r"(?:at|around|about|by|from|after|before|until|till|say|maybe|say about|at about|"
+    r"(?:at|time (?:to|for|is|of|be)|around|about|by|"
+    r"from|after|before|until|till|say|maybe|say about|at about|"
     r"at around|towards|make (?:it|that)(?= [^ ]+ (?:in the|o'?clock)))"
 )
 _NOT_COUNTED = (
