@@ -103,9 +103,10 @@ def _embedded(data: Path) -> Broker:
 
 
 def _start(data: Path) -> None:
+    binary = _binary()
     keeper = [sys.executable, "-I", "-S", redis_keeper.__file__]
     started = subprocess.run(
-        [*keeper, data, _socket(data), _binary()],
+        [*keeper, data, _socket(data), binary],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
