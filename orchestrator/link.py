@@ -29,7 +29,7 @@ from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from orchestrator.errors import OrchestratorError, QueueUnavailable, ServiceError, UsageError
+from orchestrator.errors import QueueUnavailable, ServiceError, UsageError
 
 __all__ = ["Backoff", "Line", "Link", "RedisRefused", "Script", "connect"]
 
@@ -178,7 +178,9 @@ class Line:
             await self.close()
             raise
 
-    def translated(self, error: Exception) -> OrchestratorError:
+    def translated(self, error: Exception) -> ServiceError:
+        if error.args and isinstance(error.args[0], redis_errors.RedisError):
+            error = error.args[0]  # redis-py wraps what a Unix socket's handshake raised
         code = getattr(error, "status_code", None) or str(error).partition(" ")[0]
         what = str(error) or "no answer in time"
         if isinstance(error, _REFUSED):
@@ -214,7 +216,8 @@ class Link:
         """The replies to some commands, sent together. Raises `QueueUnavailable` after about
         two seconds at the latest, or `RedisRefused` with the first error among the replies.
         """
-        return [self._line.checked(reply) for reply in await self._submit(commands)]
+        replies = await self._submit(commands) if commands else []
+        return [self._line.checked(reply) for reply in replies]
 
     async def act(self, script: Script, keys: Sequence[str], args: Command) -> Reply:
         """Run a script; all its keys must lie in one slot. Raises as `ask` does."""
@@ -338,8 +341,9 @@ async def connect(url: str) -> AsyncGenerator[Link]:
 
 def _opened(url: str) -> tuple[Any, str]:
     try:
-        pool = _pools.from_url(
-            url,
+        pool = _pools.from_url(url)
+        options = pool.connection_kwargs
+        options.update(
             protocol=3,
             legacy_responses=False,
             decode_responses=True,
@@ -348,10 +352,11 @@ def _opened(url: str) -> tuple[Any, str]:
             socket_connect_timeout=LIMIT,
             retry=Retry(NoBackoff(), 0),
         )
+        pool.make_connection()  # which finds what else is wrong with the options of a URL
     except (ValueError, TypeError):
         # What redis-py says may quote the URL, and the URL may hold a password.
         raise UsageError(
             "not a Redis URL; expected redis://HOST:PORT/DB, rediss://… or unix:///PATH"
         ) from None
-    where = pool.connection_kwargs
-    return pool, where.get("path") or f"{where.get('host', 'localhost')}:{where.get('port', 6379)}"
+    host, port = options.get("host", "localhost"), options.get("port", 6379)
+    return pool, options.get("path") or f"{host}:{port}"

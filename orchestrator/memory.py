@@ -217,12 +217,12 @@ class MemoryClaims:
         self._leased: dict[str, Claimed] = {}
 
     async def claim(self, slots: int, wait: float) -> Sequence[Claimed]:
+        await anyio.lowlevel.checkpoint()  # before, as nothing may be lost after the first take
         claimed = self._take(slots)
         with anyio.move_on_after(wait):
             while not claimed:
                 await self._broker.queue(self._queue).bell.wait()
                 claimed = self._take(slots)
-        await anyio.lowlevel.checkpoint_if_cancelled()
         return claimed
 
     def _take(self, slots: int) -> Sequence[Claimed]:

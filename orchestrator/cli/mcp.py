@@ -258,3 +258,6 @@ def _pairs(options: Iterable[str]) -> dict[str, str]:
 def _may_wait(problem: Problem) -> bool:
     """A variable need not be set where a server is registered, only where it is used."""
     return problem.level == "warning" or problem.code == "M010"
+
+
+command = mcp

@@ -47,7 +47,7 @@ class Outcome:
         return self.error is None
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
+        return json.dumps(asdict(self), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Outcome":
@@ -107,7 +107,7 @@ class Call:
     trace: Mapping[str, str] = field(default_factory=dict[str, str])  # W3C traceparent
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
+        return json.dumps(asdict(self), separators=(",", ":"))
 
     def fingerprint(self) -> str:
         """SHA-256 of the arguments as canonical JSON: equal for equal requests."""

@@ -1,9 +1,9 @@
 -- Record and signal of a call in one act. Returns the outcome if there is one already.
 -- KEYS: the call's record, its key's record, the work stream
 -- ARGV: id, request, fingerprint of the arguments, outcome for a conflict,
---       when to forget an open record (epoch s), how long to keep a settled one (s)
+--       how long to keep the record while it is open, and once it is settled (s)
 local record, key, work = KEYS[1], KEYS[2], KEYS[3]
-local id, request, fingerprint, conflict, forget, keep = unpack(ARGV)
+local id, request, fingerprint, conflict, keep_open, keep = unpack(ARGV)
 
 if redis.call('EXISTS', record) == 1 then
   return redis.call('HGET', record, 'outcome')
@@ -21,5 +21,5 @@ end
 
 local entry = redis.call('XADD', work, '*', 'call', id, 'request', request)
 redis.call('HSET', record, 'request', request, 'entry', entry, 'status', 'open')
-redis.call('EXPIREAT', record, forget)
+redis.call('EXPIRE', record, keep_open)
 return false

@@ -160,9 +160,12 @@ class StreamClaims:
 
     async def _withdrawn_unheard(self) -> Sequence[str]:
         """Calls leased to us that were settled without our hearing of it."""
-        calls = [lease.call for lease in self._leased.values()]
-        settled = await self._settled([call.id for call in calls])
-        return [call.id for call in calls if call.id in settled]
+        backoff = Backoff()
+        while True:
+            try:
+                return list(await self._settled([each.call.id for each in self._leased.values()]))
+            except QueueUnavailable:
+                await anyio.sleep(backoff.next())
 
     async def _take(self, slots: int, wait: float) -> Sequence[Claimed]:
         if self._unsure:
@@ -262,10 +265,10 @@ def _publishing(call: Call) -> Act:
     record = keys.call_record(call.queue, call.id)
     key = keys.key_record(call.queue, call.tool, call.key)
     conflict = Outcome.conflict(call).to_json()
-    forget = int(call.deadline) + DAY
+    keep_open = max(0, int(call.deadline - call.created)) + DAY
     return (record, key, keys.work(call.queue)), (
         *(call.id, call.to_json(), call.fingerprint(), conflict),
-        *(forget, HOUR),
+        *(keep_open, HOUR),
     )
 
 

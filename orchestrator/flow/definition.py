@@ -5,7 +5,7 @@ running session keeps the one that it began with. Texts of the author that may h
 `${…}` are `Template`s, conditions are `Expression`s; both were type-checked.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, cast
 
@@ -94,9 +94,9 @@ def _plain(value: Json) -> str:
         return "(unknown)"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return (
-        ", ".join(map(_plain, cast("list[Json]", value))) if isinstance(value, list) else str(value)
-    )
+    if isinstance(value, list):
+        return ", ".join(map(_plain, cast("Sequence[Json]", value)))
+    return str(value)
 
 
 def _read_back(arguments: Mapping[str, Json]) -> str:

@@ -17,6 +17,9 @@ from orchestrator.flow.snapshot import Cursor, Happened, Snapshot
 __all__ = ["Macrostep", "local_time"]
 
 
+PAST_THE_END = 1_000_000
+
+
 def local_time(at: float, offset: int) -> datetime:
     """The moment `at` (epoch seconds) on the session's clock, `offset` seconds from UTC."""
     return datetime.fromtimestamp(at, timezone(timedelta(seconds=offset)))
@@ -32,7 +35,7 @@ class Macrostep:
         self.talk = snapshot.talk
         self.work = snapshot.work
         self.timers = snapshot.timers
-        self.run = replace(snapshot.run, seq=snapshot.run.seq + 1)
+        self.run = replace(snapshot.run, seq=snapshot.run.seq + 1, at=event.at)
         self.commands: list[Command] = []
         self._ids = 0
         self._scope: Mapping[str, Json] | None = None
@@ -52,8 +55,8 @@ class Macrostep:
     def emit(self, command: Command) -> None:
         self.commands.append(command)
 
-    def report(self, name: str, **data: Json) -> None:
-        self.emit(Report(name, data))
+    def report(self, what: str, /, **data: Json) -> None:
+        self.emit(Report(what, data))
 
     def new_id(self, prefix: str) -> str:
         """An id that no other step of this session makes."""
@@ -113,7 +116,21 @@ class Macrostep:
         if steps != self.place.steps:
             self.place = replace(self.place, steps=steps)
 
-    def happen(self, name: str, *, fatal: bool = False, **data: Json) -> None:
+    def cut_short(self, waiting: str) -> None:
+        """What these steps waited for failed: the rest of them is not done."""
+        for cursor in self.place.steps:
+            if cursor.waiting == waiting:
+                self.skip(cursor)
+
+    def skip(self, cursor: Cursor) -> None:
+        """Drop the rest of these steps. A state's entry is over then; an edge is not followed."""
+        entry = replace(cursor, index=PAST_THE_END, waiting=None)
+        rest = (entry,) if cursor.path.startswith("state:") else ()
+        index = self.place.steps.index(cursor)
+        steps = (*self.place.steps[:index], *rest, *self.place.steps[index + 1 :])
+        self.place = replace(self.place, steps=steps)
+
+    def happen(self, name: str, /, *, fatal: bool = False, **data: Json) -> None:
         """Queue an outcome for the edges; one that is `fatal` must be taken by some edge."""
         outcome = Happened(name, self.place.epoch, data, fatal)
         self.place = replace(self.place, outcomes=(*self.place.outcomes, outcome))

@@ -51,7 +51,7 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the conversation is. `epoch` counts the states entered; the innermost cursor is last."""
+    """Where the talk is. `epoch` counts the states entered; the innermost cursor is last."""
 
     state: str = ""
     epoch: int = 0
@@ -74,7 +74,10 @@ class Values:
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """Who speaks. At most one answer is open; what should follow it is `owed`."""
+    """Who speaks. At most one answer is open; what should follow it is `owed`.
+
+    `unheard`: the caller has said something that no answer has taken up yet.
+    """
 
     turns: int = 0
     speaking: str | None = None
@@ -82,6 +85,7 @@ class Talk:
     text: str = ""  # the author's words, for an answer that is a prompt, a say or a read-back
     calls: tuple[str, ...] = ()  # what the model asked for within the open answer
     owed: Purpose | None = None
+    unheard: bool = False
     said: bool = False  # the last words were an author's `say`, and nobody has answered
     failures: int = 0
     rounds: int = 0  # answers since the caller's last turn
@@ -145,6 +149,7 @@ class Run:
 
     session: str = ""
     seq: int = 0
+    at: float = 0.0
     started: float = 0.0
     zone: str = ""
     offset: int = 0

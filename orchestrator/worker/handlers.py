@@ -10,7 +10,7 @@ import inspect
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from functools import partial
 from types import FunctionType, ModuleType
 from typing import Annotated, Any, cast
@@ -98,6 +98,10 @@ class Handlers:
         if problems:
             raise UsageError("\n".join(problems))
         return cls(handlers)
+
+    @property
+    def all(self) -> Collection[Handler]:
+        return self._handlers.values()
 
     @property
     def queues(self) -> dict[str, list[str]]:

@@ -27,7 +27,7 @@ __all__ = ["Run", "Worker"]
 Run: TypeAlias = Callable[[Call], Awaitable[Outcome]]
 """Runs one call. What it raises becomes the outcome `error`, in neutral words."""
 
-CLAIM_WAIT = 1.0  # seconds; also the longest that an idle worker takes to notice `stop`
+CLAIM_WAIT = 0.25  # seconds; also the longest that an idle worker takes to notice `stop`
 
 log = logging.getLogger(__name__)
 
