@@ -26,6 +26,7 @@ from orchestrator.mcp_host.server import (
 __all__ = ["Supervisor"]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds between two attempts
+LOST = "its connection was lost"
 STEADY = 10.0  # seconds that an attempt must last for the pauses to start anew
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Supervisor:
         self._listed = listed
         self._connect_limit = connect_limit
         self._session: Session | None = None
+        self._held = False  # the attempt under way has led to a session, up or lost by now
         self._reason = "it is not started"
         # Set when the attempt under way has succeeded or failed. A set event is replaced,
         # one that callers may be waiting for never is.
@@ -60,10 +62,12 @@ class Supervisor:
 
         Raises `ServerDown`.
         """
+        if self._session is not None and self._session.over:
+            self._lose()  # the task has not come round to it yet
         if self._session is None:
             with anyio.move_on_after(patience):
                 await self._attempt.wait()
-        if self._session is None or self._session.over:
+        if self._session is None:
             raise ServerDown(f"{self.server.name}: {self._reason}", sent=False)
         return self._session
 
@@ -74,7 +78,7 @@ class Supervisor:
             began = anyio.current_time()
             try:
                 await self._hold()
-                self._ended("its connection was lost")
+                self._ended(LOST)
             except Exception as error:  # a server can fail in any way, and a group of ways
                 self._ended(in_words(error))
             steady = anyio.current_time() - began > STEADY
@@ -100,15 +104,21 @@ class Supervisor:
         log.info("MCP server %s is up: %d tools", self.server.name, len(session.tools))
         self._listed(session.tools)
         self._session = session
-        self._reason = ""
+        self._held = True
         self._attempt.set()
 
+    def _lose(self) -> None:
+        """From now on callers wait for the attempt that follows."""
+        self._reason = LOST
+        self._session = None
+        self._attempt = anyio.Event()
+
     def _ended(self, reason: str) -> None:
-        if reason != self._reason:
+        if self._held or reason != self._reason:
             log.warning("MCP server %s is down: %s", self.server.name, reason)
-        self._reason = reason
-        if self._session is None:
+        if self._session is not None:
+            self._lose()
+        if not self._held:
             self._attempt.set()
-        else:  # it was up: from now on callers wait for the attempt that follows
-            self._session = None
-            self._attempt = anyio.Event()
+        self._held = False
+        self._reason = reason

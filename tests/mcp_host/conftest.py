@@ -1,7 +1,7 @@
 """Servers and hosts for the tests of the MCP host."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,7 @@ from orchestrator.mcp_host import lock
 from orchestrator.mcp_host.host import Host
 from orchestrator.mcp_host.registry import Server, Stdio
 from orchestrator.mcp_host.server import look
+from orchestrator.mcp_host.supervisor import Supervisor
 
 
 class Plain(Protocol):
@@ -45,17 +46,24 @@ def hosting(tmp_path: Path) -> Hosting:
     """Runs a host whose lock holds what the servers offer at first."""
 
     @asynccontextmanager
-    async def run(*servers: Server) -> AsyncIterator[Host]:
+    async def run(*servers: Server) -> AsyncGenerator[Host]:
         await pin(tmp_path, *servers)
         host = Host({server.name: server for server in servers}, tmp_path, tmp_path / "logs")
-        async with anyio.create_task_group() as tasks:
-            for supervisor in host.supervisors.values():
-                tasks.start_soon(supervisor.run)
-            with anyio.fail_after(20):
-                yield host
-            tasks.cancel_scope.cancel()
+        async with running(*host.supervisors.values()):
+            yield host
 
     return run
+
+
+@asynccontextmanager
+async def running(*supervisors: Supervisor) -> AsyncGenerator[None]:
+    """Runs supervisors as tasks for the block, which has twenty seconds."""
+    async with anyio.create_task_group() as tasks:
+        for supervisor in supervisors:
+            tasks.start_soon(supervisor.run)
+        with anyio.fail_after(20):
+            yield
+        tasks.cancel_scope.cancel()
 
 
 @pytest.fixture

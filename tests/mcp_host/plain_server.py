@@ -1,6 +1,6 @@
-"""An MCP server of the older revision on stdio, written by hand: it starts at once and can misbehave.
+"""An MCP server of the older revision on stdio, by hand: it starts at once and can misbehave.
 
-    plain_server.py [hang | banner | leave] [--stubborn]
+    plain_server.py [hang | banner | leave]
 
 Its tools do what the tests need: answer with what they were told, die, keep silent, change.
 """
@@ -48,24 +48,26 @@ class PlainServer:
             send(id=number, error={"code": -32601, "message": "not known"})
 
     def call(self, number: Any, tool: str, given: dict[str, Any], meta: dict[str, Any]) -> None:
+        if tool in ("die", "die_reading"):
+            os._exit(1)
+        elif tool == "refuse":
+            send(id=number, error=given["error"])
+        elif tool == "answer":
+            send(id=number, result={"content": [], **given["result"]})
+        elif tool != "never":
+            found = self.find(tool, meta)
+            send(id=number, result={"content": [], "structuredContent": {"found": found}})
+
+    def find(self, tool: str, meta: dict[str, Any]) -> Any:
         match tool:
-            case "never":
-                return
-            case "die" | "die_reading":
-                os._exit(1)
-            case "refuse":
-                return send(id=number, error=given["error"])
-            case "answer":
-                return send(id=number, result={"content": [], **given["result"]})
             case "meta":
-                found: Any = meta
+                return meta
             case "where":
-                found = {"cwd": os.getcwd(), "env": dict(os.environ), "pid": os.getpid()}
+                return {"cwd": os.getcwd(), "env": dict(os.environ), "pid": os.getpid()}
             case "cancelled":
-                found = self.cancelled
+                return self.cancelled
             case _:
-                found = change()
-        send(id=number, result={"content": [], "structuredContent": {"found": found}})
+                return change()
 
 
 def change() -> None:

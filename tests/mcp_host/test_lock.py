@@ -18,7 +18,7 @@ def test_a_lock_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_the_same_tools_give_the_same_text_in_any_order() -> None:
-    other = Lock().pinned("menu", reversed(LOCK.tools("menu").values()))
+    other = Lock().pinned("menu", reversed(list(LOCK.tools("menu").values())))
     assert other.to_json() == LOCK.to_json()
     assert LOCK.to_json().endswith("}\n")
 

@@ -61,7 +61,9 @@ def test_variables_are_expanded_wherever_other_clients_expand_them() -> None:
 
 
 def test_a_relative_directory_starts_at_the_file() -> None:
-    assert servers_of({"a": {"command": "x", "cwd": "sub"}}) == {"a": Stdio("x", cwd="/project/sub")}
+    assert servers_of({"a": {"command": "x", "cwd": "sub"}}) == {
+        "a": Stdio("x", cwd="/project/sub")
+    }
 
 
 def test_every_problem_is_reported_at_once_with_its_line() -> None:
@@ -115,7 +117,10 @@ def test_values_of_variables_and_secrets_show_nowhere() -> None:
         {
             "mcpServers": {
                 "a": {"command": "run", "args": ["${KEY}"], "env": {"K": "s3cret"}},
-                "b": {"url": "https://me:s3cret@b.example/mcp?key=s3cret", "headers": {"K": "s3cret"}},
+                "b": {
+                    "url": "https://me:s3cret@b.example/mcp?key=s3cret",
+                    "headers": {"K": "s3cret"},
+                },
                 "c": {"type": "sse", "url": "https://s3cret"},
             }
         }
