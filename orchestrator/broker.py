@@ -177,7 +177,7 @@ async def _given(url: str) -> Broker:
     except UsageError as wrong:
         raise UsageError(f"REDIS_URL: {wrong}") from None
     except ServiceError as failure:
-        raise ServiceError(f"{failure}; {HOW_TO_GO_ON}") from None
+        raise ServiceError(f"{str(failure).rstrip('.')}; {HOW_TO_GO_ON}") from None
     return Broker(url, f"{redis_keeper.name_of(info)} at {_place(url)}", embedded=False)
 
 
