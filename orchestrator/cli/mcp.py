@@ -5,7 +5,6 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import anyio
 import click
@@ -16,27 +15,7 @@ from orchestrator.mcp_host import lock, registry
 from orchestrator.mcp_host.lock import Lock, Tools
 from orchestrator.mcp_host.registry import Registry, Server, Stdio
 
-__all__ = ["mcp"]
-
-
-class _Wrong(click.ClickException):
-    exit_code = 2
-
-
-class _Unreachable(click.ClickException):
-    exit_code = 4
-
-
-class _Group(click.Group):
-    """Ends with a message and an exit code of its own where configuration or a server fails."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except UsageError as error:
-            raise _Wrong(str(error)) from None
-        except ServiceError as error:
-            raise _Unreachable(str(error)) from None
+__all__ = ["command"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +34,9 @@ class _Project:
     def logs(self) -> Path:
         return self.directory / ".orchestrator" / "logs"
 
+    def text(self) -> str:
+        return self.registry.read_text("utf-8") if self.registry.exists() else ""
+
     def servers(self) -> Registry:
         servers, warnings = registry.read_registry(self.directory)
         _warn(warnings)
@@ -64,7 +46,7 @@ class _Project:
         return lock.read_lock(self.lock)
 
 
-@click.group(cls=_Group)
+@click.group()
 @click.option(
     "--project",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
@@ -72,12 +54,12 @@ class _Project:
     help="The directory of .mcp.json; the current one unless given.",
 )
 @click.pass_context
-def mcp(context: click.Context, project: Path) -> None:
+def command(context: click.Context, project: Path) -> None:
     """Register MCP servers and pin their tools."""
     context.obj = _Project(project)
 
 
-@mcp.command("list")
+@command.command("list")
 @click.option("--connect", is_flag=True, help="Connect to each server and compare.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
@@ -90,7 +72,7 @@ def list_servers(project: _Project, connect: bool, as_json: bool) -> None:
     _complain(seen)
 
 
-@mcp.command()
+@command.command()
 @click.argument("servers", nargs=-1, metavar="[SERVER]...")
 @click.pass_obj
 def pin(project: _Project, servers: Sequence[str]) -> None:
@@ -112,7 +94,7 @@ def pin(project: _Project, servers: Sequence[str]) -> None:
     _complain(seen)
 
 
-@mcp.command()
+@command.command()
 @click.option("--transport", type=click.Choice(["stdio", "http"]), default="stdio")
 @click.option("--env", "environment", multiple=True, metavar="NAME=VALUE")
 @click.option("--header", "headers", multiple=True, metavar="NAME=VALUE")
@@ -132,8 +114,7 @@ def add(
     Write secrets as '${NAME}': the value is taken from the environment.
     """
     entry = _entry(transport, target, _pairs(environment), _pairs(headers))
-    text = project.registry.read_text("utf-8") if project.registry.exists() else ""
-    after = registry.with_server(text, name, entry)
+    after = registry.with_server(project.text(), name, entry)
     _, problems = registry.parse_registry(after, str(project.registry), os.environ)
     later = [problem for problem in problems if _may_wait(problem)]
     if len(later) < len(problems):
@@ -143,13 +124,12 @@ def add(
     click.echo(f"added {name}; next: orchestrator mcp pin {name}")
 
 
-@mcp.command()
+@command.command()
 @click.argument("name")
 @click.pass_obj
 def remove(project: _Project, name: str) -> None:
     """Remove a server and what its tools were pinned to."""
-    text = project.registry.read_text("utf-8") if project.registry.exists() else ""
-    after = registry.without_server(text, name)
+    after = registry.without_server(project.text(), name)
     pinned = project.pinned()
     project.registry.write_text(after, "utf-8")
     if name in pinned.servers:
@@ -258,6 +238,3 @@ def _pairs(options: Iterable[str]) -> dict[str, str]:
 def _may_wait(problem: Problem) -> bool:
     """A variable need not be set where a server is registered, only where it is used."""
     return problem.level == "warning" or problem.code == "M010"
-
-
-command = mcp

@@ -141,11 +141,13 @@ def parse_registry(
 
 
 def with_server(text: str, name: str, entry: Mapping[str, Json]) -> str:
-    """The text of a registry with a server added or replaced; every other key is kept.
+    """The text of a registry with a server added; every other key is kept.
 
-    Raises `UsageError` for a text that is not a registry.
+    Raises `UsageError` for a name that is taken and for a text that is not a registry.
     """
     document, section = _editable(text)
+    if _holders(document, name):
+        raise UsageError(f"{FILE}: there is a server {name!r} already; remove it first")
     document.setdefault(section, {})[name] = dict(entry)
     return _written(document)
 
@@ -153,12 +155,17 @@ def with_server(text: str, name: str, entry: Mapping[str, Json]) -> str:
 def without_server(text: str, name: str) -> str:
     """The text of a registry without a server. Raises `UsageError` if it is not there."""
     document, _ = _editable(text)
-    holders = [document[section] for section in _SECTIONS if name in document.get(section, {})]
+    holders = _holders(document, name)
     if not holders:
         raise UsageError(f"{FILE}: there is no server {name!r}")
     for servers in holders:
         del servers[name]
     return _written(document)
+
+
+def _holders(document: Mapping[str, Json], name: str) -> Sequence[dict[str, Json]]:
+    sections = (_object(document.get(section)) for section in _SECTIONS)
+    return [servers for servers in sections if servers and name in servers]
 
 
 def _editable(text: str) -> tuple[dict[str, Json], str]:

@@ -1,4 +1,5 @@
 import logging
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -227,3 +228,16 @@ async def test_it_is_a_worker_whose_handlers_are_tools(
 
 async def answered(host: Host, call: MakeCall) -> Outcome:
     return await host.run(call("answer", result={"structuredContent": {}}))
+
+
+async def test_a_change_is_heard_of_from_servers_of_the_newest_revision_too(
+    hosting: Hosting, call: MakeCall
+) -> None:
+    script = str(Path(__file__).with_name("modern_server.py"))
+    async with hosting(Server("modern", Stdio(sys.executable, (script,)), "")) as host:
+        first = await host.run(call("change", server="modern"))
+        while (last := await host.run(call("change", server="modern"))).ok:
+            pass
+    assert first == Outcome("worker", {"result": "done"})
+    assert last.error is not None
+    assert last.error.code == "changed"
