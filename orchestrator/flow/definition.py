@@ -95,7 +95,9 @@ def _plain(value: Json) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return (
-        ", ".join(map(_plain, cast("Sequence[Json]", value))) if isinstance(value, list) else str(value)
+        ", ".join(map(_plain, cast("Sequence[Json]", value)))
+        if isinstance(value, list)
+        else str(value)
     )
 
 

@@ -129,7 +129,9 @@ class Part(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _read(cls, data: Json, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+    def _read(
+        cls, data: Json, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
         if cls.short and isinstance(data, str):
             return handler({cls.short: data})
         if isinstance(data, dict) and not isinstance(data, Table):
@@ -248,7 +250,7 @@ def _without(value: Any, paths: Iterable[Path]) -> Any:
     for step, *further in paths:
         rest.setdefault(step, set()).add(tuple(further))
     if isinstance(value, list):
-        items = dict(enumerate(cast("list[Json]", value)))
+        items: dict[PathStep, Json] = dict(enumerate(value))  # pyright: ignore[reportUnknownArgumentType]
         return list(_without(items, paths).values())
     return {
         step: _without(item, rest[step]) if step in rest else item
