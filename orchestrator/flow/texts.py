@@ -31,7 +31,7 @@ class Texts:
         checked = compile_expression(str(node.value), self.names, self._tell(node))
         if checked.type.name not in ("bool", "any", "null"):
             message = f"a condition is true or false, this is {checked.type}"
-            self.report("E002", node.place(0), message, f"write `set(…)` or compare it")
+            self.report("E002", node.place(0), message, "write `set(…)` or compare it")
         evaluate = checked.evaluate
 
         def test(scope: Scope) -> Json:

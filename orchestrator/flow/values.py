@@ -13,8 +13,8 @@ from typing import TypeAlias
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.definition import Accept, Rejected, Scope
 from orchestrator.flow.document import Param, Shape, parse_duration
-from orchestrator.flow.patterns import compile_pattern
 from orchestrator.flow.operations import is_list, is_object
+from orchestrator.flow.patterns import compile_pattern
 from orchestrator.flow.types import ANY, TEXTUAL, Type
 
 __all__ = ["acceptor", "arguments_acceptor", "fits", "literal", "normaliser", "schema_of"]
@@ -70,15 +70,16 @@ def schema_of(shape: Shape) -> dict[str, Json]:
     return schema | {key: bound for key, bound in bounds if bound is not None}
 
 
-def acceptor(shape: Shape) -> Accept:
-    """Accepts values of this shape. Its pattern must have been checked."""
+def acceptor(shape: Shape, message: str = "") -> Accept:
+    """Accepts values of this shape; `message` is the author's word for one out of bounds."""
     read = _reader(shape)
     checks = [check for check in (_bounds(shape), _pattern(shape)) if check]
 
     def accept(value: Json, scope: Scope) -> Json:
         accepted = read(value, scope)
         for check in checks:
-            check(accepted)
+            if problem := check(accepted):
+                raise Rejected(message or problem)
         return accepted
 
     return accept
@@ -334,29 +335,23 @@ def _object(shape: Shape) -> Read:
     return read
 
 
-def _bounds(shape: Shape) -> Callable[[Json], None] | None:
+def _bounds(shape: Shape) -> Callable[[Json], str] | None:
     least, most = shape.min, shape.max
     if least is None and most is None:
         return None
     unit = {"text": " characters long", "list": " items long"}.get(shape.type, "")
 
-    def check(value: Json) -> None:
+    def check(value: Json) -> str:
         size = len(value) if unit else value
         if least is not None and size < least:
-            raise Rejected(f"must be at least {least}{unit}")
-        if most is not None and size > most:
-            raise Rejected(f"must be at most {most}{unit}")
+            return f"must be at least {least}{unit}"
+        return f"must be at most {most}{unit}" if most is not None and size > most else ""
 
     return check
 
 
-def _pattern(shape: Shape) -> Callable[[Json], None] | None:
+def _pattern(shape: Shape) -> Callable[[Json], str] | None:
     matches = compile_pattern(shape.pattern) if shape.pattern is not None else None
     if matches is None or isinstance(matches, str):
         return None
-
-    def check(value: Json) -> None:
-        if not matches(value, whole=True):
-            raise Rejected("does not have the right form")
-
-    return check
+    return lambda value: "" if matches(value, whole=True) else "does not have the right form"
