@@ -103,9 +103,10 @@ def _embedded(data: Path) -> Broker:
 
 
 def _start(data: Path) -> None:
+    binary = _binary()
     keeper = [sys.executable, "-I", "-S", redis_keeper.__file__]
     started = subprocess.run(
-        [*keeper, data, _socket(data), _binary()],
+        [*keeper, data, _socket(data), binary],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -176,7 +177,7 @@ async def _given(url: str) -> Broker:
     except UsageError as wrong:
         raise UsageError(f"REDIS_URL: {wrong}") from None
     except ServiceError as failure:
-        raise ServiceError(f"{failure}; {HOW_TO_GO_ON}") from None
+        raise ServiceError(f"{str(failure).rstrip('.')}; {HOW_TO_GO_ON}") from None
     return Broker(url, f"{redis_keeper.name_of(info)} at {_place(url)}", embedded=False)
 
 

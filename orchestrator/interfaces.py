@@ -106,7 +106,13 @@ class Journal(Protocol):
 
 
 class Connection(Protocol):
-    """A Realtime session as a stream of JSON events in both directions."""
+    """A Realtime session as a stream of JSON events in both directions.
+
+    Iteration ends when the session is over; `closed` then says how (code and reason).
+    """
+
+    @property
+    def closed(self) -> str: ...
 
     async def send(self, event: Mapping[str, Json]) -> None: ...
 

@@ -7,7 +7,7 @@ end and the part ends. What a part has to say goes to its log in the project's d
 
 import json
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from subprocess import PIPE
@@ -52,7 +52,7 @@ class Part:
 @asynccontextmanager
 async def part(
     name: str, arguments: Sequence[str], logs: Path, environ: Mapping[str, str] | None = None
-) -> AsyncIterator[Part]:
+) -> AsyncGenerator[Part]:
     """Run `python -m ARGUMENTS` beside us for as long as the context is open."""
     log = logs / f"{name}.log"
     with _opened(log) as stderr:

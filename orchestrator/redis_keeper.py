@@ -6,11 +6,14 @@ It returns when the server answers (0, with a note on stdout where there is one)
 (1, with the reason on stderr); the keeper itself stays behind as a process of its own
 session, restarts a server that dies, and stops it when the last user has left.
 
-Who uses the server is known from one lock and nothing else. Every user holds DATA/users
-shared, the keeper wants it exclusively, and the kernel lets go of the locks of the dead:
+Who lives is known from locks alone, because the kernel lets go of the locks of the dead:
 no kill -9, of anyone, leaves a server behind or takes it from under another user.
-DATA/server is locked by the keeper and inherited by its server, so that no two servers
-ever write the same files. Standard library only: this start is waited for.
+
+    DATA/users    held shared by every user; the keeper wants it exclusively, and then stops
+    DATA/keeper   held by the keeper
+    DATA/server   held by the keeper and its server: no two servers write the same files
+
+Standard library only, because this start is waited for.
 """
 
 import contextlib
@@ -27,16 +30,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ENDPOINT", "SERVER_LOCK", "USERS_LOCK", "ask", "live_endpoint", "name_of"]
+__all__ = ["ENDPOINT", "USERS_LOCK", "ask", "live_endpoint", "name_of"]
 
 USERS_LOCK = "users"
 SERVER_LOCK = "server"
+KEEPER_LOCK = "keeper"
 ENDPOINT = "endpoint.json"
 LOG = "server.log"
 APPEND_ONLY = "appendonlydir"
 
-DAMAGED = re.compile(r"Bad file format|MANIFEST FILE ERROR|Unable to .* AOF .* No such file")
-"""What the servers say of an append-only file that they cannot load."""
+DAMAGED = re.compile("Bad file format|MANIFEST FILE ERROR|AOF file .* No such file|BUG REPORT")
+"""What a server says of files that it cannot load; some damage makes it crash."""
 
 START_LIMIT = 30.0  # seconds: a large file takes a while to load
 LOOK_AGAIN = 0.2  # seconds between two looks at users and server
@@ -61,7 +65,7 @@ def ask(path: str, command: str) -> str:
 def live_endpoint(data: Path) -> dict[str, Any] | None:
     """Where the server of this directory answers, if it does and its keeper lives."""
     endpoint = _endpoint(data)
-    if endpoint and _lives(endpoint["keeper"]) and _answers(endpoint["socket"]):
+    if endpoint and _kept(data) and _answers(endpoint["socket"]):
         return endpoint
     return None
 
@@ -74,14 +78,13 @@ def _endpoint(data: Path) -> dict[str, Any] | None:
     return endpoint
 
 
-def _lives(pid: int) -> bool:
+def _kept(data: Path) -> bool:
+    """Whether there is a keeper. Asks shared, so that those who ask do not see each other."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        with open(data / KEEPER_LOCK) as file:
+            return not _locked(file.fileno(), fcntl.LOCK_SH)
+    except FileNotFoundError:
         return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _answers(path: str) -> bool:
@@ -95,7 +98,9 @@ class Keeper:
         self._data = data
         self._socket = path
         self._binary = binary
+        self._logged = 0
         self._lock = os.open(data / SERVER_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        self._kept = os.open(data / KEEPER_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
 
     def take_over(self) -> bool:
         """Become the keeper; False if another one has the server running by now."""
@@ -103,11 +108,12 @@ class Keeper:
         while not _locked(self._lock):
             if live_endpoint(self._data):
                 return False
-            if (orphan := _endpoint(self._data)) and not _lives(orphan["keeper"]):
+            if (orphan := _endpoint(self._data)) and not _kept(self._data):
                 ask(orphan["socket"], "SHUTDOWN")  # where the kernel does not end it for us
             if time.monotonic() > until:
                 raise Failed(f"another server holds {self._data} and does not answer")
             time.sleep(0.01)
+        fcntl.flock(self._kept, fcntl.LOCK_EX)
         return True
 
     def start(self) -> tuple[subprocess.Popen[bytes], str]:
@@ -133,30 +139,43 @@ class Keeper:
         server.send_signal(signal.SIGTERM)
         server.wait()
         (self._data / ENDPOINT).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            Path(self._socket).parent.rmdir()
+        self.tidy()
         os.close(self._lock)
 
+    def tidy(self) -> None:
+        """Remove the directory that was made for the socket, if nothing is in it."""
+        with contextlib.suppress(OSError):
+            Path(self._socket).parent.rmdir()
+
     def _spawn(self) -> subprocess.Popen[bytes]:
-        log = self._data / LOG
-        before = log.stat().st_size
+        self._logged = (self._data / LOG).stat().st_size
         server = subprocess.Popen(
             [self._binary, *self._options()],
             stdin=subprocess.DEVNULL,
             pass_fds=[self._lock],
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
+        try:
+            self._await_answer(server)
+            self._announce(server.pid)
+        except (Failed, OSError) as failure:
+            server.kill()
+            server.wait()
+            raise Failed(str(failure)) from failure
+        return server
+
+    def _await_answer(self, server: subprocess.Popen[bytes]) -> None:
         until = time.monotonic() + START_LIMIT
         while not _answers(self._socket):
             if server.poll() is not None or time.monotonic() > until:
-                server.kill()
-                server.wait()
-                said = log.read_bytes()[before:].decode(errors="replace").strip()
-                last = " ".join(said.splitlines()[-3:])
-                raise Failed(last or f"{self._binary} ended with {server.returncode}")
+                raise Failed(self._last_words() or f"{self._binary} ended: {server.returncode}")
             time.sleep(0.002)
-        self._announce(server.pid)
-        return server
+
+    def _last_words(self) -> str:
+        """Of this start; up to the report of a crash, which would fill pages."""
+        said = (self._data / LOG).read_bytes()[self._logged :].decode(errors="replace")
+        words, crash, _ = said.partition("BUG REPORT")
+        return " ".join([line for line in (words + crash).splitlines() if line.strip()][-3:])
 
     def _options(self) -> list[str]:
         return [
@@ -177,9 +196,9 @@ class Keeper:
         new.replace(self._data / ENDPOINT)
 
 
-def _locked(descriptor: int) -> bool:
+def _locked(descriptor: int, how: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
@@ -210,7 +229,8 @@ def _stay_behind(keeper: Keeper, data: Path, word: int) -> None:
             return
         os.truncate(data / LOG, 0)
         server, note = keeper.start()
-    except Failed as failure:
+    except (Failed, OSError) as failure:
+        keeper.tidy()
         os.write(word, f"-{failure}".encode())
         return
     os.write(word, f"+{note}".encode())

@@ -10,6 +10,7 @@
 Journal, then act: an event is appended before the commands that follow from it are performed.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +21,13 @@ import anyio
 from anyio.abc import TaskGroup
 
 from orchestrator.dispatch.call import Call, Json, Outcome
-from orchestrator.errors import QueueUnavailable, ServiceError
+from orchestrator.errors import (
+    OrchestratorError,
+    ProtocolError,
+    ProviderRefused,
+    QueueUnavailable,
+    ServiceError,
+)
 from orchestrator.flow import events
 from orchestrator.flow.commands import (
     AddItem,
@@ -61,6 +68,10 @@ class Adapter(Protocol):
 
     def receive(self, event: Frame, at: float) -> tuple[tuple[Event, ...], tuple[Frame, ...]]: ...
 
+    def complaint(self, event: Frame) -> str | None:
+        """What people should know of an error that changes nothing."""
+        ...
+
     def lost(self, reason: str, at: float) -> tuple[tuple[Event, ...], tuple[Frame, ...]]: ...
 
 
@@ -74,8 +85,10 @@ class _Lost:
     """The connection is over; `problem` says so if the provider refused for good."""
 
     reason: str
-    problem: ServiceError | None = None
+    problem: OrchestratorError | None = None
 
+
+log = logging.getLogger(__name__)
 
 _Item: TypeAlias = Event | _Received | _Lost
 
@@ -118,7 +131,7 @@ class Session:
         self._send, self._inbox = anyio.create_memory_object_stream[_Item](256)
         self._changed = anyio.Event()
         self._waiting_turns = 0
-        self._problem: ServiceError | None = None
+        self._problem: OrchestratorError | None = None
 
     async def run(self) -> str:
         """Talk until the flow ends or the caller leaves, and kept calls are closed.
@@ -189,9 +202,11 @@ class Session:
         try:
             async for frame in self._connection:
                 await self._send.send(_Received(frame))
-            await self._send.send(_Lost("closed"))
-        except ServiceError as problem:
-            await self._send.send(_Lost(getattr(problem, "code", "lost"), problem))
+            await self._send.send(_Lost(self._connection.closed))
+        except ProviderRefused as problem:
+            await self._send.send(_Lost(problem.code, problem))
+        except (ServiceError, ProtocolError) as problem:
+            await self._send.send(_Lost("lost", problem))
 
     async def _read_outcomes(self) -> None:
         async for call_id, outcome in self._calls.settled():
@@ -226,12 +241,22 @@ class Session:
     def _translate(self, item: _Item) -> tuple[tuple[Event, ...], tuple[Frame, ...]]:
         match item:
             case _Received(frame=frame):
-                return self._adapter.receive(frame, self._clock())
+                return self._received(frame)
             case _Lost(reason=reason, problem=problem):
                 self._problem = problem
                 return self._adapter.lost(reason, self._clock())
             case _:
                 return (item,), ()
+
+    def _received(self, frame: Frame) -> tuple[tuple[Event, ...], tuple[Frame, ...]]:
+        """A frame that breaks the protocol is told to people; the conversation goes on."""
+        try:
+            if complaint := self._adapter.complaint(frame):
+                log.warning("session %s: the Realtime service complains: %s", self.id, complaint)
+            return self._adapter.receive(frame, self._clock())
+        except ProtocolError as problem:
+            log.warning("session %s: %s", self.id, problem)
+            return (), ()
 
     async def _handle(self, event: Event, tasks: TaskGroup) -> None:
         await self._journal.append([events.to_json(event)])

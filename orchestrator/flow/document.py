@@ -87,7 +87,9 @@ def _approvals(value: Json) -> Json:
 
 def _allow(value: Json) -> Json:
     if value == "*":
-        raise PydanticCustomError("allow", "'*' would offer whatever the server has: name each tool")
+        raise PydanticCustomError(
+            "allow", "'*' would offer whatever the server has: name each tool"
+        )
     if isinstance(value, dict):
         raise not_yet("'read_only'")
     return value

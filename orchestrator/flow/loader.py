@@ -132,9 +132,7 @@ class _Reader:
         hint: str = "",
         level: Literal["error", "warning"] = "error",
     ) -> None:
-        self.problems.append(
-            Problem(mark.file, mark.line, mark.column, code, message, hint, level)
-        )
+        self.problems.append(Problem(mark.file, mark.line, mark.column, code, message, hint, level))
         if len(self.problems) >= MAX_PROBLEMS:
             raise _Abandoned
 

@@ -129,7 +129,9 @@ class Part(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _read(cls, data: Json, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+    def _read(
+        cls, data: Json, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
         if cls.short and isinstance(data, str):
             return handler({cls.short: data})
         if isinstance(data, dict) and not isinstance(data, Table):

@@ -47,7 +47,8 @@ class Socket:
     """An accepted session. Iterating yields the service's events, `session.created` first.
 
     The iteration ends with the session where a new session may follow (`closed` tells
-    why it ended), and raises `ProviderRefused` where none may.
+    why it ended), and raises `ProviderRefused` where none may and `ProtocolError` at what
+    is no event.
     """
 
     def __init__(self, socket: client.ClientConnection, created: Mapping[str, Json]) -> None:
@@ -103,11 +104,12 @@ async def connect(
     call_id: str | None = None,
     open_timeout: float = 10.0,
 ) -> AsyncGenerator[Socket, None]:
-    """An accepted session, closed on the way out. `open_timeout` is in seconds,
-    for the connection and again for the acceptance.
+    """An accepted session, closed on the way out.
 
-    Raises `ProviderRefused` where trying again cannot help, `ServiceError` where the
-    service cannot be reached or says nothing that we understand, and `UsageError`.
+    `open_timeout` is in seconds, for the connection and again for the acceptance. Raises
+    `ProviderRefused` where trying again cannot help, `ServiceError` where the service
+    cannot be reached or does not accept now, `ProtocolError` where what answers does not
+    speak the protocol, and `UsageError` for a wrong address or key.
     """
     url = endpoint(base, model=model, call_id=call_id)
     if not key.isascii() or not key.isprintable() or " " in key:

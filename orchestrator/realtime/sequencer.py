@@ -6,9 +6,9 @@ and be rejected, an end may come without a beginning. The engine must not care. 
 for an answer; the sequencer asks the service as soon as that can succeed, and reports
 exactly one end for each answer.
 
-free ──ask──▶ requested ──created──▶ active ──cancel──▶ cancelling
-  ▲               │  ▲                 │                    │
-  └─refused/done──┘  └─ask, after done─┴────────done────────┘
+free ──▶ requested ──created──▶ active ──cancel──▶ cancelling
+ ▲           │                    │                    │
+ └─refused───┴────────done────────┴────────done────────┘
 
 `active` may also be a response that somebody else asked for; a rejected request waits for
 the end of that one, even where it is known only from the rejection.

@@ -171,6 +171,11 @@ class Realtime:
                 pass
         return _NOTHING
 
+    def complaint(self, event: Mapping[str, Json]) -> str | None:
+        """What people should know of an error that the session survives."""
+        detail = complaint(event)
+        return f"{detail.code or detail.type}: {detail.message}" if detail else None
+
     def lost(self, reason: str, at: float) -> Step:
         """The session is gone: open answers fail, and the engine learns why."""
         events, sends = self._step(self._sequencer.close(reason), at)

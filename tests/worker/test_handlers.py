@@ -88,7 +88,12 @@ async def test_arguments_and_results_cross_as_json() -> None:
 
 
 async def test_every_wrong_argument_is_told_without_its_value() -> None:
-    wrong = BOOKING | {"day": "someday", "seat": "roof", "colour": "scarlet", "guest": {}}
+    wrong: dict[str, Json] = BOOKING | {
+        "day": "someday",
+        "seat": "roof",
+        "colour": "scarlet",
+        "guest": {},
+    }
     code, message = error(await run(book, **wrong))
     assert code == "invalid"
     assert [part.partition(":")[0] for part in message.split("; ")] == [

@@ -100,7 +100,7 @@ async def ask(url: str, call: Call) -> Outcome:
 
 async def appears(path: Path) -> None:
     with anyio.fail_after(20):
-        while not path.exists():  # noqa: ASYNC110 - another process makes it
+        while not await anyio.Path(path).exists():  # noqa: ASYNC110 - another process makes it
             await anyio.sleep(0.01)
 
 
