@@ -237,6 +237,8 @@ class _Filling:
                 return {each.name: reply == "yes"}
             if kind == "text" and not reply and not is_question(sentences(self._text)[0]):
                 return {each.name: self._text.rstrip(".")}
+            if kind == "choice" and not reply and len(words(self._text)) > 2:
+                return {each.name: "other"} if "other" in _plain(each.schema)["enum"] else {}
             if kind == "list" and not reply:
                 return {each.name: [part.strip() for part in self._text.rstrip(".").split(",")]}
         return {}

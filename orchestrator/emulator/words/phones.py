@@ -11,7 +11,7 @@ _DIGITS = {word: str(digit) for digit, word in enumerate(_DIGIT_WORDS)} | {"oh":
 _DIGIT = rf"(?:{'|'.join(_DIGITS)}|[0-9]+)"
 _GROUP = rf"(?:(?:double|triple) )?{_DIGIT}"
 _PHONE = re.compile(
-    rf"(?<![\w:/])(?:\+|plus )?\(?{_GROUP}\)?(?:[ .,/-]{{0,2}}\(?(?:{_GROUP})\)?)*(?![\w:])",
+    rf"(?<![\w:/])(?:\+|plus )?\(?{_GROUP}\)?(?:[ ./-]{{0,2}}\(?(?:{_GROUP})\)?)*(?![\w:])",
     re.IGNORECASE,
 )
 _EMAIL = re.compile(r"[\w.+-]+(?:@| at )(?:[\w-]+(?:\.| dot ))+[a-z]{2,}", re.IGNORECASE)
