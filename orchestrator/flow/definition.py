@@ -5,9 +5,9 @@ running session keeps the one that it began with. Texts of the author that may h
 `${…}` are `Template`s, conditions are `Expression`s; both were type-checked.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, cast
 
 from orchestrator.dispatch.call import Json
 
@@ -94,7 +94,14 @@ def _plain(value: Json) -> str:
         return "(unknown)"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return ", ".join(map(_plain, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ", ".join(map(_plain, cast("Sequence[Json]", value)))
+    return str(value)
+
+
+def _read_back(arguments: Mapping[str, Json]) -> str:
+    said = ((key.replace("_", " "), value) for key, value in arguments.items())
+    return ", ".join(f"{key} {_plain(value)}" for key, value in said if value is not None)
 
 
 class Accept(Protocol):
@@ -273,6 +280,9 @@ class Tool:
     describe: str
     schema: Mapping[str, Json]
     accept: Callable[[Mapping[str, Json]], dict[str, Json]] = field(repr=False, compare=False)
+    read_back: Callable[[Mapping[str, Json]], str] = field(
+        default=_read_back, repr=False, compare=False
+    )  # the arguments in words, for a caller who has to say yes to them
     bound: Mapping[str, Template] = field(default_factory=dict[str, Template])
     timeout: float = 10.0
     deadline: float | None = None

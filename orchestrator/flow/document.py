@@ -1,0 +1,449 @@
+"""The document of a flow, as its author wrote it: shapes and types of keys, nothing else. Pure.
+
+What the language has and this version does not is named in `later`, so that it is refused
+and not taken for a slip. The descriptions are what editors show.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from orchestrator.dispatch.call import Json
+from orchestrator.flow.loader import Node, Table
+from orchestrator.flow.part import Part, Report, not_yet
+
+__all__ = [
+    "Collect",
+    "Document",
+    "Edge",
+    "End",
+    "Filler",
+    "Interrupt",
+    "Limits",
+    "McpServer",
+    "Param",
+    "Retry",
+    "Session",
+    "Silence",
+    "State",
+    "Step",
+    "Tool",
+    "Transfer",
+    "Variable",
+    "parse_duration",
+    "read",
+]
+
+DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m|h)\Z", re.ASCII)
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+ID = re.compile(r"[a-z][a-z0-9_]{0,47}\Z", re.ASCII)
+
+
+def parse_duration(text: str) -> float | None:
+    """Seconds of "200ms", "4s", "15m", "1h"; None for anything else."""
+    match = DURATION.match(text)
+    return round(float(match[1]) * UNITS[match[2]], 3) if match else None
+
+
+def _seconds(value: Json) -> float:
+    seconds = parse_duration(value) if isinstance(value, str) else None
+    if seconds is None:
+        raise PydanticCustomError("duration", 'should be a duration, as "4s", "200ms" or "15m"')
+    return seconds
+
+
+def _id(value: str) -> str:
+    if not ID.match(value):
+        raise PydanticCustomError(
+            "id", "a name has small letters, digits and _, begins with a letter, at most 48"
+        )
+    return value
+
+
+def _as_list(value: Json) -> Json:
+    return [value] if isinstance(value, str) else value
+
+
+def _unless_never(value: Json) -> Json:
+    return None if value == "never" else value
+
+
+def _approval(value: Json) -> Json:
+    if value == "human" or isinstance(value, dict):
+        raise not_yet("approval other than none or caller")
+    return value
+
+
+def _approvals(value: Json) -> Json:
+    if not isinstance(value, dict):
+        return {"default": value}
+    if not {"by", "if", "channel"}.isdisjoint(value):
+        raise not_yet("approval other than none or caller")
+    return value
+
+
+def _allow(value: Json) -> Json:
+    if value == "*":
+        raise PydanticCustomError(
+            "allow", "'*' would offer whatever the server has: name each tool"
+        )
+    if isinstance(value, dict):
+        raise not_yet("'read_only'")
+    return value
+
+
+def _only(value: str, *later: str) -> BeforeValidator:
+    """Of the language's words for this key only `value` exists so far."""
+
+    def check(given: Json) -> Json:
+        if given in later:
+            raise not_yet(f"'{given}'")
+        return given
+
+    return BeforeValidator(check)
+
+
+Seconds: TypeAlias = Annotated[
+    float,
+    BeforeValidator(_seconds),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}),
+]
+Id: TypeAlias = Annotated[str, AfterValidator(_id)]
+Lines: TypeAlias = Annotated[list[str], BeforeValidator(_as_list)]
+Approval: TypeAlias = Annotated[Literal["none", "caller"], BeforeValidator(_approval)]
+Values: TypeAlias = dict[str, Any]
+Mode: TypeAlias = Annotated[Literal["wait"], _only("wait", "background", "detached")]
+TypeName: TypeAlias = Literal[
+    "text", "int", "number", "bool", "date", "time", "datetime", "duration",
+    "phone", "email", "enum", "list", "object", "any",
+]  # fmt: skip
+
+
+class Param(Part):
+    """The type of a value; a bare text is its `type`."""
+
+    short: ClassVar[str] = "type"
+    fallback: ClassVar[Mapping[str, Json]] = {"type": "any"}
+
+    type: TypeName
+    describe: str = Field("", description="What the model reads")
+    values: list[str] = Field([], description="Of an enum")
+    of: "Param | None" = Field(None, description="Type of a list's items")
+    fields: dict[str, "Param"] = Field({}, description="Types of an object's fields")
+    min: int | float | None = None
+    max: int | float | None = None
+    pattern: str | None = Field(None, description="Regular expression for the whole text")
+    optional: bool = False
+
+    def rules(self) -> Iterator[tuple[str, str]]:
+        if (self.type == "enum") != bool(self.values):
+            yield "values", "an enum, and nothing else, has `values`"
+        if (self.type == "list") != (self.of is not None):
+            yield "of", "a list, and nothing else, has `of`"
+        if self.fields and self.type != "object":
+            yield "fields", "only an object has `fields`"
+        if self.pattern is not None and self.type != "text":
+            yield "pattern", "only a text has a `pattern`"
+        for key, value in (("min", self.min), ("max", self.max)):
+            if value is not None and self.type not in ("int", "number", "text", "list"):
+                yield key, f"'{key}' is for numbers, and for the length of a text or list"
+
+
+class Variable(Param):
+    """What the session remembers; a bare text is its `type`."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"scope", "ttl", "missing"})
+
+    check: str | None = Field(None, alias="validate", description="Expression over `value`")
+    message: str = Field("", description="Told to the caller when a value is refused")
+    normalise: list[Literal["trim", "lower", "upper", "compact", "e164", "digits"]] = []
+    default: Any = None
+    source: str | None = Field(None, alias="from", description="Where its first value comes from")
+    clears: list[str] = Field([], description="Variables reset when this one changes")
+    pii: bool = False
+    writable: Literal["model", "engine"] = "model"
+    optional: Literal[False] = Field(False, exclude=True)
+
+
+class Retry(Part):
+    max: Annotated[int, Field(ge=0, le=20)]
+    backoff: Seconds = 0.2
+    factor: Annotated[float, Field(ge=1, le=10)] = 2.0
+    jitter: Annotated[float, Field(ge=0, le=1)] = 0.1
+    on: list[str] = ["timeout", "unavailable", "rate_limited"]
+
+
+class Filler(Part):
+    """What to say while a call is under way."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"auto"})
+
+    after: Seconds
+    every: Seconds | None = None
+    say: Lines
+
+
+class Tool(Part):
+    """A function that a worker runs."""
+
+    fallback: ClassVar[Mapping[str, Json]] = {"queue": ""}
+    later: ClassVar[frozenset[str]] = frozenset(
+        {"ok_if", "answer", "errors", "concurrency", "rate", "priority"}
+    )
+
+    queue: str
+    handler: str | None = None
+    describe: str = ""
+    params: dict[Id, Param] = {}
+    args: Values = Field({}, description="Parameters that the engine binds, hidden from the model")
+    returns: dict[str, Param] = {}
+    timeout: Seconds = Field(10.0, description="Of one attempt")
+    deadline: Seconds | None = Field(None, description="Of the whole call")
+    retry: Annotated[Retry | None, BeforeValidator(_unless_never)] = None
+    safe: bool = Field(False, description="Changes nothing: may be repeated and cancelled freely")
+    idempotent: bool = Field(False, description="Commits our key together with its effect")
+    idempotency: str | None = Field(None, description="The key; the call's id by default")
+    after_crash: Literal["rerun", "unknown"] | None = None
+    mode: Mode = "wait"
+    requires: str | None = Field(None, description="Hidden and refused while this is false")
+    approval: Approval = "none"
+    undo: str | None = Field(None, description="Tool that takes the effect back")
+    filler: Filler | None = None
+    on_interrupt: Literal["keep", "cancel"] = "keep"
+    on_hangup: Literal["keep", "cancel"] | None = None
+    assign: Values = {}
+
+
+class McpServer(Part):
+    """Tools of a server that is registered in `.mcp.json`."""
+
+    fallback: ClassVar[Mapping[str, Json]] = {"server": "", "allow": []}
+    later: ClassVar[frozenset[str]] = frozenset({"requires", "ok_if", "filler", "retry"})
+
+    server: str
+    via: Annotated[Literal["host"], _only("host", "openai")] = "host"
+    allow: Annotated[list[str], BeforeValidator(_allow)]
+    approval: Annotated[dict[str, Approval], BeforeValidator(_approvals)] = {}
+    pin: Literal[True] = True
+    timeout: Seconds = 10.0
+    assign: dict[str, Values] = {}
+    describe: dict[str, str] = {}
+    args: dict[str, Values] = Field({}, description="Fixed arguments, hidden from the model")
+
+
+class Step(Part):
+    """One thing to do: exactly one of say, prompt, note, set, tool."""
+
+    KINDS: ClassVar[tuple[str, ...]] = ("say", "prompt", "note", "set", "tool")
+    later: ClassVar[frozenset[str]] = frozenset(
+        {"emit", "wait", "dtmf", "play", "classify", "into", "show", "exact", "audio", "approval"}
+    )
+
+    when: str | None = Field(None, alias="if")
+    say: str | None = None
+    prompt: str | None = None
+    note: str | None = None
+    set: Values | None = None
+    tool: str | None = None
+    arguments: Values = Field({}, alias="with")
+    name: Id | None = Field(None, alias="as", description="Name of the tool's result")
+
+    def rules(self) -> Iterator[tuple[str, str]]:
+        kinds = [kind for kind in self.KINDS if kind in self.node.keys]
+        if not kinds:
+            yield "", "a step is one of say, prompt, note, set, tool"
+        for kind in kinds[1:]:
+            yield kind, f"a step does one thing; this one has '{kinds[0]}' already"
+        for key in ("with", "as"):
+            if key in self.node.keys and "tool" not in kinds:
+                yield key, f"only a tool has '{key}'"
+
+
+class Edge(Part):
+    """One entry of `next`."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"dtmf", "silence", "after"})
+
+    intent: str | None = Field(None, description="The model decides: what the caller wants")
+    id: Id | None = None
+    examples: list[str] = []
+    unless: str = Field("", alias="not")
+    fill: list[str] = []
+    event: str | None = None
+    when: str | None = Field(None, alias="if", description="The engine decides")
+    set: Values = {}
+    do: list[Step] = []
+    goto: str | None = None
+
+    def rules(self) -> Iterator[tuple[str, str]]:
+        if self.intent is not None and self.event is not None:
+            yield "event", "an edge has one trigger; this one has 'intent' already"
+        if self.intent is not None and self.id is None:
+            yield "intent", "an intent needs an `id`: the model calls go_<id>"
+        for key in ("id", "examples", "not", "fill"):
+            if key in self.node.keys and self.intent is None:
+                yield key, f"only an intent has '{key}'"
+        if self.goto is None and not self.set and not self.do:
+            yield "", "this edge does nothing: it has no goto, set or do"
+
+
+class Interrupt(Part):
+    fallback: ClassVar[Mapping[str, Json]] = {"intent": ""}
+    later: ClassVar[frozenset[str]] = frozenset({"if", "event", "dtmf", "signal", "run"})
+
+    intent: str
+    examples: list[str] = []
+    unless: str = Field("", alias="not")
+    goto: str | None = None
+    do: list[Step] = []
+    returns: bool = Field(False, alias="return")
+    except_in: list[str] = Field([], alias="except", description="States where it does not apply")
+    cool_down: Annotated[int, Field(ge=0, le=1000)] = 0
+
+
+class Collect(Part):
+    fallback: ClassVar[Mapping[str, Json]] = {"vars": []}
+    later: ClassVar[frozenset[str]] = frozenset({"attempts", "on_failed", "confirm"})
+
+    vars: list[str]
+    optional: list[str] = []
+    fresh: list[str] = Field([], description="Readable, but a new value is needed here")
+
+
+class End(Part):
+    fallback: ClassVar[Mapping[str, Json]] = {"reason": ""}
+    later: ClassVar[frozenset[str]] = frozenset({"outcome"})
+
+    reason: str
+
+
+class Transfer(Part):
+    fallback: ClassVar[Mapping[str, Json]] = {"to": ""}
+    later: ClassVar[frozenset[str]] = frozenset({"summary", "headers"})
+
+    to: str
+    note: str | None = None
+    on_failed: str | None = None
+
+
+class State(Part):
+    """A stage of the call."""
+
+    later: ClassVar[frozenset[str]] = frozenset(
+        {"context", "limits", "silence", "voice", "handoff", "run", "with", "as"}
+    )
+
+    do: list[Step] = []
+    goal: str | None = None
+    collect: Collect | None = None
+    tools: list[str] = []
+    next: list[Edge] = []
+    examples: list[str] = []
+    end: End | None = None
+    transfer: Transfer | None = None
+
+    def rules(self) -> Iterator[tuple[str, str]]:
+        if self.end and self.transfer:
+            yield "transfer", "a state ends in one way; this one has 'end' already"
+        if self.end or self.transfer:
+            for key in ("goal", "collect", "tools", "next", "examples"):
+                if key in self.node.keys:
+                    yield key, f"a state that ends has no '{key}'"
+
+
+class Turns(Part):
+    detect: Literal["semantic", "server", "manual"] = "semantic"
+    eagerness: Literal["low", "medium", "high", "auto"] = "auto"
+    end_after: Seconds | None = None
+    interrupt: bool = True
+    prefix: Seconds | None = None
+
+
+class Transcribe(Part):
+    model: str | None = None
+    language: str | None = None
+    terms: list[str] = []
+
+
+class Session(Part):
+    """Settings of the provider's session. Those that concern the voice wait for one."""
+
+    later: ClassVar[frozenset[str]] = frozenset(
+        {"backup", "reasoning", "max_output", "truncation", "parallel_tools", "inputs",
+         "prompting", "trace"}
+    )  # fmt: skip
+
+    mode: Annotated[Literal["voice", "text"], _only("voice", "transcribe")] = "voice"
+    channel: Literal["text", "websocket", "webrtc", "sip"] | None = None
+    model: str | None = None
+    voice: str | None = None
+    speed: Annotated[float, Field(ge=0.25, le=1.5)] | None = None
+    language: str | None = None
+    zone: str | None = None
+    persona: str = ""
+    turns: Turns | None = None
+    transcribe: Transcribe | None = None
+    noise: Literal["near_field", "far_field"] | None = None
+
+
+class Silence(Part):
+    """What to do when the caller is silent. There is no such thing in text."""
+
+    after: Seconds
+    say: str | None = None
+    prompt: str | None = None
+    goto: str | None = None
+
+
+class Limits(Part):
+    later: ClassVar[frozenset[str]] = frozenset({"tool_calls", "turns", "cost"})
+
+    duration: Seconds | None = None
+    visits: Annotated[int, Field(ge=1, le=1000)] = 25
+
+
+class Document(Part):
+    """A flow. Keys that begin with `x-` are its author's own."""
+
+    fallback: ClassVar[Mapping[str, Json]] = {
+        "dsl": 1, "flow": "unnamed", "version": "", "start": "", "states": {},
+    }  # fmt: skip
+    later: ClassVar[frozenset[str]] = frozenset(
+        {"defaults", "use", "guards", "on_end", "on_start", "triggers", "outbound"}
+    )
+
+    dsl: Literal[1]
+    flow: Id
+    version: str
+    title: str = ""
+    description: str = ""
+    labels: dict[str, str] = {}
+    session: Session | None = None
+    vars: dict[Id, Variable] = {}
+    tools: dict[Id, Tool] = {}
+    mcp: dict[Id, McpServer] = {}
+    tools_everywhere: list[str] = []
+    interrupts: dict[Id, Interrupt] = {}
+    silence: list[Silence] = []
+    on_error: str | None = None
+    limits: Limits | None = None
+    start: str
+    states: dict[Id, State]
+
+    @classmethod
+    def ignores(cls, key: str) -> bool:
+        return key.startswith("x-")
+
+
+def read(root: Node, report: Report) -> Document | None:
+    """The document; problems S001, S010 and X001 go to `report`. None if nothing is left of it."""
+    if not isinstance(root.value, Table):
+        report("S001", root.mark, "a flow is a mapping: dsl, flow, version, start, states")
+        return None
+    try:
+        return Document.model_validate(root.value, context=report)
+    except ValidationError:
+        return None  # what is missing has been reported

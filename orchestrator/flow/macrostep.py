@@ -1,0 +1,144 @@
+"""The working state of one `step`: a snapshot taken apart, and the commands so far. Pure.
+
+It lives only while one event is handled. Its parts stay frozen records and are replaced
+whole, so that putting the snapshot together again costs nothing that did not change.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+from orchestrator.dispatch.call import Json
+from orchestrator.flow.commands import Command, Report
+from orchestrator.flow.definition import Flow, State, Template
+from orchestrator.flow.events import Event
+from orchestrator.flow.snapshot import Cursor, Happened, Snapshot
+
+__all__ = ["Macrostep", "local_time"]
+
+
+PAST_THE_END = 1_000_000
+
+
+def local_time(at: float, offset: int) -> datetime:
+    """The moment `at` (epoch seconds) on the session's clock, `offset` seconds from UTC."""
+    return datetime.fromtimestamp(at, timezone(timedelta(seconds=offset)))
+
+
+class Macrostep:
+    def __init__(self, flow: Flow, snapshot: Snapshot, event: Event) -> None:
+        self.flow = flow
+        self.event = event
+        self.at = event.at
+        self.place = snapshot.place
+        self.values = snapshot.values
+        self.talk = snapshot.talk
+        self.work = snapshot.work
+        self.timers = snapshot.timers
+        self.run = replace(snapshot.run, seq=snapshot.run.seq + 1, at=event.at)
+        self.commands: list[Command] = []
+        self._ids = 0
+        self._scope: Mapping[str, Json] | None = None
+        self._scope_of: tuple[object, ...] = ()
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(self.place, self.values, self.talk, self.work, self.timers, self.run)
+
+    @property
+    def state(self) -> State:
+        return self.flow.states[self.place.state]
+
+    @property
+    def ended(self) -> bool:
+        return self.run.ended is not None
+
+    def emit(self, command: Command) -> None:
+        self.commands.append(command)
+
+    def report(self, what: str, /, **data: Json) -> None:
+        self.emit(Report(what, data))
+
+    def new_id(self, prefix: str) -> str:
+        """An id that no other step of this session makes."""
+        self._ids += 1
+        return f"{prefix}_{self.run.seq}_{self._ids}"
+
+    def scope(self, **extra: Json) -> Mapping[str, Json]:
+        """What expressions see now."""
+        of = (self.values, self.talk.turns, self.place)
+        if self._scope is None or any(a is not b for a, b in zip(of, self._scope_of, strict=True)):
+            self._scope, self._scope_of = self._names(), of
+        return {**self._scope, **extra} if extra else self._scope
+
+    def _names(self) -> Mapping[str, Json]:
+        now = local_time(self.at, self.run.offset)
+        return {
+            **self.values.vars,
+            **self.values.results,
+            "call": {
+                "id": self.run.session,
+                "caller": self.run.caller,
+                "to": self.run.to,
+                "direction": self.run.direction,
+                "seconds": int(self.at - self.run.started),
+            },
+            "now": now.isoformat(),
+            "turns": self.talk.turns,
+            "visits": self.place.visits.get(self.place.state, 0),
+            "daypart": _daypart(now.hour),
+        }
+
+    def text(self, template: Template) -> str:
+        return template.text(self.scope())
+
+    def set_timer(self, timer: str, seconds: float) -> None:
+        self.timers = {**self.timers, timer: self.at + seconds}
+
+    def drop_timers(self, *timers: str) -> None:
+        if any(timer in self.timers for timer in timers):
+            self.timers = {key: due for key, due in self.timers.items() if key not in timers}
+
+    def push(self, path: str) -> None:
+        """Begin a list of steps, inside of whatever is under way."""
+        self.place = replace(self.place, steps=(*self.place.steps, Cursor(path)))
+
+    def hold(self, waiting: str) -> None:
+        """The innermost steps go on when this answer or call is over."""
+        *outer, top = self.place.steps
+        self.place = replace(self.place, steps=(*outer, replace(top, waiting=waiting)))
+
+    def let_go(self, waiting: str, *, now: str | None = None) -> None:
+        """What these steps waited for is over; `now` names what they wait for instead."""
+        steps = tuple(
+            replace(cursor, waiting=now) if cursor.waiting == waiting else cursor
+            for cursor in self.place.steps
+        )
+        if steps != self.place.steps:
+            self.place = replace(self.place, steps=steps)
+
+    def cut_short(self, waiting: str) -> None:
+        """What these steps waited for failed: the rest of them is not done."""
+        for cursor in self.place.steps:
+            if cursor.waiting == waiting:
+                self.skip(cursor)
+
+    def skip(self, cursor: Cursor) -> None:
+        """Drop the rest of these steps. A state's entry is over then; an edge is not followed."""
+        entry = replace(cursor, index=PAST_THE_END, waiting=None)
+        rest = (entry,) if cursor.path.startswith("state:") else ()
+        index = self.place.steps.index(cursor)
+        steps = (*self.place.steps[:index], *rest, *self.place.steps[index + 1 :])
+        self.place = replace(self.place, steps=steps)
+
+    def happen(self, name: str, /, *, fatal: bool = False, **data: Json) -> None:
+        """Queue an outcome for the edges; one that is `fatal` must be taken by some edge."""
+        outcome = Happened(name, self.place.epoch, data, fatal)
+        self.place = replace(self.place, outcomes=(*self.place.outcomes, outcome))
+
+
+def _daypart(hour: int) -> str:
+    if hour < 5 or hour >= 22:
+        return "night"
+    if hour < 12:
+        return "morning"
+    return "afternoon" if hour < 18 else "evening"

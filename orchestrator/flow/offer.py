@@ -1,0 +1,199 @@
+"""What the model is told and offered: whole instructions, and the tools of one answer. Pure.
+
+The layout of the instructions and the names of the tools are a contract: docs/prompt.md.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from orchestrator.dispatch.call import Json
+from orchestrator.flow.commands import Purpose
+from orchestrator.flow.definition import Flow, Intent, Interrupt, Tool
+from orchestrator.flow.macrostep import Macrostep, local_time
+
+__all__ = ["Offer", "instructions", "missing", "offers", "schemas"]
+
+CONFIRMED = (
+    "Call this as soon as the goal is reached: "
+    "the caller is asked to confirm before anything happens."
+)
+STATELESS_GOAL = "Keep the caller company until the work under way is done. Promise nothing."
+READ_BACK = "Read this back to the caller and ask whether it is right, a yes or a no: "
+NO_PARAMETERS: Mapping[str, Json] = {"type": "object", "properties": {}}
+NEWS = "Tell the caller what the last system message brings. Then go on: "
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """A move: `path` is that of an edge or an interrupt."""
+
+    path: str
+    intent: Intent
+
+
+@dataclass(frozen=True, slots=True)
+class SetValues:
+    variables: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """The caller's word on what was read back."""
+
+    yes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    tool: Tool
+
+
+Offer: TypeAlias = Go | SetValues | Decide | Use
+
+
+def offers(m: Macrostep) -> dict[str, Offer]:
+    """Everything that the model may ask for now, by the name that it asks with."""
+    return dict(_offers(m))
+
+
+def _offers(m: Macrostep) -> Iterator[tuple[str, Offer]]:
+    state = m.state
+    for index, edge in enumerate(state.next):
+        if isinstance(edge.trigger, Intent) and (
+            edge.condition is None or edge.condition.evaluate(m.scope())
+        ):
+            yield f"go_{edge.trigger.id}", Go(f"edge:{state.name}:{index}", edge.trigger)
+    for interrupt in m.flow.interrupts:
+        if _may_interrupt(m, interrupt):
+            yield f"go_{interrupt.id}", Go(f"interrupt:{interrupt.id}", interrupt.intent)
+    if state.collect:
+        yield f"set_{state.name}", SetValues(state.collect.variables)
+    confirming = m.work.confirming
+    if confirming and confirming.heard is not None:
+        alias = m.flow.tools[confirming.tool].alias
+        yield f"confirm_{alias}", Decide(True)
+        yield f"decline_{alias}", Decide(False)
+    for name in state.tools:
+        if not (confirming and confirming.tool == name) and gate_is_open(m, m.flow.tools[name]):
+            yield m.flow.tools[name].alias, Use(m.flow.tools[name])
+
+
+def gate_is_open(m: Macrostep, tool: Tool) -> bool:
+    return tool.requires is None or tool.requires.evaluate(m.scope()) is True
+
+
+def _may_interrupt(m: Macrostep, interrupt: Interrupt) -> bool:
+    place = m.place
+    elsewhere = interrupt.goto != place.state and place.state not in interrupt.except_in
+    return elsewhere and place.cooling.get(interrupt.id, 0) <= place.epoch
+
+
+def schemas(m: Macrostep) -> tuple[Mapping[str, Json], ...]:
+    """The offers as function tools in the Realtime shape."""
+    return tuple(_schema(m, name, offer) for name, offer in offers(m).items())
+
+
+def _schema(m: Macrostep, name: str, offer: Offer) -> Mapping[str, Json]:
+    match offer:
+        case Go(intent=intent):
+            return _function(name, _intent_prose(intent), _properties(m.flow, intent.fill))
+        case SetValues(variables=variables):
+            prose = "Store what the caller said about these, as soon as it is said or corrected."
+            return _function(name, prose, _properties(m.flow, variables))
+        case Decide(yes=yes):
+            assert m.work.confirming
+            answer = "clearly said yes" if yes else "did not say yes"
+            return _function(name, f"The caller {answer} to: {m.work.confirming.read_back}")
+        case Use(tool=tool):
+            prose = f"{tool.describe} {CONFIRMED}" if tool.approval == "caller" else tool.describe
+            return _function(name, prose.strip(), tool.schema)
+
+
+def _function(
+    name: str, prose: str, parameters: Mapping[str, Json] = NO_PARAMETERS
+) -> Mapping[str, Json]:
+    return {"type": "function", "name": name, "description": prose, "parameters": parameters}
+
+
+def _intent_prose(intent: Intent) -> str:
+    prose = intent.description
+    if intent.examples:
+        prose += " For example: " + " ".join(f'"{example}";' for example in intent.examples)
+        prose = prose[:-1] + "."
+    return f"{prose} Not when: {intent.unless}" if intent.unless else prose
+
+
+def _properties(flow: Flow, names: tuple[str, ...]) -> Mapping[str, Json]:
+    return {"type": "object", "properties": {name: flow.variables[name].schema for name in names}}
+
+
+def missing(m: Macrostep) -> tuple[str, ...]:
+    """The variables that this state's `collect` still needs, in the order to ask for them."""
+    collect = m.state.collect
+    if collect is None:
+        return ()
+    return tuple(
+        name
+        for name in collect.variables
+        if name not in collect.optional
+        and (m.values.vars.get(name) is None or name in m.values.stale)
+    )
+
+
+def instructions(m: Macrostep, purpose: Purpose, text: str = "") -> str:
+    """Whole instructions for one answer. `text` is the author's, where the purpose has some."""
+    sections = [("Role", m.flow.session.persona.strip()), ("Date and zone", _today(m))]
+    if purpose == "say":
+        sections.append(("Say exactly", text))
+    else:
+        sections += [
+            ("Goal", _goal(m, purpose, text)),
+            ("Known values", _lines(_known(m))),
+            ("Still needed", _lines(_needed(m)) if purpose != "prompt" else ""),
+            ("Sample phrases", _lines(m.state.examples)),
+        ]
+    return "\n\n".join(f"# {title}\n{body}" for title, body in sections if body)
+
+
+def _goal(m: Macrostep, purpose: Purpose, text: str) -> str:
+    match purpose:
+        case "prompt" | "say":
+            return text
+        case "readback":
+            return READ_BACK + text
+        case "goal" | "answer" | "resume" | "result":
+            goal = m.text(m.state.goal).strip() if m.state.goal else STATELESS_GOAL
+            return NEWS + goal if purpose == "result" else goal
+
+
+def _today(m: Macrostep) -> str:
+    now = local_time(m.run.started, m.run.offset)
+    return f"{now:%A} {now.day} {now:%B %Y, %H:%M} ({now.isoformat('T', 'minutes')}, {m.run.zone})"
+
+
+def _known(m: Macrostep) -> Iterator[str]:
+    for name in _concerned(m):
+        value = m.values.vars.get(name)
+        if value is not None:
+            stale = " (stale: ask again)" if name in m.values.stale else ""
+            yield f"{name}: {json.dumps(value, ensure_ascii=False)}{stale}"
+
+
+def _concerned(m: Macrostep) -> Iterator[str]:
+    """The variables that the model can set here, in the order in which it sees them."""
+    seen = dict.fromkeys(m.state.collect.variables if m.state.collect else ())
+    for edge in m.state.next:
+        if isinstance(edge.trigger, Intent):
+            seen.update(dict.fromkeys(edge.trigger.fill))
+    return iter(seen)
+
+
+def _needed(m: Macrostep) -> Iterator[str]:
+    for name in missing(m):
+        yield f"{name}: {m.flow.variables[name].describe or name.replace('_', ' ')}"
+
+
+def _lines(items: Iterator[str] | tuple[str, ...]) -> str:
+    return "\n".join(f"- {item}" for item in items)

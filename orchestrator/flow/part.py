@@ -1,0 +1,259 @@
+"""How a part of a document is read: every problem is told, and reading goes on. Pure.
+
+pydantic alone stops at the first unknown key of a union, and refuses a whole document for
+one bad leaf. A `Part` instead reports what is wrong with it, leaves that out, and is read
+again without it; only a part that cannot exist so is left out of its parent.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, ClassVar, Literal, Self, TypeAlias, cast
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from orchestrator.dispatch.call import Json
+from orchestrator.errors import Problem
+from orchestrator.flow.definition import Mark
+from orchestrator.flow.loader import Node, PathStep, Table
+
+__all__ = ["Part", "Report", "did_you_mean", "not_yet"]
+
+Path: TypeAlias = tuple[PathStep, ...]
+
+WORDS = {
+    "bool_type": "should be true or false",
+    "dict_type": "should be a mapping",
+    "float_type": "should be a number",
+    "int_type": "should be a whole number",
+    "list_type": "should be a list",
+    "model_type": "should be a mapping",
+    "string_type": "should be text",
+}
+DROPPED = "dropped"  # the type of an error that has been reported already
+NOT_YET = "not_yet"
+
+
+class Report:
+    """Collects problems; one told twice counts once."""
+
+    def __init__(self, problems: Iterable[Problem] = ()) -> None:
+        self._problems = dict.fromkeys(problems)
+
+    def __call__(
+        self,
+        code: str,
+        mark: Mark,
+        message: str,
+        hint: str = "",
+        level: Literal["error", "warning"] = "error",
+    ) -> None:
+        problem = Problem(mark.file, mark.line, mark.column, code, message, hint, level)
+        self._problems.setdefault(problem)
+
+    def warn(self, code: str, mark: Mark, message: str, hint: str = "") -> None:
+        self(code, mark, message, hint, "warning")
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """In file order."""
+        return tuple(sorted(self._problems))
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """The known name that is most like this one; empty if none is."""
+    near = get_close_matches(name, sorted(known), n=1)
+    return near[0] if near else ""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint, or nothing if no known name is near."""
+    return _meant(closest(name, known))
+
+
+def _meant(near: str) -> str:
+    return f"did you mean '{near}'?" if near else ""
+
+
+def not_yet(what: str) -> PydanticCustomError:
+    """The language has this, and this version does not: an error, never ignored."""
+    return PydanticCustomError(NOT_YET, "{what} is not supported yet", {"what": what})
+
+
+class Part(BaseModel):
+    """A mapping of the language.
+
+    `later` are keys that the language has and this version does not. Where a bare text may
+    stand for the whole mapping, `short` is the key it gives. `fallback` stands in for
+    required keys that are missing or wrong, so that the rest can be checked. `whole` is
+    false if something was left out, so that nobody draws conclusions from what is missing.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    later: ClassVar[frozenset[str]] = frozenset()
+    short: ClassVar[str] = ""
+    fallback: ClassVar[Mapping[str, Json]] = {}
+
+    _node: Node | None = PrivateAttr(default=None)
+    _whole: bool = PrivateAttr(default=True)
+
+    @property
+    def node(self) -> Node:
+        assert self._node is not None, "a part that was read from a document has its node"
+        return self._node
+
+    @property
+    def mark(self) -> Mark:
+        return self.node.mark
+
+    @property
+    def whole(self) -> bool:
+        return self._whole
+
+    def rules(self) -> Iterator[tuple[str, str]]:
+        """Keys that do not go together: (key to point at, message)."""
+        yield from ()
+
+    @classmethod
+    def ignores(cls, key: str) -> bool:
+        return False
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _read(
+        cls, data: Json, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        if cls.short and isinstance(data, str):
+            return handler({cls.short: data})
+        if isinstance(data, dict) and not isinstance(data, Table):
+            return handler(data)  # ours already: pydantic calls this twice for recursive models
+        if not isinstance(data, Table):
+            raise PydanticCustomError("model_type", "should be a mapping")
+        report = info.context
+        assert isinstance(report, Report), "documents are read by `document.read`"
+        kept = cls._known(data, report)
+        part, clean = cls._read_what_is_left(handler, kept, data.node, report)
+        part._settle(data.node, whole=clean and part.model_fields_set == cls._names(data))
+        if part.whole:
+            for key, message in part.rules():
+                report("S001", data.node.key(key), message)
+        return part
+
+    @classmethod
+    def _names(cls, keys: Iterable[str]) -> set[str]:
+        """Attributes that these keys set; an unknown key stays itself."""
+        names = {field.alias: name for name, field in cls.model_fields.items() if field.alias}
+        return {names.get(key, key) for key in keys if not cls.ignores(key)}
+
+    @classmethod
+    def _known(cls, data: Table, report: Report) -> dict[str, Json]:
+        """The keys of this part. A slip of the pen is reported, and read as what was meant."""
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        kept = {key: value for key, value in data.items() if key in known}
+        for key in data.keys() - kept.keys():
+            mark = data.node.key(key)
+            if key in cls.later:
+                report("X001", mark, f"'{key}' is not supported yet")
+            elif not cls.ignores(key):
+                near = closest(key, known | cls.later)
+                report("S010", mark, f"unknown key '{key}'", _meant(near))
+                if near in known:
+                    kept.setdefault(near, data[key])
+        return kept
+
+    @classmethod
+    def _read_what_is_left(
+        cls,
+        handler: ModelWrapValidatorHandler[Self],
+        kept: dict[str, Json],
+        node: Node,
+        report: Report,
+    ) -> tuple[Self, bool]:
+        """Read; as long as something is wrong, report it and read again without it."""
+        clean = True
+        while True:
+            try:
+                return handler(kept), clean
+            except ValidationError as error:
+                wrong, clean = error.errors(include_url=False), False
+            missing = {str(e["loc"][0]) for e in wrong if e["type"] == "missing"}
+            for key in sorted(missing - node.keys.keys()):
+                report("S001", node.mark, f"'{key}' is missing here")
+            if not missing <= cls.fallback.keys():
+                raise PydanticCustomError(DROPPED, DROPPED)
+            paths = {_tell(e, node, report) for e in wrong if e["type"] != "missing"}
+            kept = _without(kept, paths) | {key: cls.fallback[key] for key in missing}
+
+    def _settle(self, node: Node, *, whole: bool) -> None:
+        """Tell this part, and children in their short form, where they stand."""
+        self._node, self._whole = node, whole
+        for name, field in type(self).model_fields.items():
+            value: object = getattr(self, name)
+            alias = field.alias or name
+            if isinstance(value, Part):
+                value._node = value._node or node.at(alias)
+            elif isinstance(value, dict):
+                children = cast("dict[str, object]", value)
+                for key, child in children.items():
+                    if isinstance(child, Part):
+                        child._node = child._node or node.at(alias, key)
+
+
+def _tell(error: ErrorDetails, node: Node, report: Report) -> Path:
+    """Report an error of pydantic; the path of what has to be left out."""
+    path, owner = _real(error["loc"], node)
+    if error["loc"][-1:] == ("[key]",):
+        report("S001", owner.key(path[-1]), error["msg"])
+    elif error["type"] == NOT_YET:
+        report("X001", node.at(*path).mark, error["msg"])
+    elif error["type"] != DROPPED:
+        report("S001", node.at(*path).mark, *_in_words(error))
+    # What is left of a list of plain values would stand at other places than it was written.
+    in_list = path and isinstance(owner.value, list) and not isinstance(error["input"], Table)
+    return path[:-1] if in_list else path
+
+
+def _real(loc: Path, node: Node) -> tuple[Path, Node]:
+    """The steps of an error's location that are steps of the document, and the last one's owner."""
+    path: list[PathStep] = []
+    owner = node
+    for step in loc:
+        if step in node.children:
+            path.append(step)
+            owner, node = node, node.children[step]
+    return tuple(path), owner
+
+
+def _in_words(error: ErrorDetails) -> tuple[str, str]:
+    given: Json = error["input"]
+    if error["type"] == "literal_error":
+        expected = str(error.get("ctx", {}).get("expected", ""))
+        hint = did_you_mean(given, expected.split("'")[1::2]) if isinstance(given, str) else ""
+        return f"should be {expected}", hint
+    if error["type"] == "string_type" and isinstance(given, int | float):
+        return WORDS["string_type"], f'write "{given}"'
+    return WORDS.get(error["type"], error["msg"]), ""
+
+
+def _without(value: Any, paths: Iterable[Path]) -> Any:
+    """A copy of the value that lacks what stands at these paths."""
+    rest: dict[PathStep, set[Path]] = {}
+    for step, *further in paths:
+        rest.setdefault(step, set()).add(tuple(further))
+    if isinstance(value, list):
+        items = dict(enumerate(cast("list[Json]", value)))
+        return list(_without(items, paths).values())
+    return {
+        step: _without(item, rest[step]) if step in rest else item
+        for step, item in cast("dict[PathStep, Json]", value).items()
+        if () not in rest.get(step, ())
+    }

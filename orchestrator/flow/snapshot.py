@@ -1,0 +1,187 @@
+"""The engine's data between two events: small frozen records, plain JSON inside. Pure.
+
+A snapshot is never saved: it is rebuilt by replaying the journal.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from orchestrator.dispatch.call import Json
+from orchestrator.flow.commands import Purpose
+
+__all__ = [
+    "Asked",
+    "Confirmation",
+    "Cursor",
+    "Happened",
+    "OpenCall",
+    "Place",
+    "Run",
+    "Snapshot",
+    "Talk",
+    "Values",
+    "Work",
+    "drained",
+    "quiescent",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Steps under way. `path` names their list, `waiting` the answer or call that holds them up.
+
+    Paths: `state:NAME`, `edge:STATE:INDEX`, `interrupt:ID`.
+    """
+
+    path: str
+    index: int = 0
+    waiting: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event of the language (`collected`, `tool.x.done`) that no edge has seen yet."""
+
+    name: str
+    epoch: int
+    data: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    fatal: bool = False  # if no edge takes it, the flow's on_error does
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the talk is. `epoch` counts the states entered; the innermost cursor is last."""
+
+    state: str = ""
+    epoch: int = 0
+    steps: tuple[Cursor, ...] = ()
+    move: str | None = None  # path of the edge or interrupt to follow when the answer ends
+    outcomes: tuple[Happened, ...] = ()
+    collected: Happened | None = None
+    visits: Mapping[str, int] = field(default_factory=dict[str, int])
+    cooling: Mapping[str, int] = field(default_factory=dict[str, int])  # interrupt -> epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """`stale` variables can be read but need a new value before their collect is done."""
+
+    vars: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    results: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    stale: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """Who speaks. At most one answer is open; what should follow it is `owed`.
+
+    `unheard`: the caller has said something that no answer has taken up yet.
+    """
+
+    turns: int = 0
+    speaking: str | None = None
+    purpose: Purpose = "goal"
+    text: str = ""  # the author's words, for an answer that is a prompt, a say or a read-back
+    calls: tuple[str, ...] = ()  # what the model asked for within the open answer
+    owed: Purpose | None = None
+    unheard: bool = False
+    said: bool = False  # the last words were an author's `say`, and nobody has answered
+    failures: int = 0
+    rounds: int = 0  # answers since the caller's last turn
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    """A request to a tool that is not closed. Its idempotency key stays the same over attempts.
+
+    `answers` is the model's call that still waits for the output; `told` says that it was
+    answered `pending`, so that the result has to come as a system item. A `corrected` call
+    belongs to a past that the caller has changed: its outcome counts for nothing.
+    """
+
+    id: str
+    tool: str
+    origin: Literal["model", "step", "undo"]
+    state: str
+    arguments: Mapping[str, Json]
+    key: str
+    since: float
+    attempt: int = 1
+    pausing: bool = False
+    answers: str | None = None
+    told: bool = False
+    result_name: str | None = None
+    corrected: bool = False
+    fillers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call of the model that waits for its answer's end, to be judged again."""
+
+    call: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """A call that needs the caller's yes. `heard` is the turn count when the read-back ended."""
+
+    call: str
+    tool: str
+    arguments: Mapping[str, Json]
+    read_back: str
+    heard: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    calls: Mapping[str, OpenCall] = field(default_factory=dict[str, OpenCall])
+    asked: tuple[Asked, ...] = ()
+    confirming: Confirmation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The session as a whole. `ended` holds the reason once there is one."""
+
+    session: str = ""
+    seq: int = 0
+    at: float = 0.0
+    started: float = 0.0
+    zone: str = ""
+    offset: int = 0
+    channel: str = "text"
+    caller: str | None = None
+    to: str | None = None
+    direction: str = "inbound"
+    erred: str | None = None
+    transferring: bool = False
+    ended: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that `step` remembers. `timers` are absolute due times by id."""
+
+    place: Place = Place()
+    values: Values = Values()
+    talk: Talk = Talk()
+    work: Work = Work()
+    timers: Mapping[str, float] = field(default_factory=dict[str, float])
+    run: Run = Run()
+
+
+def quiescent(snapshot: Snapshot) -> bool:
+    """Whether nothing happens any more until the caller (or a timer of the flow) speaks up."""
+    if snapshot.run.ended is not None:
+        return drained(snapshot)
+    busy = snapshot.talk.speaking or snapshot.work.calls or snapshot.place.steps
+    return bool(snapshot.run.seq) and not busy and not snapshot.run.transferring
+
+
+def drained(snapshot: Snapshot) -> bool:
+    """Whether the session has ended and no kept call is open."""
+    return snapshot.run.ended is not None and not snapshot.work.calls

@@ -1,0 +1,361 @@
+"""The life of a call: asked for, judged, confirmed, dispatched, retried, closed. Pure.
+
+Every call of the model is answered exactly once; every dispatch ends once. Outcomes become
+events of the language (`tool.NAME.done`, `.failed`, `.denied`), which the engine's edges see.
+"""
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+from orchestrator.dispatch.call import Json, Outcome
+from orchestrator.flow.commands import AddItem, AnswerCall, Dispatch, Withdraw
+from orchestrator.flow.definition import Rejected, Template, Tool
+from orchestrator.flow.events import CallSettled
+from orchestrator.flow.macrostep import Macrostep
+from orchestrator.flow.snapshot import Confirmation, OpenCall
+from orchestrator.flow.talk import owe, say
+
+__all__ = [
+    "abandon",
+    "answer",
+    "close_all",
+    "confirm",
+    "correct",
+    "decline",
+    "filler_due",
+    "keep_company",
+    "parse_arguments",
+    "retry_due",
+    "settled",
+    "timed_out",
+    "use",
+    "use_by_author",
+]
+
+
+def answer(m: Macrostep, call: str, output: Json) -> None:
+    """Give a call of the model its output."""
+    text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
+    m.emit(AnswerCall(m.new_id("item"), call, text))
+
+
+def parse_arguments(text: str) -> dict[str, Json]:
+    """The model's arguments. Raises `Rejected` unless they are a JSON object."""
+    try:
+        arguments: Json = json.loads(text or "{}")
+    except ValueError:
+        raise Rejected("the arguments are not JSON") from None
+    if not isinstance(arguments, dict):
+        raise Rejected("the arguments are not a JSON object")
+    return dict(arguments)  # pyright: ignore[reportUnknownArgumentType]
+
+
+def use(m: Macrostep, call: str, tool: Tool, arguments: str) -> None:
+    """The model asks for a tool whose gate is open."""
+    try:
+        frozen = tool.accept({**parse_arguments(arguments), **bound(m, tool)})
+    except Rejected as problem:
+        answer(m, call, {"error": "invalid", "message": str(problem)})
+        return
+    if tool.approval == "caller":
+        _ask_the_caller(m, call, tool, frozen)
+    else:
+        _start(m, OpenCall(call, tool.name, "model", m.place.state, frozen, "", m.at, answers=call))
+
+
+def bound(m: Macrostep, tool: Tool, **extra: Json) -> dict[str, Json]:
+    """The parameters that the author bound to expressions, as far as they have a value."""
+    scope = m.scope(**extra)
+    values = {name: template.evaluate(scope) for name, template in tool.bound.items()}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _ask_the_caller(m: Macrostep, call: str, tool: Tool, arguments: Mapping[str, Json]) -> None:
+    read_back = tool.read_back(arguments)
+    m.work = replace(m.work, confirming=Confirmation(call, tool.name, arguments, read_back))
+    answer(m, call, {"status": "needs_confirmation", "read_back": read_back})
+    owe(m, "readback")
+
+
+def confirm(m: Macrostep, call: str) -> None:
+    """The caller said yes, and has said something since the read-back was heard."""
+    asked = m.work.confirming
+    if asked is None or asked.heard is None or asked.heard >= m.talk.turns:
+        message = "The caller has not answered the read-back yet."
+        answer(m, call, {"error": "not_confirmed", "message": message})
+        return
+    m.work = replace(m.work, confirming=None)
+    fresh = OpenCall(asked.call, asked.tool, "model", m.place.state, asked.arguments, "", m.at)
+    _start(m, replace(fresh, answers=call))
+
+
+def decline(m: Macrostep, call: str) -> None:
+    asked = m.work.confirming
+    m.work = replace(m.work, confirming=None)
+    answer(m, call, {"ok": True})
+    if asked:
+        m.happen(f"tool.{asked.tool}.denied", by="caller")
+
+
+def use_by_author(
+    m: Macrostep, name: str, given: Mapping[str, Template], result_name: str | None
+) -> str | None:
+    """A step of the flow calls a tool; the id of the call, or None if it could not be made."""
+    tool = m.flow.tools[name]
+    scope = m.scope()
+    arguments = {key: template.evaluate(scope) for key, template in given.items()}
+    arguments = {key: value for key, value in arguments.items() if value is not None}
+    try:
+        frozen = tool.accept({**arguments, **bound(m, tool)})
+    except Rejected as problem:
+        _happen_failed(m, tool, "step", "invalid", str(problem))
+        return None
+    call = m.new_id("call")
+    _start(
+        m, OpenCall(call, name, "step", m.place.state, frozen, "", m.at, result_name=result_name)
+    )
+    return call
+
+
+def _start(m: Macrostep, call: OpenCall) -> None:
+    tool = m.flow.tools[call.tool]
+    _supersede(m, call)
+    key = tool.key.text(m.scope(args=call.arguments)) if tool.key else f"{m.run.session}.{call.id}"
+    _put(m, replace(call, key=key))
+    _dispatch(m, m.work.calls[call.id], tool)
+    if tool.filler:
+        m.set_timer(f"filler:{call.id}", tool.filler.after)
+
+
+def _supersede(m: Macrostep, call: OpenCall) -> None:
+    """The same tool with other arguments: what the earlier call does is no longer wanted."""
+    if m.flow.tools[call.tool].undo:
+        for other in m.work.calls.values():
+            if other.tool == call.tool and other.arguments != call.arguments:
+                _put(m, replace(other, corrected=True))
+
+
+def _put(m: Macrostep, call: OpenCall) -> None:
+    m.work = replace(m.work, calls={**m.work.calls, call.id: call})
+
+
+def _dispatch(m: Macrostep, call: OpenCall, tool: Tool) -> None:
+    m.emit(
+        Dispatch(
+            call.id,
+            call.attempt,
+            tool.queue,
+            tool.handler,
+            call.arguments,
+            call.key,
+            tool.timeout,
+            tool.rerun,
+        )
+    )
+    m.set_timer(f"timeout:{call.id}", tool.timeout)
+    m.report("call.dispatched", **_about(call, queue=tool.queue, arguments=call.arguments))
+
+
+def _about(call: OpenCall, **more: Json) -> dict[str, Json]:
+    return {"call": call.id, "tool": call.tool, "attempt": call.attempt, **more}
+
+
+def settled(m: Macrostep, event: CallSettled) -> None:
+    """An outcome arrived. One that nobody waits for any more is told to people only."""
+    call = m.work.calls.get(event.call)
+    expected = call and call.attempt == event.attempt and (not call.pausing or event.outcome.ok)
+    if call is None or not expected:
+        m.report("call.late", call=event.call, attempt=event.attempt, ok=event.outcome.ok)
+    elif event.outcome.ok:
+        _done(m, call, event.outcome.result)
+    else:
+        _attempt_failed(m, call, event.outcome)
+
+
+def timed_out(m: Macrostep, call_id: str) -> None:
+    """An attempt took too long: settle it from our side, then as any failure."""
+    call = m.work.calls.get(call_id)
+    if call:
+        m.emit(Withdraw(call.id, call.attempt, "deadline"))
+        _attempt_failed(m, call, Outcome.failed("deadline", "timeout", "it took too long"))
+
+
+def _attempt_failed(m: Macrostep, call: OpenCall, outcome: Outcome) -> None:
+    assert outcome.error
+    tool = m.flow.tools[call.tool]
+    pause = max(_pause(tool, call), outcome.error.after or 0.0)
+    total = m.at + pause + tool.timeout - call.since
+    again = (
+        outcome.error.code in tool.retry.on
+        and call.attempt <= tool.retry.max
+        and not call.corrected
+        and (tool.deadline is None or total <= tool.deadline)
+    )
+    if not again:
+        _failed(m, call, outcome.error.code, outcome.error.message)
+        return
+    m.drop_timers(f"timeout:{call.id}")
+    _put(m, replace(call, pausing=True))
+    m.set_timer(f"retry:{call.id}", pause)
+    m.report("call.retrying", **_about(call, code=outcome.error.code, pause=round(pause, 3)))
+
+
+def _pause(tool: Tool, call: OpenCall) -> float:
+    """Backoff before the next attempt; the jitter comes from the ids, so that replay agrees."""
+    base = tool.retry.backoff * tool.retry.factor ** (call.attempt - 1)
+    share = zlib.crc32(f"{call.key}.{call.attempt}".encode()) / 0xFFFFFFFF
+    return float(base * (1 + tool.retry.jitter * share))
+
+
+def retry_due(m: Macrostep, call_id: str) -> None:
+    call = m.work.calls.get(call_id)
+    if call and call.pausing:
+        again = replace(call, attempt=call.attempt + 1, pausing=False)
+        _put(m, again)
+        _dispatch(m, again, m.flow.tools[call.tool])
+
+
+def filler_due(m: Macrostep, call_id: str) -> None:
+    """The caller has waited for a while: say so, unless somebody is speaking anyway."""
+    call = m.work.calls.get(call_id)
+    filler = m.flow.tools[call.tool].filler if call else None
+    if not call or not filler or m.ended:
+        return
+    if not m.talk.speaking:
+        say(m, filler.lines[call.fillers % len(filler.lines)])
+        _put(m, replace(call, fillers=call.fillers + 1))
+    if filler.every:
+        m.set_timer(f"filler:{call_id}", filler.every)
+
+
+def _done(m: Macrostep, call: OpenCall, result: Json) -> None:
+    tool = m.flow.tools[call.tool]
+    _close(m, call)
+    m.report("call.done", **_about(call, seconds=round(m.at - call.since, 3), result=result))
+    if call.corrected:
+        _undo(m, call, tool, result)
+        return
+    if call.origin != "undo":
+        _assign(m, call, tool, result)
+        if call.result_name and call.state == m.place.state:
+            m.values = replace(m.values, results={**m.values.results, call.result_name: result})
+        m.happen(f"tool.{call.tool}.done", result=result)
+    _tell(m, call, result)
+
+
+def _assign(m: Macrostep, call: OpenCall, tool: Tool, result: Json) -> None:
+    scope = m.scope(result=result, args=call.arguments)
+    for name, template in tool.assign.items():
+        try:
+            value = m.flow.variables[name].accept(template.evaluate(scope), scope)
+        except Rejected as problem:
+            m.report("value.rejected", name=name, reason=str(problem))
+            continue
+        m.values = replace(m.values, vars={**m.values.vars, name: value})
+        m.report("value.set", name=name, value=value)
+
+
+def _undo(m: Macrostep, call: OpenCall, tool: Tool, result: Json) -> None:
+    """The work was done for a past that the caller has corrected: take it back if we can."""
+    if tool.undo is None:
+        _tell(m, call, result)
+        return
+    if call.answers:
+        answer(m, call.answers, {"status": "undone"})
+    else:
+        _note(m, f"{tool.alias} had finished for the earlier details; it is being undone.")
+    undo = m.flow.tools[tool.undo]
+    try:
+        frozen = undo.accept(bound(m, undo, result=result, args=call.arguments))
+    except Rejected as problem:
+        m.report("call.failed", **_about(call, code="undo", message=str(problem)))
+        return
+    _start(m, OpenCall(m.new_id("call"), undo.name, "undo", call.state, frozen, "", m.at))
+    m.report("call.undone", **_about(call, by=undo.name))
+
+
+def _failed(m: Macrostep, call: OpenCall, code: str, message: str) -> None:
+    tool = m.flow.tools[call.tool]
+    m.cut_short(call.id)
+    _close(m, call)
+    m.report("call.failed", **_about(call, code=code, message=message))
+    if not call.corrected:
+        _happen_failed(m, tool, call.origin, code, message)
+    _tell(m, call, {"error": code, "message": message or "it failed"})
+
+
+def _happen_failed(
+    m: Macrostep, tool: Tool, origin: Literal["model", "step", "undo"], code: str, message: str
+) -> None:
+    """A failure that the author's own step met must be taken by an edge; the model is told of its
+    own. Nobody is told of a failed undo but people."""
+    if origin != "undo":
+        fatal = origin == "step"
+        m.happen(f"tool.{tool.name}.failed", fatal=fatal, code=code, message=message)
+
+
+def _tell(m: Macrostep, call: OpenCall, output: Json) -> None:
+    if call.answers:
+        answer(m, call.answers, output)
+        owe(m, "answer")
+    elif call.told:
+        alias = m.flow.tools[call.tool].alias
+        _note(m, f"{alias} has come back: {json.dumps(output, ensure_ascii=False)}")
+        owe(m, "result")
+
+
+def _note(m: Macrostep, text: str) -> None:
+    if not m.ended:
+        m.emit(AddItem(m.new_id("item"), "system", text))
+
+
+def _close(m: Macrostep, call: OpenCall) -> None:
+    m.work = replace(
+        m.work, calls={key: other for key, other in m.work.calls.items() if key != call.id}
+    )
+    m.drop_timers(f"timeout:{call.id}", f"retry:{call.id}", f"filler:{call.id}")
+    m.let_go(call.id)
+
+
+def keep_company(m: Macrostep) -> None:
+    """The caller speaks while calls are open: the model is told that results come later."""
+    for call in tuple(m.work.calls.values()):
+        if call.answers:
+            answer(m, call.answers, {"status": "pending"})
+            _put(m, replace(call, answers=None, told=True))
+
+
+def correct(m: Macrostep) -> None:
+    """The caller changed what open calls of this state were made with."""
+    for call in tuple(m.work.calls.values()):
+        if call.origin != "undo":
+            _put(m, replace(call, corrected=True))
+
+
+def abandon(m: Macrostep) -> None:
+    """The state is left: what only it waited for is withdrawn where that does no harm."""
+    waiting = {cursor.waiting for cursor in m.place.steps}
+    for call in tuple(m.work.calls.values()):
+        if call.id in waiting and m.flow.tools[call.tool].safe:
+            _cancel(m, call)
+    m.work = replace(m.work, confirming=None)
+
+
+def close_all(m: Macrostep) -> None:
+    """The session is over: cancel what is cancelled on hang-up, keep the rest open."""
+    for call in tuple(m.work.calls.values()):
+        if (call.corrected and call.pausing) or m.flow.tools[call.tool].on_hangup == "cancel":
+            _cancel(m, call)
+        else:
+            _put(m, replace(call, answers=None, told=False))
+    m.work = replace(m.work, asked=(), confirming=None)
+
+
+def _cancel(m: Macrostep, call: OpenCall) -> None:
+    _close(m, call)
+    if not call.pausing:
+        m.emit(Withdraw(call.id, call.attempt, "cancel"))
+    m.report("call.cancelled", **_about(call))
