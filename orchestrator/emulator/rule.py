@@ -34,6 +34,7 @@ from orchestrator.emulator.words import reply
 from orchestrator.emulator.words.choices import answer
 from orchestrator.emulator.words.filling import Heard, fill
 from orchestrator.emulator.words.layout import Made, Tool, Turn, View, read
+from orchestrator.emulator.words.shapes import is_object
 from orchestrator.emulator.words.similarity import is_question
 from orchestrator.emulator.words.wishes import Wish, argument, wishes
 
@@ -51,7 +52,7 @@ class RuleModel:
             return [Speech(view.exact)]
         if prompt.tool_choice == "none" or not view.tools:
             return [Speech(reply.speak(view))]
-        if isinstance(prompt.tool_choice, Mapping):
+        if is_object(prompt.tool_choice):
             return [_forced(view, [t for t in view.tools if t.name == prompt.tool_choice["name"]])]
         call = _decide(view)
         if call is None and prompt.tool_choice == "required":

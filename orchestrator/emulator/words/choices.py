@@ -90,17 +90,17 @@ def pick_offered(text: str, offered: Sequence[str]) -> str | None:
     """Which of the things offered, in the order they were offered: `the later one`, `the first`."""
     if not offered:
         return None
-    plain = " ".join(words(text))
-    for pattern, choose in (
-        (r"\b(?:later|latest)\b", max),
-        (r"\b(?:earlier|earliest|sooner|soonest)\b", min),
-        (r"\b(?:first|former)\b", lambda each: each[0]),
-        (r"\b(?:second|other|latter)\b(?! of)", lambda each: each[min(1, len(each) - 1)]),
-        (r"\blast\b", lambda each: each[-1]),
-        (r"\b(?:either|both|whichever|any of)\b", lambda each: each[0]),
-    ):
-        if re.search(pattern, plain):
-            return str(choose(offered))
+    choices = {
+        r"\b(?:later|latest)\b": max(offered),
+        r"\b(?:earlier|earliest|sooner|soonest)\b": min(offered),
+        r"\b(?:first|former)\b": offered[0],
+        r"\b(?:second|other|latter)\b": offered[min(1, len(offered) - 1)],
+        r"\blast\b": offered[-1],
+        r"\b(?:either|both|whichever|any of)\b": offered[0],
+    }
+    for pattern, choice in choices.items():
+        if re.search(pattern, text, re.IGNORECASE):
+            return choice
     return offered[0] if len(offered) == 1 and answer(text) == "yes" else None
 
 
