@@ -24,6 +24,7 @@ measure of how a language model would do.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 
@@ -33,6 +34,7 @@ from orchestrator.emulator.words import reply
 from orchestrator.emulator.words.choices import answer
 from orchestrator.emulator.words.filling import Heard, fill
 from orchestrator.emulator.words.layout import Made, Tool, Turn, View, read
+from orchestrator.emulator.words.shapes import is_object
 from orchestrator.emulator.words.similarity import is_question
 from orchestrator.emulator.words.wishes import Wish, argument, wishes
 
@@ -50,7 +52,7 @@ class RuleModel:
             return [Speech(view.exact)]
         if prompt.tool_choice == "none" or not view.tools:
             return [Speech(reply.speak(view))]
-        if isinstance(prompt.tool_choice, Mapping):
+        if is_object(prompt.tool_choice):
             return [_forced(view, [t for t in view.tools if t.name == prompt.tool_choice["name"]])]
         call = _decide(view)
         if call is None and prompt.tool_choice == "required":
@@ -200,16 +202,11 @@ def _wished(view: View, wanted: Wish) -> CallTool | None:
     """The call for a wish; None if the words hold nothing for a required parameter."""
     heard = Heard(wanted.sentence, view.turn.after)
     values = fill(wanted.tool.parameters, heard, view.now)
-    for each in wanted.tool.parameters:
-        if each.name not in values and each.required:
-            value = argument(each, wanted.tool, wanted.sentence, [*values])
-            if value is None:
-                return None
-            values[each.name] = value
     declined = next((tool for tool in view.tools if tool.role == "decline"), None)
     if declined and not values and wanted.tool.role == "go" and wanted.tool.parameters:
         return _call(declined)  # something is to be changed, we do not know yet what
-    return _call(wanted.tool, values)
+    arguments = _arguments(wanted.tool, wanted.sentence, values)
+    return None if arguments is None else _call(wanted.tool, arguments)
 
 
 def _today(view: View) -> date | None:
@@ -224,10 +221,30 @@ def _at_goal(view: View) -> CallTool | None:
     if view.needed:
         return None
     for tool in view.tools:
-        fillable = not any(each.required for each in tool.parameters)
-        if tool.at_goal and fillable and (_not_since_change(view, tool) or _insists(view)):
-            return _call(tool)
+        due = _not_since_change(view, tool) or (tool.at_goal and _insists(view))
+        if due and (tool.at_goal or _is_named(tool, view.goal)):
+            arguments = _arguments(tool, view.turn.text, {})
+            if arguments is not None:
+                return _call(tool, arguments)
     return None
+
+
+def _is_named(tool: Tool, goal: str) -> bool:
+    """Whether the goal speaks of the tool by name, or by the first part of `server__tool`."""
+    names = {tool.name, tool.name.partition("__")[0]}
+    return not tool.role and any(re.search(rf"\b{re.escape(name)}\b", goal) for name in names)
+
+
+def _arguments(tool: Tool, text: str, values: Mapping[str, Json]) -> dict[str, Json] | None:
+    """The values, and words for required parameters without one; None if there are none."""
+    arguments = dict(values)
+    for each in tool.parameters:
+        if each.required and each.name not in arguments:
+            value = argument(each, tool, text, [*arguments]) if text else None
+            if value is None:
+                return None
+            arguments[each.name] = value
+    return arguments
 
 
 def _not_since_change(view: View, tool: Tool) -> bool:

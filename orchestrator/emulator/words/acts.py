@@ -69,39 +69,28 @@ def _ask(match: re.Match[str]) -> str:
     return f"Could you tell me {_to_you(match[1])}?"
 
 
-_ACTS: list[tuple[re.Pattern[str], _Say]] = [
-    (re.compile(pattern, re.IGNORECASE), say)
-    for pattern, say in [
-        (r"\bthank\b", lambda _: "Thank you for calling."),
-        (r"\b(?:goodbye|good-bye|bye|take leave|farewell)\b", lambda _: "Goodbye!"),
-        (r"\b(?:greet|welcome|say hello)\b", lambda _: GREETING),
-        (r"\bapologi[sz]e\b", lambda _: "I am sorry about that."),
-        (r"\bstill there\b", lambda _: _STILL_THERE),
-        (
-            (
-                r"\b(?:what (?:the caller|they|he|she) wants?|how (?:you|we|to) (?:can )?help|"
-                r"help (?:the caller|them)|answer questions)\b"
-            ),
-            lambda _: "How can I help?",
-        ),
-        (r"\bask (?:\w+ly )?(?:them |the caller )?(?:if|whether) ([^.?!]+)", _whether),
-        (r"\bask (?:\w+ly )?(?:them |the caller )?(?:for|about) ([^.?!;]+)", _ask),
-        (
-            r"\bask (?:\w+ly )?(?:them |the caller )?((?:what|which|when|where|who|how)\b[^.?!]+)",
-            _ask,
-        ),
-        (r"^(?:get|collect|obtain) ((?:the|their|a|an) [^.?!,;]+)", _ask),
-        (r"^offer [^:.]*: ([^!?]+)", _offer),
-        (r"^offer (?!at most)([^!?]+)", _offer),
-        (
-            (
-                r"^(?:tell|inform|remind|let|explain(?: to)?|say)(?: to)?(?: the caller| them)?"
-                r"(?: know)? that ([^.?!]+(?:\.\d+)?)"
-            ),
-            lambda match: closed(_to_you(re.split(r", then ", match[1])[0])),
-        ),
-        (r"\bkeep [\w ]*company\b|\bwork under way\b", lambda _: "One moment, please."),
-    ]
+def _tell(match: re.Match[str]) -> str:
+    return closed(_to_you(match[1].partition(", then ")[0]))
+
+
+_ASK = r"\bask (?:\w+ly )?(?:them |the caller )?"
+_TELL = r"^(?:tell|inform|remind|let|explain(?: to)?|say)(?: to)?(?: the caller| them)?(?: know)?"
+_HELP = r"what (?:the caller|they|he|she) wants?|how (?:you|we|to) (?:can )?help"
+_ACTS: list[tuple[str, str | _Say]] = [
+    (r"\bthank\b", "Thank you for calling."),
+    (r"\b(?:goodbye|good-bye|bye|take leave|farewell)\b", "Goodbye!"),
+    (r"\b(?:greet|welcome|say hello)\b", GREETING),
+    (r"\bapologi[sz]e\b", "I am sorry about that."),
+    (r"\bstill there\b", _STILL_THERE),
+    (rf"\b(?:{_HELP}|help (?:the caller|them)|answer questions)\b", "How can I help?"),
+    (rf"{_ASK}(?:if|whether) ([^.?!]+)", _whether),
+    (rf"{_ASK}(?:for|about) ([^.?!;]+)", _ask),
+    (rf"{_ASK}((?:what|which|when|where|who|how)\b[^.?!]+)", _ask),
+    (r"^(?:get|collect|obtain) ((?:the|their|a|an) [^.?!,;]+)", _ask),
+    (r"^offer [^:.]*: ([^!?]+)", _offer),
+    (r"^offer (?!at most)([^!?]+)", _offer),
+    (rf"{_TELL} that ([^.?!]+(?:\.\d+)?)", _tell),
+    (r"\bkeep [\w ]*company\b|\bwork under way\b", "One moment, please."),
 ]
 
 
@@ -160,7 +149,9 @@ def _acted(sentence: str) -> list[str]:
     if re.match(r"(?:do not|don't|never|avoid|only|if)\b", sentence, re.IGNORECASE):
         return []
     found = [
-        (match.start(), say(match)) for pattern, say in _ACTS if (match := pattern.search(sentence))
+        (match.start(), act if isinstance(act, str) else act(match))
+        for pattern, act in _ACTS
+        if (match := re.search(pattern, sentence, re.IGNORECASE))
     ]
     said = [words for _, words in sorted(found, key=lambda item: item[0])]
     return [_STILL_THERE] if _STILL_THERE in said else said

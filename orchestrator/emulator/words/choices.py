@@ -15,7 +15,7 @@ _YES = re.compile(
     r"fine|works for (?:me|us)|that works|do it|do that|i do|i can|i will|i'll (?:be there|come)|"
     r"it is|i am|speaking|that's me|this is (?:he|she|him|her)|affirmative|i confirm|confirmed|"
     r"indeed|lovely|wonderful|brilliant|excellent|certainly|why not|no problem|no worries|"
-    r"not a problem|good|see you|you can|please book|happy with that)\b",
+    r"not a problem|good|see you|you can|please book|happy with that)\b(?!')",
     re.IGNORECASE,
 )
 _NO = re.compile(
@@ -39,11 +39,14 @@ _MOST_WORDS = 8
 
 
 def answer(text: str) -> Literal["yes", "no"] | None:
-    """Whether the words say yes or no. The earlier of two counts; long talk is neither."""
+    """Whether the words say yes or no. Long talk, both at once and questions are neither."""
     if _NO_THAT_IS_YES.search(text):
         return "yes"
     yes, no = _YES.search(text), _NO.search(text)
-    if no and not (yes and yes.start() < no.start()):
+    first = min((match.start() for match in (yes, no) if match), default=0)
+    if (yes and no and yes.start() < no.start()) or (text.endswith("?") and first):
+        return None
+    if no:
         return "no" if _near_start(text, no) else None
     return "yes" if yes and (_near_start(text, yes) or len(words(text)) <= _MOST_WORDS) else None
 
@@ -87,17 +90,17 @@ def pick_offered(text: str, offered: Sequence[str]) -> str | None:
     """Which of the things offered, in the order they were offered: `the later one`, `the first`."""
     if not offered:
         return None
-    plain = " ".join(words(text))
-    for pattern, choose in (
-        (r"\b(?:later|latest)\b", max),
-        (r"\b(?:earlier|earliest|sooner|soonest)\b", min),
-        (r"\b(?:first|former)\b", lambda each: each[0]),
-        (r"\b(?:second|other|latter)\b(?! of)", lambda each: each[min(1, len(each) - 1)]),
-        (r"\blast\b", lambda each: each[-1]),
-        (r"\b(?:either|both|whichever|any of)\b", lambda each: each[0]),
-    ):
-        if re.search(pattern, plain):
-            return str(choose(offered))
+    choices = {
+        r"\b(?:later|latest)\b": max(offered),
+        r"\b(?:earlier|earliest|sooner|soonest)\b": min(offered),
+        r"\b(?:first|former)\b": offered[0],
+        r"\b(?:second|other|latter)\b": offered[min(1, len(offered) - 1)],
+        r"\blast\b": offered[-1],
+        r"\b(?:either|both|whichever|any of)\b": offered[0],
+    }
+    for pattern, choice in choices.items():
+        if re.search(pattern, text, re.IGNORECASE):
+            return choice
     return offered[0] if len(offered) == 1 and answer(text) == "yes" else None
 
 

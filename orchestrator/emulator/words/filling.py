@@ -15,14 +15,20 @@ from orchestrator.emulator.words.choices import answer, pick, pick_offered
 from orchestrator.emulator.words.finding import find
 from orchestrator.emulator.words.layout import Parameter
 from orchestrator.emulator.words.phones import find_code
+from orchestrator.emulator.words.shapes import is_array, is_object
 from orchestrator.emulator.words.similarity import concepts, is_question
 from orchestrator.emulator.words.text import Found, sentences, table, words
 from orchestrator.emulator.words.times import daypart, settle
 
 __all__ = ["Heard", "asked_for", "fill", "kind_of"]
 
-_FORMATS = {"date": "date", "time": "time", "date-time": "moment", "phone": "phone"}
-_FORMATS |= {"email": "email"}
+_FORMATS = {
+    "date": "date",
+    "time": "time",
+    "date-time": "moment",
+    "phone": "phone",
+    "email": "email",
+}
 _TYPES = {"integer": "number", "number": "number", "boolean": "flag", "array": "list"}
 _NAMES = frozenset(table("name surname firstname lastname fullname who guest"))
 _AROUND = 24  # characters
@@ -237,6 +243,8 @@ class _Filling:
                 return {each.name: reply == "yes"}
             if kind == "text" and not reply and not is_question(sentences(self._text)[0]):
                 return {each.name: self._text.rstrip(".")}
+            if kind == "choice" and not reply and len(words(self._text)) > 2:
+                return {each.name: "other"} if "other" in _plain(each.schema)["enum"] else {}
             if kind == "list" and not reply:
                 return {each.name: [part.strip() for part in self._text.rstrip(".").split(",")]}
         return {}
@@ -251,11 +259,13 @@ def _options(after: str) -> str:
 def _plain(schema: Mapping[str, Json]) -> Mapping[str, Json]:
     """The schema without its `or null`."""
     for key in ("anyOf", "oneOf"):
-        for option in schema.get(key) or []:
-            if option.get("type") != "null":
+        options = schema.get(key)
+        for option in options if is_array(options) else ():
+            if is_object(option) and option.get("type") != "null":
                 return {**schema, **option}
-    if isinstance(schema.get("type"), list):
-        return {**schema, "type": next((t for t in schema["type"] if t != "null"), "string")}
+    types = schema.get("type")
+    if is_array(types):
+        return {**schema, "type": next((each for each in types if each != "null"), "string")}
     return schema
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from orchestrator.dispatch.call import Json
 from orchestrator.emulator.model import Prompt
+from orchestrator.emulator.words.shapes import is_array, is_object
 from orchestrator.emulator.words.text import tidy
 
 __all__ = ["Asked", "Made", "Parameter", "Tool", "Turn", "View", "read"]
@@ -178,19 +179,23 @@ def _json(text: str) -> Json:
         return text
 
 
+def _object(value: Json) -> Mapping[str, Json]:
+    return value if is_object(value) else {}
+
+
 def _tool(tool: Mapping[str, Json]) -> Tool:
     description = tidy(str(tool.get("description") or ""))
     wanted, _, _ = description.partition("Not when:")
     about, _, samples = wanted.partition("For example:")
-    schema = tool.get("parameters") or {}
-    required = schema.get("required") or []
+    schema = _object(tool.get("parameters"))
+    required: Json = schema.get("required") or ()
     return Tool(
         name=str(tool["name"]),
         about=about.partition(_AT_GOAL)[0].strip(),
         examples=tuple(_EXAMPLE.findall(samples)),
         parameters=tuple(
-            Parameter(name, each, name in required)
-            for name, each in (schema.get("properties") or {}).items()
+            Parameter(name, _object(each), name in required)
+            for name, each in _object(schema.get("properties")).items()
         ),
         at_goal=_AT_GOAL in description,
     )
@@ -220,15 +225,15 @@ def _add(turns: list[Turn], item: Mapping[str, Json], outputs: Mapping[Json, Jso
         case "message", "system":
             turn.note, turn.last = _text(item), "system"
         case "function_call", _:
-            arguments = _json(str(item.get("arguments") or "{}"))
+            arguments = _object(_json(str(item.get("arguments") or "{}")))
             output = outputs.get(item.get("call_id"))
-            turn.calls.append(Made(str(item.get("name")), arguments or {}, output))
+            turn.calls.append(Made(str(item.get("name")), arguments, output))
             turn.last = "call"
         case _:
             pass
 
 
 def _text(item: Mapping[str, Json]) -> str:
-    parts = item.get("content") or []
-    texts = (part.get("text") or part.get("transcript") or "" for part in parts)
-    return tidy(" ".join(texts))
+    content = item.get("content")
+    parts = [_object(part) for part in content] if is_array(content) else []
+    return tidy(" ".join(str(part.get("text") or part.get("transcript") or "") for part in parts))

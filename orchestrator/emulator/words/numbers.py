@@ -9,18 +9,27 @@ __all__ = ["BELOW_60", "ORDINALS", "UNITS", "find_numbers", "number"]
 _ONES = table("one two three four five six seven eight nine")
 _TEENS = table("ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen")
 _TENS = table("twenty thirty forty fifty sixty seventy eighty ninety")
-_VALUES = {word: value for value, word in enumerate([*_ONES, *_TEENS], 1)}
-_VALUES |= {word: 10 * value for value, word in enumerate(_TENS, 2)}
-_VALUES |= {"zero": 0, "a": 1, "couple": 2, "dozen": 12}
+_VALUES = {
+    **{word: value for value, word in enumerate([*_ONES, *_TEENS], 1)},
+    **{word: 10 * value for value, word in enumerate(_TENS, 2)},
+    "zero": 0,
+    "a": 1,
+    "couple": 2,
+    "dozen": 12,
+}
 
 _ORDINAL_ONES = table("first second third fourth fifth sixth seventh eighth ninth")
 _ORDINAL_TEENS = table(
     "tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth "
     "nineteenth"
 )
-ORDINALS = {word: value for value, word in enumerate([*_ORDINAL_ONES, *_ORDINAL_TEENS], 1)}
-ORDINALS |= {"twentieth": 20, "thirtieth": 30, "thirty-first": 31}
-ORDINALS |= {f"twenty-{word}": 20 + value for value, word in enumerate(_ORDINAL_ONES, 1)}
+ORDINALS = {
+    **{word: value for value, word in enumerate([*_ORDINAL_ONES, *_ORDINAL_TEENS], 1)},
+    **{f"twenty-{word}": 20 + value for value, word in enumerate(_ORDINAL_ONES, 1)},
+    "twentieth": 20,
+    "thirtieth": 30,
+    "thirty-first": 31,
+}
 """Ordinals of the days of a month."""
 
 

@@ -11,10 +11,12 @@ _DIGITS = {word: str(digit) for digit, word in enumerate(_DIGIT_WORDS)} | {"oh":
 _DIGIT = rf"(?:{'|'.join(_DIGITS)}|[0-9]+)"
 _GROUP = rf"(?:(?:double|triple) )?{_DIGIT}"
 _PHONE = re.compile(
-    rf"(?<![\w:/])(?:\+|plus )?\(?{_GROUP}\)?(?:[ .,/-]{{0,2}}\(?(?:{_GROUP})\)?)*(?![\w:])",
+    rf"(?<![\w:/])(?:\+|plus )?\(?{_GROUP}\)?(?:[ ./-]{{0,2}}\(?(?:{_GROUP})\)?)*(?![\w:])",
     re.IGNORECASE,
 )
 _EMAIL = re.compile(r"[\w.+-]+(?:@| at )(?:[\w-]+(?:\.| dot ))+[a-z]{2,}", re.IGNORECASE)
+_SIGNS = re.compile(r"\+|[^\W_]+")
+_TIMES = {"double": 2, "triple": 3}
 _LEAST_DIGITS = 7
 _LONGEST_CODE = 16
 
@@ -39,14 +41,13 @@ def find_emails(text: str) -> list[Found]:
 
 def spelled(text: str) -> str:
     """Words run together, with digit words as digits: `E one two, double four` is `E1244`."""
-    signs = list[str]()
-    times = 1
-    for word in re.findall(r"\+|[^\W_]+", text):
-        plain = word.lower()
-        if plain in ("double", "triple"):
-            times = 2 if plain == "double" else 3
+    signs, times = list[str](), 1
+    for match in _SIGNS.finditer(text):
+        word = match[0].lower()
+        if word in _TIMES:
+            times = _TIMES[word]
             continue
-        sign = "+" if plain == "plus" else _DIGITS.get(plain, word)
+        sign = "+" if word == "plus" else _DIGITS.get(word, match[0])
         signs.append(sign[0] * times + sign[1:])
         times = 1
     return "".join(signs)
@@ -58,7 +59,7 @@ def find_code(text: str, pattern: str) -> str | None:
         wanted = re.compile(pattern)
     except re.error:
         return None
-    parts = re.findall(r"\+|[^\W_]+", text)
+    parts = [match[0] for match in _SIGNS.finditer(text)]
     for start in range(len(parts)):
         for end in range(min(len(parts), start + _LONGEST_CODE), start, -1):
             if code := _fitting(wanted, " ".join(parts[start:end])):

@@ -15,6 +15,7 @@ from orchestrator.emulator.words.acts import (
 from orchestrator.emulator.words.choices import answer
 from orchestrator.emulator.words.layout import Made, Turn, View
 from orchestrator.emulator.words.telling import problem, read_back, tell
+from orchestrator.emulator.words.text import sentences
 
 __all__ = ["speak"]
 
@@ -46,9 +47,8 @@ _SOCIAL = [
 def speak(view: View) -> str:
     """Words for this answer; never the same ones three times in a row."""
     opening = _opening(view)
-    goal = "" if opening.endswith("?") else _goal(view)
-    text = " ".join(part for part in (opening, goal) if part) or "How can I help?"
-    return _varied(text, view)
+    goal = "" if opening.endswith("?") else _goal(view, opening)
+    return _varied(" ".join(part for part in (opening, goal) if part), view)
 
 
 def _opening(view: View) -> str:
@@ -89,18 +89,23 @@ def _late(note: str) -> str:
     return problem(output) or tell(output)
 
 
-def _goal(view: View) -> str:
+def _goal(view: View, opening: str) -> str:
     if any(call.name.startswith("decline_") for call in view.turn.calls[view.turn.told :]):
         return "What should I change?"
-    said = [*view.said]
-    acts = [
-        each for each in perform(view.goal, known=view.known.values()) if each not in _spent(said)
-    ]
+    acts = perform(view.goal, known=view.known.values())
+    if view.said or opening:
+        acts = [act for act in acts if act != GREETING]
     if view.needed:
-        return " ".join([*(each for each in acts if "?" not in each), _question(view, acts)])
+        return " ".join([*(act for act in acts if "?" not in act), _question(view, acts)])
     if any(tool.role == "confirm" for tool in view.tools) or not acts:
-        return details(view.goal) or " ".join(acts) or news(view.goal)
-    return " ".join(acts)
+        acts = [details(view.goal) or " ".join(acts) or news(view.goal)]
+    return " ".join(acts) or _last_question(view.turn) or "How can I help?"
+
+
+def _last_question(turn: Turn) -> str:
+    """What we asked before the caller's words, if nothing came of them."""
+    asked = sentences(turn.after)[-1:] if turn.fresh else []
+    return next((each for each in asked if each.endswith("?")), "")
 
 
 def _question(view: View, acts: list[str]) -> str:
@@ -108,11 +113,6 @@ def _question(view: View, acts: list[str]) -> str:
     if any(act.startswith(OFFER) for act in acts):
         return "Which would suit you?"
     return ask_for(view.needed)
-
-
-def _spent(said: list[str]) -> list[str]:
-    """One greeting is enough."""
-    return [GREETING] if said else []
 
 
 def _varied(text: str, view: View) -> str:

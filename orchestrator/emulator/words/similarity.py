@@ -49,7 +49,7 @@ _GROUPS = {
     "that's it | that will be all | that's everything | all set | hang up | no more questions",
     "solved": "solved resolved fixed sorted | it works | works now | working now | working again | "
     "that worked | did the trick",
-    "¬work": "broken unsolved | no luck | same problem | no difference | still happening | "
+    "¬work": "unsolved | no luck | same problem | no difference | still happening | "
     "didn't help | did not help | still broken | to no avail",
     "¬come": "| can't make it | cannot make it | won't make it | not able to come | "
     "unable to come | not coming | won't be there | not going to make it",
@@ -61,6 +61,7 @@ _GROUPS = {
     "price": "price prices cost costs charge charges fee fees expensive cheap | how much",
     "problem": "problem problems issue issues trouble error",
     "vegetarian": "vegetarian vegetarians veggie meatless | without meat | no meat",
+    "network": "network wifi internet",
     "inside": "inside indoor indoors",
     "outside": "outside outdoor outdoors terrace patio garden",
     "tonight": "tonight",
@@ -161,7 +162,8 @@ _ASKING = frozenset(
     table(
         """
         anyone serve offer sell provide find search kind kinds sort sorts type types yes no today
-        question wondering available ok okay safe fine suitable day recommend suggest options option which
+        question wondering available ok okay safe fine suitable day
+        recommend suggest options option which
         """
     )
 )
@@ -210,6 +212,7 @@ def _by_word(spoken: list[str]) -> set[str]:
             negated = True
         elif word not in _STOP:
             concept = _SINGLE.get(word) or stem(word)
-            result.add(f"¬{concept}" if negated else concept)
+            denied = f"¬{word}" if f"¬{word}" in _GROUPS else f"¬{concept}"
+            result.add(denied if negated else concept)
             negated = False
     return result

@@ -1,10 +1,11 @@
 """Outputs of tools as sentences that can be heard."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from orchestrator.dispatch.call import Json
+from orchestrator.emulator.words.shapes import is_array, is_object
 from orchestrator.emulator.words.text import join
 
 __all__ = ["closed", "problem", "read_back", "tell"]
@@ -27,7 +28,7 @@ def closed(sentence: str, mark: str = ".") -> str:
 
 def problem(output: Json) -> str:
     """What went wrong with a call, or empty."""
-    if not isinstance(output, Mapping):
+    if not is_object(output):
         return ""
     rejected: Json = output.get("rejected")
     if rejected:
@@ -41,7 +42,7 @@ def problem(output: Json) -> str:
 
 def read_back(output: Json) -> str:
     """The details that need the caller's yes, or empty."""
-    if not isinstance(output, Mapping) or output.get("status") != "needs_confirmation":
+    if not is_object(output) or output.get("status") != "needs_confirmation":
         return ""
     details: Json = output.get("read_back")
     text = details if isinstance(details, str) else _value(details)
@@ -64,26 +65,26 @@ def _spoken_day(match: re.Match[str]) -> str:
 
 def tell(output: Json, given: Iterable[str] = ()) -> str:
     """A tool's result; empty for outputs that are no result. `given` are argument names."""
-    if isinstance(output, Mapping):
+    if is_object(output):
         if {"ok", "status", "ignored", "rejected", "missing", "error"} & output.keys():
             return ""
         if len(output) == 1:
             return _single(*next(iter(output.items())))
         return closed(_entry(output, [*_HEADS, *given]))
-    return _found(output) if isinstance(output, list) else _single("result", output)
+    return _found(output) if is_array(output) else _single("result", output)
 
 
 def _single(name: str, value: Json) -> str:
     if value in (None, "", [], {}):
         return NOTHING
-    if isinstance(value, list):
+    if is_array(value):
         return _found(value)
-    if isinstance(value, Mapping):
+    if is_object(value):
         return tell(value)
     return closed(str(value) if name in ("result", *_HEADS) else f"{_plain(name)}: {_value(value)}")
 
 
-def _found(values: list[Json]) -> str:
+def _found(values: Sequence[Json]) -> str:
     """One entry in full, several by their names."""
     if len(values) == 1:
         return closed(f"I found {_value(values[0])}")
@@ -96,16 +97,16 @@ def _found(values: list[Json]) -> str:
 def _value(value: Json) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list):
+    if is_array(value):
         return join([_value(each) for each in value]) or "none"
-    if isinstance(value, Mapping):
+    if is_object(value):
         return _entry(value, _HEADS)
     return "nothing" if value is None else str(value)
 
 
 def _head(entry: Json, heads: Iterable[str]) -> str:
     """What an entry is called."""
-    if not isinstance(entry, Mapping):
+    if not is_object(entry):
         return ""
     return next((str(entry[key]) for key in heads if isinstance(entry.get(key), str)), "")
 

@@ -27,6 +27,7 @@ __all__ = ["Wish", "argument", "wishes"]
 
 _LEAST = 0.5
 _GROUP = 1.6  # words with near words are mostly what somebody wants to do
+_WITHOUT_NO = 0.4  # `it did not work` is hardly meant by words without a no
 _VALUE = 0.25
 _REQUEST = 0.25  # `we would like …` goes with a value or a word, it is never enough
 _ANSWER = 0.6  # yes and no: the asked question matters more than other likeness
@@ -83,12 +84,19 @@ def _about(tool: Tool, today: date | None) -> list[frozenset[str]]:
 
 def _score(said: frozenset[str], name: str, about: Mapping[str, Sequence[frozenset[str]]]) -> float:
     """The weights of what both have; ties go to the tool that is covered best."""
-    both = said & frozenset[str]().union(*about[name])
+    mine = frozenset[str]().union(*about[name])
+    both = said & mine
     values = both & VALUES
     weight = sum(_weight(concept) / _spread(concept, about) for concept in both - VALUES)
     weight += sum(_VALUE / _spread(concept, about) for concept in sorted(values)[:2])
     coverage = max(len(said & phrase) / (len(phrase) or 1) for phrase in about[name])
+    if _is_negative(mine) and not _is_negative(said):
+        weight *= _WITHOUT_NO
     return weight + 0.1 * coverage if weight else 0.0
+
+
+def _is_negative(about: frozenset[str]) -> bool:
+    return any(concept == "no" or concept.startswith("¬") for concept in about)
 
 
 def _weight(concept: str) -> float:
