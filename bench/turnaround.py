@@ -15,12 +15,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import anyio
-from orchestrator.flow.compile import compile_flow
 
 from bench.floor import Floor
 from orchestrator import broker
 from orchestrator.dispatch.call import Json
 from orchestrator.dispatch.streams import StreamCalls
+from orchestrator.flow.compile import compile_flow
 from orchestrator.interfaces import Connection
 from orchestrator.journal import RedisJournal
 from orchestrator.launch import part

@@ -44,6 +44,7 @@ class Options:
     say: tuple[str, ...]
     show: console.Show
     notice: Callable[[str], None]
+    masked: bool
     terminal: bool
     worker: bool
     mcp_host: bool
@@ -96,6 +97,7 @@ def command(
         say,
         console.as_json if as_json else console.as_text(typed=terminal),
         _to_stderr if as_json else console.notice,
+        as_json,
         terminal,
         not no_worker,
         not no_mcp_host,
@@ -188,7 +190,7 @@ def _settings(options: Options) -> SessionSettings:
 
 def _observer(options: Options, spoken: anyio.Event) -> Callable[[Event | Command, Snapshot], None]:
     def observe(item: Event | Command, snapshot: Snapshot) -> None:
-        shown = record(options.flow, snapshot, item)
+        shown = record(options.flow, snapshot, item, masked=options.masked)
         if shown:
             options.show(shown)
         if isinstance(item, AgentSaid | Say):

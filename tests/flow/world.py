@@ -137,7 +137,7 @@ class World:
     def model_asks(self, choice: int) -> None:
         if not self.speaking:
             return
-        names = sorted(offered(self.flow, self.snapshot)) + ["go_nowhere", "set_nothing"]
+        names = [*sorted(offered(self.flow, self.snapshot)), "go_nowhere", "set_nothing"]
         choice, which = divmod(choice, len(names))
         choice, repeat = divmod(choice, 5)
         call = f"call_{self.calls}"

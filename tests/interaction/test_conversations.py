@@ -69,5 +69,6 @@ def test_a_caller_who_hangs_up_ends_the_session(project: Project) -> None:
 
 def test_personal_data_is_masked_in_what_is_printed(project: Project) -> None:
     told = project.say("I'd like to book a table for two.", PHONE)
-    assert "33612345678" not in str([e for e in told.events if e["event"] != "caller.said"])
+    assert "33 6 12 34" not in str(told.events)
+    assert "33612345678" not in str(told.events)
     assert told.values["phone"] == "•••"
