@@ -7,6 +7,7 @@ what must hold in any conversation (docs/language.md lists these promises).
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from typing import cast
 
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.commands import (
@@ -45,7 +46,7 @@ START = 1795338000.0  # 2026-11-22, in the morning
 class World:
     flow: Flow
     values: Sequence[Json] = ()
-    snapshot: Snapshot = Snapshot()
+    snapshot: Snapshot = field(default_factory=Snapshot)
     events: list[Event] = field(default_factory=list[Event])
     commands: list[Command] = field(default_factory=list[Command])
     at: float = START
@@ -146,7 +147,7 @@ class World:
         else:
             self.calls += 1
             self.asked[call] = 0
-        arguments = self.values[choice % len(self.values)] if self.values else {}
+        arguments: Json = self.values[choice % len(self.values)] if self.values else {}
         text = arguments if isinstance(arguments, str) else json.dumps(arguments)
         self.apply(ToolAsked(self.at, self.speaking, call, names[which], text))
 
@@ -228,7 +229,7 @@ class World:
 def _plain(value: Json) -> Json:
     """Sets become lists, as they would in a JSON form of the snapshot."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _plain(item) for key, item in cast("dict[str, Json]", value).items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
+        return [_plain(item) for item in cast("Sequence[Json]", value)]
     return value
