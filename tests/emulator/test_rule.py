@@ -264,6 +264,15 @@ def test_a_value_is_given_as_its_schema_wants_it(
     assert output == CallTool("set_s", json.dumps({"value": value}))
 
 
+def test_a_wish_says_which_of_two_moves_the_values_are_for() -> None:
+    tools = [
+        function("go_buy", "The caller buys tickets.", show=SHOW),
+        function("go_cancel", "The caller cancels an order.", show=SHOW),
+    ]
+    output = respond("", heard("please cancel what I had for tomorrow"), tools=tools)
+    assert output == CallTool("go_cancel", '{"show": "2026-11-24"}')
+
+
 def test_a_phrase_that_excludes_a_tool_is_not_likeness() -> None:
     tools = [function("go_sell", "The caller sells. Not when: the caller buys a house")]
     assert isinstance(respond("", heard("I'd like a house"), tools=tools), Speech)
