@@ -13,9 +13,10 @@ How it decides, the first that applies:
 5. A tool that is to be called at the goal, once nothing is needed any more.
 6. Otherwise it speaks: outcomes of calls, then the goal, then a question for what is needed.
 
-`# Sample phrases` are not used: they are a state's, and name no tool. Those of a tool stand in
-its description. What has been dealt with is seen from the calls that stand after the caller's words. No
-tool is called twice with the same arguments between two turns of the caller.
+`# Sample phrases` are a state's and name no tool, so they are not used; those of a tool
+stand in its description. What has been dealt with is seen from the calls that stand after
+the caller's words. No tool is called twice with the same arguments between two turns of
+the caller.
 
 What it is not: it understands no grammar and has no knowledge of the world. It compares
 words, stems and a few groups of near words, and finds values by patterns. Irony, long
