@@ -212,10 +212,12 @@ class _Line:
 
     async def _stream(self, response: Response) -> None:
         """Send a response event by event. What the client sends meanwhile comes between."""
-        cancelled, may_end = self._after("response.cancel"), self._after(self._faults.done_after)
+        stall_after = self._faults.stall_after
+        cancelled = self._after("response.cancel" if stall_after else "")
+        may_end = self._after(self._faults.done_after)
         for made in response.stream:
             await self._send([made])
-            if made["type"] == self._faults.stall_after:
+            if made["type"] == stall_after:
                 await cancelled.wait()
             if made["type"].endswith(".delta"):
                 await anyio.sleep(self._pace.delta)

@@ -219,7 +219,8 @@ class Session:
 
     def _retrieve(self, item_id: str) -> Sequence[Event]:
         item = self._conversation.find(item_id, "retrieve")
-        if sound := self._sounds.get(item_id):
+        sound = self._sounds.get(item_id)
+        if sound and item["content"]:  # an item that is being made has none yet
             part = {**item["content"][0], "audio": b64encode(sound.data).decode()}
             item = {**item, "content": [part]}
         return [self._event("conversation.item.retrieved", item=item)]

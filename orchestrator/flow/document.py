@@ -4,6 +4,8 @@ What the language has and this version does not is named in `later`, so that it 
 and not taken for a slip. The descriptions are what editors show.
 """
 
+# ruff: noqa: RUF012 (pydantic copies defaults)
+
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
@@ -27,6 +29,7 @@ __all__ = [
     "Param",
     "Retry",
     "Session",
+    "Shape",
     "Silence",
     "State",
     "Step",
@@ -78,9 +81,9 @@ def _approval(value: Json) -> Json:
 
 
 def _approvals(value: Json) -> Json:
-    if not isinstance(value, dict):
+    if isinstance(value, str):
         return {"default": value}
-    if not {"by", "if", "channel"}.isdisjoint(value):
+    if isinstance(value, dict) and any(key in value for key in ("by", "if", "channel")):
         raise not_yet("approval other than none or caller")
     return value
 
@@ -122,7 +125,7 @@ TypeName: TypeAlias = Literal[
 ]  # fmt: skip
 
 
-class Param(Part):
+class Shape(Part):
     """The type of a value; a bare text is its `type`."""
 
     short: ClassVar[str] = "type"
@@ -136,7 +139,6 @@ class Param(Part):
     min: int | float | None = None
     max: int | float | None = None
     pattern: str | None = Field(None, description="Regular expression for the whole text")
-    optional: bool = False
 
     def rules(self) -> Iterator[tuple[str, str]]:
         if (self.type == "enum") != bool(self.values):
@@ -152,7 +154,11 @@ class Param(Part):
                 yield key, f"'{key}' is for numbers, and for the length of a text or list"
 
 
-class Variable(Param):
+class Param(Shape):
+    optional: bool = False
+
+
+class Variable(Shape):
     """What the session remembers; a bare text is its `type`."""
 
     later: ClassVar[frozenset[str]] = frozenset({"scope", "ttl", "missing"})
@@ -165,7 +171,6 @@ class Variable(Param):
     clears: list[str] = Field([], description="Variables reset when this one changes")
     pii: bool = False
     writable: Literal["model", "engine"] = "model"
-    optional: Literal[False] = Field(False, exclude=True)
 
 
 class Retry(Part):

@@ -250,7 +250,7 @@ def _without(value: Any, paths: Iterable[Path]) -> Any:
     for step, *further in paths:
         rest.setdefault(step, set()).add(tuple(further))
     if isinstance(value, list):
-        items = dict(enumerate(cast("list[Json]", value)))
+        items: dict[PathStep, Json] = dict(enumerate(value))  # pyright: ignore[reportUnknownArgumentType]
         return list(_without(items, paths).values())
     return {
         step: _without(item, rest[step]) if step in rest else item

@@ -67,6 +67,16 @@ class Lock:
     def tools(self, server: str) -> Tools:
         return self.servers.get(server, {})
 
+    def definitions(self) -> Mapping[str, Mapping[str, Mapping[str, Json]]]:
+        """Plain data for the flow compiler, by server and tool."""
+        return {
+            server: {
+                name: {"description": tool.description, "input_schema": tool.input_schema}
+                for name, tool in tools.items()
+            }
+            for server, tools in self.servers.items()
+        }
+
     def pinned(self, server: str, tools: Iterable[Tool]) -> "Lock":
         """This lock with a server's tools replaced."""
         return Lock({**self.servers, server: {tool.name: tool for tool in tools}})

@@ -1,12 +1,9 @@
 """What we send, and what our own rules let pass, is what the service's own client types allow."""
 
 import json
-import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-
-import pytest
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import AddItem, AnswerCall, Say, Speak
@@ -14,18 +11,6 @@ from orchestrator.realtime.protocol import CLIENT_EVENTS, Invalid, parse_client
 from orchestrator.realtime.translate import Realtime, SessionSettings
 
 VALIDATE = Path(__file__).with_name("validate_events.py")
-
-
-@pytest.fixture
-def clients_python() -> str:
-    """The interpreter of an environment that holds the `openai` package."""
-    python = os.environ.get("CLIENTS_PYTHON")
-    if python:
-        return python
-    reason = "CLIENTS_PYTHON names no interpreter with the openai package; `make test` sets it"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def validate(python: str, direction: str, events: Sequence[Json]) -> str:

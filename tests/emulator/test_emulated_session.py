@@ -440,6 +440,13 @@ def test_truncation_keeps_what_was_heard_and_drops_the_transcript() -> None:
     assert part == {"type": "output_audio", "audio": b64encode(b"\0" * 4800).decode()}
 
 
+def test_an_item_can_be_retrieved_while_it_is_made() -> None:
+    client = Client([Speech("One two.")], text=False)
+    item_id = until(client.start(), "response.output_audio.delta")[0]["item"]["id"]
+    item = client.one("conversation.item.retrieve", item_id=item_id)["item"]
+    assert (item["status"], item["content"]) == ("in_progress", [])
+
+
 def test_only_the_agents_audio_can_be_truncated() -> None:
     client = Client()
     client.say("words", item={"id": "words"})

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect
 
 COMMAND = (sys.executable, "-m", "orchestrator.emulator")
 
@@ -48,6 +49,33 @@ def test_it_ends_when_its_standard_input_does(script: str) -> None:
         assert process.stdin
         process.stdin.close()
         assert process.wait(10) == 0
+
+
+def test_it_does_not_outlive_a_parent_that_is_killed(script: str) -> None:
+    parent = (
+        "import subprocess, sys\nsubprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE)\ninput()\n"
+    )
+    command = [sys.executable, "-c", parent, *COMMAND, "--script", script]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        ready(process)
+        process.kill()
+        assert process.stdout
+        assert process.stdout.read() == "", "the emulator held this pipe open, and is gone"
+
+
+def test_without_a_script_it_answers_by_rules() -> None:
+    with started() as process:
+        url = ready(process)
+        headers = {"Authorization": "Bearer any"}
+        with connect(f"{url}?model=gpt-realtime-2.1", additional_headers=headers) as socket:
+            response = {"instructions": "# Say exactly\nGood evening.\n"}
+            socket.send(json.dumps({"type": "response.create", "response": response}))
+            events = [json.loads(socket.recv(10))]
+            while events[-1]["type"] != "response.done":
+                events.append(json.loads(socket.recv(10)))
+    (said,) = events[-1]["response"]["output"]
+    assert said["content"] == [{"type": "output_audio", "transcript": "Good evening."}]
 
 
 def test_it_ends_on_sigterm(script: str) -> None:

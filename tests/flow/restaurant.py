@@ -25,7 +25,7 @@ DETAILS: dict[str, Json] = {
 @cache
 def restaurant() -> Flow:
     path = ROOT / "flows/restaurant.flow.yaml"
-    flow, warnings = compile_flow(path.read_text(), path.name, lock=read_lock(ROOT))
+    flow, warnings = compile_flow(path.read_text(), path.name, lock=read_lock(ROOT / "mcp.lock.json").definitions())
     assert not warnings
     return flow
 

@@ -248,9 +248,7 @@ def test_a_call_of_the_model_that_fails_is_told_to_the_model() -> None:
 def test_two_calls_of_one_answer_are_followed_by_one_answer() -> None:
     scene = started()
     scene.caller("Anything vegetarian? And what is in the risotto?")
-    scene.model(
-        menu__search_dishes={"query": "vegetarian"}, menu__allergens={"dish": "risotto"}
-    )
+    scene.model(menu__search_dishes={"query": "vegetarian"}, menu__allergens={"dish": "risotto"})
     scene.settle("menu.search_dishes", Outcome("worker", {}))
     assert len(scene.answers) == 1
     scene.settle("menu.allergens", Outcome("worker", {}))

@@ -1,5 +1,11 @@
-"""An MCP server of the newest revision whose tool changes itself."""
+"""An MCP server of the newest revision, on stdio or, given a port, on HTTP.
 
+One tool changes itself; the other says on stderr that it was called, and never answers.
+"""
+
+import sys
+
+import anyio
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 
@@ -15,5 +21,16 @@ async def change(ctx: Context) -> str:
     return "done"
 
 
+@server.tool()
+async def never() -> None:
+    """Never answers."""
+    sys.stderr.write("never was called\n")
+    sys.stderr.flush()
+    await anyio.sleep_forever()
+
+
 if __name__ == "__main__":
-    server.run("stdio")
+    if len(sys.argv) > 1:
+        server.run("streamable-http", host="127.0.0.1", port=int(sys.argv[1]))
+    else:
+        server.run("stdio")

@@ -2,19 +2,22 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from orchestrator.errors import ServiceError
 from orchestrator.mcp_host.registry import Http, Server, Stdio
-from orchestrator.mcp_host.server import ServerDown, connect, look, open_log
+from orchestrator.mcp_host.server import ServerDown, Session, connect, look, open_log
 from tests.mcp_host.conftest import Plain
 
 MENU = Path(__file__).parents[2] / "mcp_servers" / "menu.py"
+MODERN = Path(__file__).with_name("modern_server.py")
 
 
 @pytest.fixture
@@ -107,21 +110,25 @@ async def test_the_end_of_an_idle_server_is_noticed(plain: Plain, tmp_path: Path
     assert not down.value.sent
 
 
-@pytest.fixture
-def menu_over_http(free_port: int) -> Iterator[tuple[Server, "subprocess.Popen[str]"]]:
-    command = [sys.executable, str(MENU), "--http", str(free_port)]
+def until_said(process: "subprocess.Popen[str]", words: str) -> None:
+    assert process.stderr is not None
+    next(line for line in process.stderr if words in line)
+
+
+@contextmanager
+def over_http(script: Path, port: int, *options: str) -> "Generator[subprocess.Popen[str]]":
+    command = [sys.executable, str(script), *options, str(port)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        next(line for line in process.stderr if "running on" in line)
-        yield Server("menu", Http(f"http://127.0.0.1:{free_port}/mcp"), ""), process
+        until_said(process, "running on")
+        yield process
         process.kill()
 
 
 async def test_an_http_server_that_is_gone_fails_the_call_as_never_sent(
-    menu_over_http: tuple[Server, "subprocess.Popen[str]"], tmp_path: Path
+    free_port: int, tmp_path: Path
 ) -> None:
-    server, process = menu_over_http
-    with open_log(tmp_path, server) as log, anyio.fail_after(20):
+    server = Server("menu", Http(f"http://127.0.0.1:{free_port}/mcp"), "")
+    with over_http(MENU, free_port, "--http") as process, open_log(tmp_path, server) as log:
         async with connect(server, log) as session:
             found = await session.call("allergens", {"dish": "ratatouille"}, 5, {})
             assert found.structured_content == {"dish": "Ratatouille", "allergens": []}
@@ -131,3 +138,22 @@ async def test_an_http_server_that_is_gone_fails_the_call_as_never_sent(
                 await session.call("allergens", {"dish": "ratatouille"}, 5, {})
             assert session.over
     assert not down.value.sent
+
+
+async def test_an_http_server_that_dies_in_the_middle_may_have_received_the_call(
+    free_port: int, tmp_path: Path
+) -> None:
+    server = Server("modern", Http(f"http://127.0.0.1:{free_port}/mcp"), "")
+    lost: list[ServerDown] = []
+
+    async def call(session: Session) -> None:
+        with pytest.raises(ServerDown) as down:
+            await session.call("never", {}, 20, {})
+        lost.append(down.value)
+
+    with over_http(MODERN, free_port) as process, open_log(tmp_path, server) as log:
+        async with connect(server, log) as session, anyio.create_task_group() as tasks:
+            tasks.start_soon(call, session)
+            await anyio.to_thread.run_sync(until_said, process, "never was called")
+            process.kill()
+    assert [each.sent for each in lost] == [True]

@@ -1,0 +1,197 @@
+"""From a document to a compiled flow: every name resolved, every text checked. Pure.
+
+`compile_flow` tells all problems of a document in one run.
+"""
+
+import hashlib
+import json
+import keyword
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from orchestrator.dispatch.call import Json
+from orchestrator.errors import FlowInvalid, Problem
+from orchestrator.flow import definition as made
+from orchestrator.flow import document as doc
+from orchestrator.flow.checks import check_document, check_source
+from orchestrator.flow.functions import FUNCTIONS
+from orchestrator.flow.loader import load
+from orchestrator.flow.part import Report
+from orchestrator.flow.patterns import compile_pattern
+from orchestrator.flow.steps import Steps
+from orchestrator.flow.symbols import EVERYWHERE, Lock, Symbols, declare
+from orchestrator.flow.texts import Texts
+from orchestrator.flow.tools import function_tool, server_tools, undone_types
+from orchestrator.flow.types import CALL, of_shape
+from orchestrator.flow.values import acceptor, fits, normaliser, schema_of
+
+__all__ = ["Lock", "check", "compile_flow"]
+
+RESERVED = {*EVERYWHERE, *FUNCTIONS, "event", "result", "args", "value", "true", "false", "null"}
+
+
+def compile_flow(
+    text: str, file: str, lock: Lock | None = None
+) -> tuple[made.Flow, tuple[Problem, ...]]:
+    """The flow and its warnings. `file` is the name to tell; nothing is read from it.
+
+    Raises `FlowInvalid` with every problem, warnings included.
+    """
+    flow, problems = _compile(text, file, lock or {})
+    if flow is None or any(problem.level == "error" for problem in problems):
+        raise FlowInvalid(problems)
+    return flow, problems
+
+
+def check(text: str, file: str, lock: Lock | None = None) -> tuple[Problem, ...]:
+    """Every problem of a flow, in file order; never raises for what an author can write."""
+    return _compile(text, file, lock or {})[1]
+
+
+def _compile(text: str, file: str, lock: Lock) -> tuple[made.Flow | None, tuple[Problem, ...]]:
+    loaded = load(text, file)
+    report = Report(loaded.problems)
+    document = doc.read(loaded.root, report) if loaded.root else None
+    if document is None or loaded.root is None:
+        return None, report.problems
+    check_source(loaded.root, report)
+    symbols = declare(document, lock)
+    flow = _Compiler(document, symbols, lock, report).flow(_hash(text, document, lock))
+    check_document(document, symbols, report)
+    return flow, report.problems
+
+
+def _hash(text: str, document: doc.Document, lock: Lock) -> str:
+    used = {
+        server.server: {
+            tool: dict(lock.get(server.server, {}).get(tool, {})) for tool in server.allow
+        }
+        for server in document.mcp.values()
+    }
+    pinned = json.dumps(used, sort_keys=True, default=str)
+    return hashlib.sha256(f"{text}\0{pinned}".encode(errors="replace")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiler:
+    document: doc.Document
+    symbols: Symbols
+    lock: Lock
+    report: Report
+
+    def flow(self, sha256: str) -> made.Flow:
+        document = self.document
+        steps = Steps(self.symbols, self._everywhere(), self.report)
+        states, report = self.symbols.check_state, self.report
+        states(document.start, document.node.at("start").mark, report)
+        states(document.on_error, document.node.at("on_error").mark, report)
+        for silence in document.silence:
+            states(silence.goto, silence.node.at("goto").mark, report)
+            steps.texts.template(silence.node.at("say" if silence.say else "prompt"))
+        return made.Flow(
+            document.flow,
+            document.version,
+            document.title,
+            sha256,
+            document.start,
+            states={name: steps.state(name, state) for name, state in document.states.items()},
+            tools=self._tools(steps),
+            variables={name: self._variable(name, v) for name, v in document.vars.items()},
+            interrupts=tuple(steps.interrupt(*item) for item in document.interrupts.items()),
+            on_error=document.on_error,
+            limits=self._limits(),
+            session=self._session(),
+        )
+
+    def _everywhere(self) -> tuple[str, ...]:
+        node = self.document.node.at("tools_everywhere")
+        for index, name in enumerate(self.document.tools_everywhere):
+            self.symbols.tool(name, node.at(index).mark, self.report)
+        return tuple(self.document.tools_everywhere)
+
+    def _tools(self, steps: Steps) -> Mapping[str, made.Tool]:
+        undone = undone_types(self.document, self.symbols)
+        tools = {
+            name: function_tool(name, tool, undone.get(name), steps, self.report)
+            for name, tool in self.document.tools.items()
+        }
+        for alias, server in self.document.mcp.items():
+            tools |= server_tools(alias, server, self.lock, steps, self.report)
+        return tools
+
+    def _limits(self) -> made.Limits:
+        limits = self.document.limits
+        return made.Limits(limits.duration, limits.visits) if limits else made.Limits()
+
+    def _session(self) -> made.Session:
+        session = self.document.session
+        if session is None:
+            return made.Session()
+        if "${" in session.persona:
+            place = session.node.at("persona")
+            offset = session.persona.index("${")
+            self.report("E003", place.place(offset), "the persona is constant: no ${…} here")
+        return made.Session(
+            session.persona.strip(), session.model, session.voice, session.language, session.zone
+        )
+
+    def _variable(self, name: str, variable: doc.Variable) -> made.Variable:
+        node = variable.node
+        if name in RESERVED or keyword.iskeyword(name):
+            mark = self.document.node.at("vars").key(name)
+            self.report("S001", mark, f"'{name}' is a word of expressions; choose another name")
+        for index, other in enumerate(variable.clears):
+            self.symbols.check_variable(other, node.at("clears", index).mark, self.report)
+        accept = self._accept(variable)
+        return made.Variable(
+            name,
+            variable.describe,
+            schema_of(variable),
+            accept,
+            default=self._default(name, variable, accept),
+            source=self._source(variable) if variable.source is not None else None,
+            clears=tuple(variable.clears),
+            pii=variable.pii,
+            engine_only=variable.writable == "engine",
+        )
+
+    def _default(self, name: str, variable: doc.Variable, accept: made.Accept) -> Json:
+        if variable.default is None:
+            return None
+        try:
+            return accept(variable.default, {})
+        except made.Rejected as problem:
+            mark = variable.node.at("default").mark
+            self.report("V002", mark, f"the default of '{name}' {problem}")
+            return None
+
+    def _source(self, variable: doc.Variable) -> made.Expression:
+        node = variable.node.at("from")
+        if str(variable.source).startswith(("caller.", "call.header.")):
+            self.report("X001", node.mark, f"'{variable.source}' is not supported yet")
+            return made.Expression(str(variable.source), node.mark, lambda _: None)
+        expression, type_ = Texts(self.report, {"call": CALL}).expression(node)
+        if not fits(type_, of_shape(variable)):
+            self.report("V002", node.mark, f"{type_} does not fit {of_shape(variable)}")
+        return expression
+
+    def _accept(self, variable: doc.Variable) -> made.Accept:
+        node = variable.node
+        _check_patterns(variable, self.report)
+        message = variable.message
+        read, normalise = acceptor(variable, message), normaliser(list(variable.normalise))
+        texts = Texts(self.report, {**self.symbols.names, "value": of_shape(variable)})
+        valid = texts.condition(node.at("validate")) if variable.check is not None else None
+
+        def accept(value: Json, scope: made.Scope) -> Json:
+            accepted = read(normalise(value), scope)
+            if valid and valid.evaluate({**scope, "value": accepted}) is not True:
+                raise made.Rejected(message or "is not possible here")
+            return accepted
+
+        return accept
+
+
+def _check_patterns(shape: doc.Shape, report: Report) -> None:
+    if shape.pattern is not None and isinstance(why := compile_pattern(shape.pattern), str):
+        report("E001", shape.node.at("pattern").mark, why)

@@ -1,0 +1,191 @@
+"""Compiles what is done and where it leads: steps, edges, interrupts, states. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from orchestrator.flow import definition as made
+from orchestrator.flow import document as doc
+from orchestrator.flow.loader import Node
+from orchestrator.flow.part import Report
+from orchestrator.flow.symbols import Symbols, ToolSymbol
+from orchestrator.flow.texts import Texts
+from orchestrator.flow.types import ANY, Type, join
+
+__all__ = ["Steps"]
+
+
+class Steps:
+    """Compiles with the symbols of one document; problems go to `report`."""
+
+    def __init__(self, symbols: Symbols, everywhere: Sequence[str], report: Report) -> None:
+        self.symbols = symbols
+        self.everywhere = everywhere
+        self.report = report
+        self.texts = Texts(report, symbols.names)
+
+    def state(self, name: str, state: doc.State) -> made.State:
+        texts = self.texts.seeing(**self._results(state.do, *(edge.do for edge in state.next)))
+        final = self._final(state, texts)
+        node = state.node
+        return made.State(
+            name,
+            node.mark,
+            do=self._steps(state.do, texts),
+            goal=texts.template(node.at("goal")) if state.goal is not None else None,
+            collect=self._collect(state.collect) if state.collect else None,
+            tools=() if final else self._tools(state),
+            next=tuple(self._edge(edge, texts) for edge in state.next),
+            examples=tuple(state.examples),
+            final=final,
+        )
+
+    def interrupt(self, name: str, interrupt: doc.Interrupt) -> made.Interrupt:
+        node = interrupt.node
+        self.symbols.check_state(interrupt.goto, node.at("goto").mark, self.report)
+        for index, state in enumerate(interrupt.except_in):
+            self.symbols.check_state(state, node.at("except", index).mark, self.report)
+        return made.Interrupt(
+            name,
+            node.mark,
+            made.Intent(name, interrupt.intent, tuple(interrupt.examples), interrupt.unless),
+            goto=interrupt.goto,
+            do=self._steps(interrupt.do, self.texts.seeing(**self._results(interrupt.do))),
+            returns=interrupt.returns,
+            except_in=tuple(interrupt.except_in),
+            cool_down=interrupt.cool_down,
+        )
+
+    def _results(self, *lists: Sequence[doc.Step]) -> Mapping[str, Type]:
+        """The types of tool results that these steps name."""
+        results: dict[str, Type] = {}
+        for step in (step for steps in lists for step in steps):
+            if step.name and step.tool is not None:
+                self._check_name(step.name, step.node.at("as"))
+                tool = self.symbols.tools.get(step.tool)
+                returns = tool.returns if tool else ANY
+                results[step.name] = join(results.get(step.name, returns), returns)
+        return results
+
+    def _check_name(self, name: str, node: Node) -> None:
+        if name in self.symbols.names or name in ("event", "result", "args"):
+            self.report("S001", node.mark, f"'{name}' has a meaning already")
+
+    def _steps(self, steps: Sequence[doc.Step], texts: Texts) -> tuple[made.Step, ...]:
+        return tuple(made for step in steps if (made := self._step(step, texts)))
+
+    def _step(self, step: doc.Step, texts: Texts) -> made.Step | None:
+        node = step.node
+        when = texts.condition(node.at("if")) if step.when is not None else None
+        if step.say is not None:
+            return made.Say(texts.template(node.at("say")), when)
+        if step.prompt is not None:
+            return made.Prompt(texts.template(node.at("prompt")), when)
+        if step.note is not None:
+            return made.Note(texts.template(node.at("note")), when)
+        if step.set is not None:
+            return made.Set(self.values(step.set, node.at("set"), texts), when)
+        if step.tool is not None:
+            tool = self.symbols.tool(step.tool, node.at("tool").mark, self.report)
+            arguments = self._arguments(step, tool, texts) if tool else {}
+            return made.UseTool(step.tool, arguments, step.name, when)
+        return None
+
+    def _arguments(
+        self, step: doc.Step, tool: ToolSymbol, texts: Texts
+    ) -> Mapping[str, made.Template]:
+        given = step.node.at("with") if step.arguments else None
+        for name in step.arguments:
+            if name in tool.bound and given:
+                self.report("T002", given.key(name), f"'{name}' is bound by {tool.name}'s args")
+        templates = arguments(step.arguments, given, tool, texts, self.report)
+        missing = [
+            name
+            for name, parameter in (tool.parameters or {}).items()
+            if parameter.required and name not in step.arguments and name not in tool.bound
+        ]
+        if missing and step.whole:
+            mark = step.node.key("tool")
+            self.report("T003", mark, f"{tool.name} needs {', '.join(missing)}", "add it to `with`")
+        return templates
+
+    def values(
+        self, values: Mapping[str, object], node: Node, texts: Texts
+    ) -> Mapping[str, made.Template]:
+        """Values for variables (`set`, `assign`)."""
+        templates: dict[str, made.Template] = {}
+        for name in values:
+            self.symbols.check_variable(name, node.key(name), self.report)
+            expected = self.symbols.variables.get(name, ANY)
+            templates[name] = texts.value(node.at(name), expected, "V002", name)
+        return templates
+
+    def _edge(self, edge: doc.Edge, texts: Texts) -> made.Edge:
+        node = edge.node
+        self.symbols.check_state(edge.goto, node.at("goto").mark, self.report)
+        seen = texts.seeing(event=ANY) if edge.event is not None else texts
+        return made.Edge(
+            node.mark,
+            trigger=self._trigger(edge),
+            condition=seen.condition(node.at("if")) if edge.when is not None else None,
+            set=self.values(edge.set, node.at("set"), texts),
+            do=self._steps(edge.do, texts),
+            goto=edge.goto,
+        )
+
+    def _trigger(self, edge: doc.Edge) -> made.Intent | made.On | None:
+        if edge.intent is None:
+            return made.On(edge.event) if edge.event is not None else None
+        self._check_asked(edge.fill, edge.node.at("fill"))
+        return made.Intent(
+            edge.id or "", edge.intent, tuple(edge.examples), edge.unless, tuple(edge.fill)
+        )
+
+    def _check_asked(self, names: Sequence[str], node: Node) -> None:
+        for index, name in enumerate(names):
+            self.symbols.check_variable(name, node.at(index).mark, self.report)
+
+    def _collect(self, collect: doc.Collect) -> made.Collect:
+        node = collect.node
+        self._check_asked(collect.vars, node.at("vars"))
+        for key, names in (("optional", collect.optional), ("fresh", collect.fresh)):
+            for index, name in enumerate(names):
+                if name not in collect.vars:
+                    mark = node.at(key, index).mark
+                    self.report("V001", mark, f"'{name}' is not among the collect's `vars`")
+        return made.Collect(
+            tuple(collect.vars), frozenset(collect.optional), frozenset(collect.fresh)
+        )
+
+    def _tools(self, state: doc.State) -> tuple[str, ...]:
+        for index, name in enumerate(state.tools):
+            self.symbols.tool(name, state.node.at("tools", index).mark, self.report)
+        return tuple(dict.fromkeys([*state.tools, *self.everywhere]))
+
+    def _final(self, state: doc.State, texts: Texts) -> made.End | made.Transfer | None:
+        if state.end:
+            return made.End(texts.template(state.end.node.at("reason")))
+        if state.transfer is None:
+            return None
+        node = state.transfer.node
+        failed = state.transfer.on_failed
+        self.symbols.check_state(failed, node.at("on_failed").mark, self.report)
+        note = texts.template(node.at("note")) if state.transfer.note is not None else None
+        return made.Transfer(texts.template(node.at("to")), note, failed)
+
+
+def arguments(
+    values: Mapping[str, object],
+    node: Node | None,
+    tool: ToolSymbol,
+    texts: Texts,
+    report: Report,
+) -> Mapping[str, made.Template]:
+    """Arguments that the author gives to a tool (`with`, `args`)."""
+    templates: dict[str, made.Template] = {}
+    for name in values if node else ():
+        assert node
+        parameter = (tool.parameters or {}).get(name)
+        if parameter is None and tool.parameters is not None:
+            report("T002", node.key(name), f"{tool.name} has no parameter '{name}'")
+        expected = parameter.type if parameter else ANY
+        templates[name] = texts.value(node.at(name), expected, "T004", name)
+    return templates

@@ -1,0 +1,158 @@
+"""What a document declares, by name, and what the names mean. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from orchestrator.dispatch.call import Json
+from orchestrator.flow.definition import Mark
+from orchestrator.flow.document import Document, McpServer, Param, Tool
+from orchestrator.flow.operations import is_list, is_object
+from orchestrator.flow.part import Report, did_you_mean
+from orchestrator.flow.types import ANY, CALL, DATETIME, INT, Type, of_shape
+
+__all__ = ["Lock", "Parameter", "Symbols", "ToolSymbol", "declare"]
+
+Lock: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Json]]]
+"""Pinned tools: server, then tool, then `description` and `input_schema`."""
+
+DAYPART = Type("enum", ("morning", "afternoon", "evening", "night"))
+EVERYWHERE: Mapping[str, Type] = {
+    "call": CALL,
+    "now": DATETIME,
+    "turns": INT,
+    "visits": INT,
+    "daypart": DAYPART,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    type: Type
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSymbol:
+    """A tool as its users see it. `parameters` is None where it takes anything.
+
+    `source` is the tool, or the server that it belongs to.
+    """
+
+    name: str
+    alias: str
+    mark: Mark
+    source: Tool | McpServer
+    parameters: Mapping[str, Parameter] | None
+    bound: frozenset[str]
+    returns: Type
+    gated: bool
+    approval: bool
+    safe: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Symbols:
+    """`states` and `tools` hold names only whose parts could not be read, too (as None)."""
+
+    variables: Mapping[str, Type]
+    tools: Mapping[str, ToolSymbol | None]
+    states: frozenset[str]
+
+    @property
+    def names(self) -> Mapping[str, Type]:
+        """What every expression sees."""
+        return {**EVERYWHERE, **self.variables}
+
+    def tool(self, name: str, mark: Mark, report: Report) -> ToolSymbol | None:
+        """The tool, or None: T001 has been told then."""
+        if name not in self.tools:
+            hint = did_you_mean(name, self.tools)
+            report("T001", mark, f"no tool '{name}'", hint)
+        return self.tools.get(name)
+
+    def check_state(self, name: str | None, mark: Mark, report: Report) -> None:
+        if name and name not in self.states:
+            report("G001", mark, f"no state '{name}'", did_you_mean(name, self.states))
+
+    def check_variable(self, name: str, mark: Mark, report: Report) -> bool:
+        if name not in self.variables:
+            hint = did_you_mean(name, self.variables)
+            report("V001", mark, f"no variable '{name}'", hint)
+        return name in self.variables
+
+
+def declare(document: Document, lock: Lock) -> Symbols:
+    root = document.node
+    variables = {name: ANY for name in root.at("vars").keys if isinstance(name, str)}
+    variables |= {name: of_shape(variable) for name, variable in document.vars.items()}
+    tools: dict[str, ToolSymbol | None] = {str(name): None for name in root.at("tools").keys}
+    tools |= {name: _function(name, tool) for name, tool in document.tools.items()}
+    for alias, server in document.mcp.items():
+        tools |= _server_tools(alias, server, lock)
+    return Symbols(variables, tools, frozenset(map(str, root.at("states").keys)))
+
+
+def _function(name: str, tool: Tool) -> ToolSymbol:
+    return ToolSymbol(
+        name,
+        name,
+        tool.node.mark,
+        tool,
+        {key: _parameter(param) for key, param in tool.params.items()} if tool.whole else None,
+        frozenset(tool.args),
+        Type("object", fields={k: of_shape(v) for k, v in tool.returns.items()} or None),
+        gated=tool.requires is not None or tool.approval != "none",
+        approval=tool.approval == "caller",
+        safe=tool.safe,
+    )
+
+
+def _parameter(param: Param) -> Parameter:
+    return Parameter(of_shape(param), not param.optional)
+
+
+def _server_tools(alias: str, server: McpServer, lock: Lock) -> Mapping[str, ToolSymbol]:
+    pinned = lock.get(server.server, {})
+    return {
+        f"{alias}.{tool}": _server_tool(alias, tool, server, pinned.get(tool))
+        for tool in server.allow
+    }
+
+
+def _server_tool(
+    alias: str, tool: str, server: McpServer, pinned: Mapping[str, Json] | None
+) -> ToolSymbol:
+    approval = server.approval.get(tool, server.approval.get("default", "none")) == "caller"
+    index = server.allow.index(tool)
+    return ToolSymbol(
+        f"{alias}.{tool}",
+        f"{alias}__{tool}",
+        server.node.at("allow", index).mark,
+        server,
+        _schema_parameters(pinned.get("input_schema") if pinned else None),
+        frozenset(server.args.get(tool, {})),
+        ANY,
+        gated=approval,
+        approval=approval,
+        # What a server's tool changes is not known; only gates make the checker look closer.
+        safe=True,
+    )
+
+
+def _schema_parameters(schema: Json) -> Mapping[str, Parameter] | None:
+    """Parameters of a JSON Schema; None where it does not name them."""
+    properties = schema.get("properties") if is_object(schema) else None
+    if not is_object(properties) or not properties:
+        return None
+    required = schema.get("required")
+    needed = set(required) if is_list(required) else set[Json]()
+    return {name: Parameter(_schema_type(p), name in needed) for name, p in properties.items()}
+
+
+SCHEMA_TYPES = {"integer": "int", "number": "number", "boolean": "bool", "string": "text"}
+
+
+def _schema_type(schema: Json) -> Type:
+    name = schema.get("type") if is_object(schema) else None
+    return Type(SCHEMA_TYPES[name]) if isinstance(name, str) and name in SCHEMA_TYPES else ANY
