@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from orchestrator.emulator.words.text import Found, table, words
 
-__all__ = ["find_names"]
+__all__ = ["find_closing_name", "find_names"]
 
 _WORD = r"[^\W\d_][^\W\d_'-]*(?:['-][^\W\d_]+)*"
 _STRONG = re.compile(
@@ -24,6 +24,7 @@ _WEAK = re.compile(
     re.IGNORECASE,
 )
 _SPEAKING = re.compile(rf"\b(?P<name>{_WORD}(?: {_WORD})?),? (?:speaking|here)\b", re.IGNORECASE)
+_CLOSING = re.compile(rf", (?P<name>[A-Z][\w'-]+(?: {_WORD})*)(?:,? please)?[.!]?$")
 _NAME = re.compile(_WORD)
 _PARTICLES = frozenset(table("de da di del della der den van von la le el al bin mac st"))
 _NOT_NAMES = frozenset(
@@ -52,6 +53,12 @@ def find_names(text: str, *, asked: bool) -> list[Found]:
     if introduced or not asked or text.endswith("?"):
         return introduced
     return _alone(text)
+
+
+def find_closing_name(text: str) -> list[Found]:
+    """The name that ends a list of details: `four people at eight, Martin`."""
+    match = _CLOSING.search(text)
+    return [*_name_at(text, match.start("name"), capital=True)] if match else []
 
 
 def _introduced(text: str, asked: bool) -> Iterator[Found]:
