@@ -679,6 +679,12 @@ def test_questions_about_the_menu_may_come_in_the_middle() -> None:
     assert talk.calls[-1] == "confirm_create_booking"
 
 
+def test_a_name_that_is_known_already_is_no_question_about_the_menu() -> None:
+    talk = bistro("details", guest="Smith")
+    talk.hear("my name is Smith")
+    assert talk.calls == []
+
+
 def test_opening_hours_are_a_detour() -> None:
     talk = bistro("details")
     assert "noon to eleven" in talk.hear("Are you open until eleven on Friday?")

@@ -6,6 +6,7 @@ introduce much besides (`for`, `it's`) need a capital letter, unless a name was 
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from orchestrator.emulator.words.text import Found, table, words
 
@@ -62,11 +63,13 @@ def find_closing_name(text: str) -> list[Found]:
 
 
 def _introduced(text: str, asked: bool) -> Iterator[Found]:
+    """The names with what introduces them: those words are about nothing else."""
     for match in _STRONG.finditer(text):
-        yield from _name_at(text, match.end(), capital=False)
+        for name in _name_at(text, match.end(), capital=False):
+            yield replace(name, start=match.start())
     for match in _WEAK.finditer(text):
-        capital = not (asked or match["title"])
-        yield from _name_at(text, match.end(), capital=capital)
+        for name in _name_at(text, match.end(), capital=not (asked or match["title"])):
+            yield replace(name, start=match.start())
     for match in _SPEAKING.finditer(text):
         yield from _name_at(text, match.start("name"), capital=False)
 
