@@ -13,8 +13,10 @@ How it decides, the first that applies:
 5. A tool that is to be called at the goal, once nothing is needed any more.
 6. Otherwise it speaks: outcomes of calls, then the goal, then a question for what is needed.
 
-What has been dealt with is seen from the calls that stand after the caller's words. No
-tool is called twice with the same arguments between two turns of the caller.
+`# Sample phrases` are a state's and name no tool, so they are not used; those of a tool
+stand in its description. What has been dealt with is seen from the calls that stand after
+the caller's words. No tool is called twice with the same arguments between two turns of
+the caller.
 
 What it is not: it understands no grammar and has no knowledge of the world. It compares
 words, stems and a few groups of near words, and finds values by patterns. Irony, long
@@ -62,10 +64,9 @@ class RuleModel:
 
 def _decide(view: View) -> CallTool | None:
     wanted = _wishes(view)
-    asked = wanted[0] if wanted and wanted[0].question and wanted[0].score else None
     for call in (
-        _answered(view),
-        _values(view, asked),
+        _answered(view, wanted),
+        _values(view, wanted),
         *(_wished(view, each) for each in wanted),
         _at_goal(view),
     ):
@@ -92,14 +93,11 @@ def _forced(view: View, tools: Sequence[Tool]) -> Output:
     return _call(tools[0]) if tools else Speech(reply.speak(view))
 
 
-# -- the caller's answer to a read-back ---------------------------------------------------
-
-
-def _answered(view: View) -> CallTool | None:
+def _answered(view: View, wanted: Sequence[Wish]) -> CallTool | None:
     """Yes confirms. No declines, unless there are new values or another wish in it."""
-    if not view.turn.fresh:
+    said = answer(view.turn.text) if view.turn.fresh else None
+    if said == "no" and wanted and wanted[0].score:
         return None
-    said = answer(view.turn.text)
     by_role = {tool.role: tool for tool in view.tools if tool.role in ("confirm", "decline")}
     if said is None or not by_role or any(_fill_new(view, tool) for tool in view.tools):
         return None
@@ -107,18 +105,18 @@ def _answered(view: View) -> CallTool | None:
     return _call(tool) if tool else None
 
 
-# -- values ------------------------------------------------------------------------------
-
-
-def _values(view: View, asked: Wish | None) -> CallTool | None:
+def _values(view: View, wanted: Sequence[Wish]) -> CallTool | None:
     """New values in the caller's words, but for the words of a question to another tool."""
-    for tool in view.tools:
-        values = dict[str, Json]()
-        if tool.role == "set":
-            values = _heard_values(view, tool, asked.sentence if asked else "")
-        elif view.turn.fresh and not asked:
-            values = _fill_new(view, tool)
-        if values:
+    best = wanted[0] if wanted and wanted[0].score else None
+    question = best.sentence if best and best.question else ""
+    for tool in (each for each in view.tools if each.role == "set"):
+        if values := _heard_values(view, tool, question):
+            return _call(tool, values)
+    if question or not view.turn.fresh:
+        return None
+    plain = best.tool if best and best.strong else None
+    for tool in (each for each in view.tools if each.role == "go" and plain in (None, each)):
+        if values := _fill_new(view, tool):
             return _call(tool, values)
     return None
 
@@ -133,13 +131,13 @@ def _heard_values(view: View, tool: Tool, without: str) -> dict[str, Json]:
 
 
 def _unspent(turns: Sequence[Turn]) -> list[Turn]:
-    """The last turns whose values nobody took: up to a call with values, without questions
-    that were answered."""
+    """The last turns whose values nobody took, back to the last call with values."""
     unspent = list[Turn]()
     for turn in reversed(turns[-_TURNS_BACK:]):
         if any(_took_values(call) for call in turn.calls):
             break
-        if not (turn.said and turn.calls and is_question(turn.text)) and turn.text:
+        answered = turn.calls and turn.said and is_question(turn.text)
+        if turn.text and not answered:
             unspent.append(turn)
     return unspent[::-1]
 
@@ -179,19 +177,22 @@ def _fill(view: View, tool: Tool, turn: Turn, without: str = "") -> dict[str, Js
     return fill(tool.parameters, Heard(text, turn.after), view.now, needed)
 
 
-# -- wishes ------------------------------------------------------------------------------
-
-
 def _wishes(view: View) -> list[Wish]:
     """What the caller's last words ask for, while no call of theirs has been made.
 
-    Where their values have been stored, only a question in them is left.
+    Where their values have been stored, a question or a plain wish may be left.
     """
-    if view.turn.said or not view.turn.text or any(_is_wish(call) for call in view.turn.calls):
+    turn = view.turn
+    if turn.said or not turn.text or any(_is_wish(call) for call in turn.calls):
         return []
-    tools = [t for t in view.tools if t.role in ("", "go") and not t.at_goal]
-    found = wishes(tools, view.turn.text, _today(view))
-    return [each for each in found if view.turn.fresh or (each.question and each.score)]
+    tools = [tool for tool in view.tools if tool.role in ("", "go") and not tool.at_goal]
+    found = wishes(tools, turn.text, _today(view))
+    return found if turn.fresh else [each for each in found if _is_left(each)]
+
+
+def _is_left(wanted: Wish) -> bool:
+    corrects = wanted.tool.role == "go" and wanted.tool.parameters
+    return not corrects and (wanted.strong or (wanted.question and wanted.score > 0))
 
 
 def _is_wish(call: Made) -> bool:
@@ -202,6 +203,8 @@ def _wished(view: View, wanted: Wish) -> CallTool | None:
     """The call for a wish; None if the words hold nothing for a required parameter."""
     heard = Heard(wanted.sentence, view.turn.after)
     values = fill(wanted.tool.parameters, heard, view.now)
+    if wanted.tool.role == "go":
+        values = _new(view, values)
     declined = next((tool for tool in view.tools if tool.role == "decline"), None)
     if declined and not values and wanted.tool.role == "go" and wanted.tool.parameters:
         return _call(declined)  # something is to be changed, we do not know yet what
@@ -211,9 +214,6 @@ def _wished(view: View, wanted: Wish) -> CallTool | None:
 
 def _today(view: View) -> date | None:
     return view.now.date() if view.now else None
-
-
-# -- the goal's own tool -----------------------------------------------------------------
 
 
 def _at_goal(view: View) -> CallTool | None:

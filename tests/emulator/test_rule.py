@@ -264,6 +264,31 @@ def test_a_value_is_given_as_its_schema_wants_it(
     assert output == CallTool("set_s", json.dumps({"value": value}))
 
 
+def test_a_wish_says_which_of_two_moves_the_values_are_for() -> None:
+    tools = [
+        function("go_buy", "The caller buys tickets.", show=SHOW),
+        function("go_cancel", "The caller cancels an order.", show=SHOW),
+    ]
+    output = respond("", heard("please cancel what I had for tomorrow"), tools=tools)
+    assert output == CallTool("go_cancel", '{"show": "2026-11-24"}')
+
+
+TIME = {"type": "string", "format": "time", "description": "Time of the show"}
+
+
+def test_yes_to_a_read_back_is_no_choice_of_the_time_in_it() -> None:
+    tools = [function("go_correct", "The caller corrects it.", at=TIME), function("confirm_buy")]
+    asked = said("Two seats at five o'clock. Is that right?")
+    known = '# Known values\n- at: "17:00"'
+    assert respond(known, asked, heard("yes"), tools=tools) == CallTool("confirm_buy")
+
+
+def test_yes_takes_the_one_time_that_was_offered() -> None:
+    tools = [function("set_sell", at=TIME)]
+    output = respond("", said("I could offer half past five."), heard("yes please"), tools=tools)
+    assert output == CallTool("set_sell", '{"at": "17:30"}')
+
+
 def test_a_phrase_that_excludes_a_tool_is_not_likeness() -> None:
     tools = [function("go_sell", "The caller sells. Not when: the caller buys a house")]
     assert isinstance(respond("", heard("I'd like a house"), tools=tools), Speech)

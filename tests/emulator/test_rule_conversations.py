@@ -636,6 +636,21 @@ def test_a_correction_is_read_back_again(words: str, values: dict[str, Json]) ->
     assert said.endswith("Is that right?")
 
 
+@pytest.mark.parametrize(
+    "words", ["no, can I talk to a person?", "wait, put me through to a human", "I want a human"]
+)
+def test_a_person_may_be_asked_for_instead_of_an_answer(words: str) -> None:
+    talk = booked()
+    talk.hear(words)
+    assert talk.calls == ["go_human"]
+
+
+def test_a_person_is_asked_for_beside_values() -> None:
+    talk = bistro("details")
+    talk.hear("we are four people, but just give me a human")
+    assert talk.calls[-1] == "go_human"
+
+
 def test_what_is_repeated_unchanged_corrects_nothing() -> None:
     talk = booked()
     talk.hear("yes, four people tomorrow")
@@ -662,6 +677,12 @@ def test_questions_about_the_menu_may_come_in_the_middle() -> None:
     assert said.startswith("Mushroom risotto: allergens milk and sulphites.")
     talk.hear("ok, yes")
     assert talk.calls[-1] == "confirm_create_booking"
+
+
+def test_a_name_that_is_known_already_is_no_question_about_the_menu() -> None:
+    talk = bistro("details", guest="Smith")
+    talk.hear("my name is Smith")
+    assert talk.calls == []
 
 
 def test_opening_hours_are_a_detour() -> None:

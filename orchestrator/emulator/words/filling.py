@@ -31,6 +31,7 @@ _FORMATS = {
 }
 _TYPES = {"integer": "number", "number": "number", "boolean": "flag", "array": "list"}
 _NAMES = frozenset(table("name surname firstname lastname fullname who guest"))
+_OFFER = re.compile(r"\b(?:or|offer|how about|what about|we have|instead)\b", re.IGNORECASE)
 _AROUND = 24  # characters
 
 
@@ -101,7 +102,7 @@ class _Filling:
         self._heard, self._text, self._now = heard, heard.text, now
         today = now.date() if now else None
         self._found = find(self._text, today, name_asked="name" in self._asked)
-        self._offered = [str(item.value) for item in find(heard.after, today)]
+        self._offered = [str(item.value) for item in find(heard.after, today) if item.sure]
 
     def values(self) -> dict[str, Json]:
         values = self._spelled() | self._choices() | self._named_flags()
@@ -164,10 +165,10 @@ class _Filling:
         if (kind != "time" and kind != "date") or not self._wanting(kind):
             return []
         today = self._now.date() if self._now else None
-        options = _options(self._heard.after)
-        offered = [str(i.value) for i in find(options, today) if i.kind == kind]
-        value = pick_offered(self._text, list(dict.fromkeys(offered)))
-        return [] if value is None else [(value, Found("time", value, 0, 0))]
+        offers = [item for item in find(_offers(self._heard.after), today) if item.kind == kind]
+        values = [str(self._time(item, bare=False)) for item in offers]
+        value = pick_offered(self._text, list(dict.fromkeys(values)))
+        return [] if value is None else [(value, offers[0])]
 
     def _assign(self, kind: str, found: Sequence[tuple[Json, Found]]) -> dict[str, Json]:
         wanting = self._wanting(kind)
@@ -250,10 +251,9 @@ class _Filling:
         return {}
 
 
-def _options(after: str) -> str:
-    """The sentences that offer something; all of them if none plainly does."""
-    offers = [each for each in sentences(after) if re.search(r"\b(?:or|offer)\b", each)]
-    return " ".join(offers) or after
+def _offers(after: str) -> str:
+    """The sentences that offer something."""
+    return " ".join(each for each in sentences(after) if _OFFER.search(each))
 
 
 def _plain(schema: Mapping[str, Json]) -> Mapping[str, Json]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import date
 
 from orchestrator.emulator.words.dates import find_dates
-from orchestrator.emulator.words.names import find_names
+from orchestrator.emulator.words.names import find_closing_name, find_names
 from orchestrator.emulator.words.numbers import find_numbers
 from orchestrator.emulator.words.phones import find_emails, find_phones
 from orchestrator.emulator.words.text import Found, blank
@@ -36,6 +36,8 @@ def find(text: str, today: date | None, *, name_asked: bool = False) -> list[Fou
     found = list[Found]()
     for find_kind in kinds:
         found += find_kind(blank(text, found))
+    if found and not any(item.kind == "name" for item in found):
+        found += find_closing_name(blank(text, found))
     kept = [
         item
         for item in found

@@ -114,7 +114,6 @@ class View:
     known: Mapping[str, Json]
     stale: frozenset[str]
     needed: tuple[Asked, ...]
-    samples: tuple[str, ...]
     tools: tuple[Tool, ...]
     turns: tuple[Turn, ...]
 
@@ -143,7 +142,6 @@ def read(prompt: Prompt) -> View:
             Asked(name, description.strip() or name.replace("_", " "))
             for name, _, description in map(_part, _lines(sections.get("Still needed", "")))
         ),
-        samples=tuple(_lines(sections.get("Sample phrases", ""))),
         tools=tuple(_tool(tool) for tool in prompt.tools if tool.get("type") == "function"),
         turns=_turns(prompt.items),
     )

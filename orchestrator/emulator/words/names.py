@@ -6,10 +6,11 @@ introduce much besides (`for`, `it's`) need a capital letter, unless a name was 
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from orchestrator.emulator.words.text import Found, table, words
 
-__all__ = ["find_names"]
+__all__ = ["find_closing_name", "find_names"]
 
 _WORD = r"[^\W\d_][^\W\d_'-]*(?:['-][^\W\d_]+)*"
 _STRONG = re.compile(
@@ -24,6 +25,7 @@ _WEAK = re.compile(
     re.IGNORECASE,
 )
 _SPEAKING = re.compile(rf"\b(?P<name>{_WORD}(?: {_WORD})?),? (?:speaking|here)\b", re.IGNORECASE)
+_CLOSING = re.compile(rf", (?P<name>[A-Z][\w'-]+(?: {_WORD})*)(?:,? please)?[.!]?$")
 _NAME = re.compile(_WORD)
 _PARTICLES = frozenset(table("de da di del della der den van von la le el al bin mac st"))
 _NOT_NAMES = frozenset(
@@ -54,12 +56,20 @@ def find_names(text: str, *, asked: bool) -> list[Found]:
     return _alone(text)
 
 
+def find_closing_name(text: str) -> list[Found]:
+    """The name that ends a list of details: `four people at eight, Martin`."""
+    match = _CLOSING.search(text)
+    return [*_name_at(text, match.start("name"), capital=True)] if match else []
+
+
 def _introduced(text: str, asked: bool) -> Iterator[Found]:
+    """The names with what introduces them: those words are about nothing else."""
     for match in _STRONG.finditer(text):
-        yield from _name_at(text, match.end(), capital=False)
+        for name in _name_at(text, match.end(), capital=False):
+            yield replace(name, start=match.start())
     for match in _WEAK.finditer(text):
-        capital = not (asked or match["title"])
-        yield from _name_at(text, match.end(), capital=capital)
+        for name in _name_at(text, match.end(), capital=not (asked or match["title"])):
+            yield replace(name, start=match.start())
     for match in _SPEAKING.finditer(text):
         yield from _name_at(text, match.start("name"), capital=False)
 

@@ -8,13 +8,16 @@ __all__ = ["find_code", "find_emails", "find_phones", "spelled"]
 
 _DIGIT_WORDS = table("zero one two three four five six seven eight nine")
 _DIGITS = {word: str(digit) for digit, word in enumerate(_DIGIT_WORDS)} | {"oh": "0", "nought": "0"}
-_DIGIT = rf"(?:{'|'.join(_DIGITS)}|[0-9]+)"
+_DIGIT = rf"(?:{'|'.join(_DIGITS)}|[0-9]++)"
 _GROUP = rf"(?:(?:double|triple) )?{_DIGIT}"
 _PHONE = re.compile(
-    rf"(?<![\w:/])(?:\+|plus )?\(?{_GROUP}\)?(?:[ ./-]{{0,2}}\(?(?:{_GROUP})\)?)*(?![\w:])",
+    rf"(?<![\w:/])(?:\+|plus )?\(?{_GROUP}(?:(?:\)?[ ./-]{{1,2}}\(?|\)){_GROUP})*(?![\w:])",
     re.IGNORECASE,
 )
-_EMAIL = re.compile(r"[\w.+-]+(?:@| at )(?:[\w-]+(?:\.| dot ))+[a-z]{2,}", re.IGNORECASE)
+_EMAIL = re.compile(
+    r"(?<![\w.+-])[\w.+-]++(?:@| at )(?:[\w-]++(?:\.| dot ))+[a-z]{2,}",
+    re.IGNORECASE,
+)
 _SIGNS = re.compile(r"\+|[^\W_]+")
 _TIMES = {"double": 2, "triple": 3}
 _LEAST_DIGITS = 7

@@ -28,12 +28,10 @@ VALUES = frozenset(_PLACEHOLDERS.values())
 
 _GROUPS = {
     "person": "person human someone somebody agent operator representative manager colleague "
-    "real staff "
-    "receptionist supervisor advisor assistant employee | real person | speak to | talk to | "
-    "speak with | talk with | put me through | transfer me | connect me | a real one",
+    "real staff receptionist supervisor advisor assistant employee | speak to | talk to | "
+    "speak with | talk with | put me through | transfer me | connect me",
     "hours": "hours open opens opening close closes closing closed shut shuts | "
-    "what time are you | "
-    "until when | how late | how early",
+    "what time are you | until when | how late | how early",
     "address": "address where located location directions situated street | find you | "
     "get to you | get there",
     "book": "book booking reserve reservation reserving schedule arrange",

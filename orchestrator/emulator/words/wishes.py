@@ -44,6 +44,11 @@ class Wish:
     question: bool
     score: float
 
+    @property
+    def strong(self) -> bool:
+        """Whether it is said in so many words what is wanted."""
+        return self.score >= _GROUP
+
 
 def wishes(tools: Sequence[Tool], text: str, today: date | None) -> list[Wish]:
     """The tools that the text is like, the likest first."""

@@ -415,6 +415,11 @@ def test_having_no_preference_is_heard() -> None:
             "Table for four tomorrow at half past seven, name of Martin.",
             [("number", 4), ("date", "2026-11-24"), ("time", "07:30"), ("name", "Martin")],
         ),
+        (
+            "table for 15 on Sunday, Jones",
+            [("number", 15), ("date", "2026-11-29"), ("name", "Jones")],
+        ),
+        ("two people, Please", [("number", 2)]),
         ("for eight at eight", [("number", 8), ("time", "08:00")]),
         ("not Friday, Saturday", [("date", "2026-11-28")]),
         ("half past nine is too late, at six", [("time", "06:00")]),
