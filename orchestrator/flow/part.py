@@ -63,6 +63,10 @@ class Report:
         self(code, mark, message, hint, "warning")
 
     @property
+    def codes(self) -> frozenset[str]:
+        return frozenset(problem.code for problem in self._problems)
+
+    @property
     def problems(self) -> tuple[Problem, ...]:
         """In file order."""
         return tuple(sorted(self._problems))
