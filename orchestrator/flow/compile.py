@@ -166,7 +166,7 @@ class _Compiler:
         )
 
     def _default(self, name: str, variable: doc.Variable, accept: made.Accept) -> Json:
-        if variable.default is None:
+        if variable.default is None or not variable.whole:
             return None
         try:
             return accept(variable.default, {})
