@@ -51,10 +51,10 @@ def check(text: str, file: str, lock: Lock | None = None) -> tuple[Problem, ...]
 def _compile(text: str, file: str, lock: Lock) -> tuple[made.Flow | None, tuple[Problem, ...]]:
     loaded = load(text, file)
     report = Report(loaded.problems)
+    check_source(text, file, report)
     document = doc.read(loaded.root, report) if loaded.root else None
     if document is None or loaded.root is None:
         return None, report.problems
-    check_source(loaded.root, report)
     symbols = declare(document, lock)
     flow = _Compiler(document, symbols, lock, report).flow(_hash(text, document, lock))
     check_document(document, symbols, report)
@@ -88,16 +88,26 @@ class _Compiler:
         for silence in document.silence:
             states(silence.goto, silence.node.at("goto").mark, report)
             steps.texts.template(silence.node.at("say" if silence.say else "prompt"))
+
+        def marks(key: str, name: str) -> made.Mark:
+            return document.node.at(key).key(name)
+
         return made.Flow(
             document.flow,
             document.version,
             document.title,
             sha256,
             document.start,
-            states={name: steps.state(name, state) for name, state in document.states.items()},
+            states={
+                name: steps.state(name, state, marks("states", name))
+                for name, state in document.states.items()
+            },
             tools=self._tools(steps),
             variables={name: self._variable(name, v) for name, v in document.vars.items()},
-            interrupts=tuple(steps.interrupt(*item) for item in document.interrupts.items()),
+            interrupts=tuple(
+                steps.interrupt(name, interrupt, marks("interrupts", name))
+                for name, interrupt in document.interrupts.items()
+            ),
             on_error=document.on_error,
             limits=self._limits(),
             session=self._session(),
@@ -156,7 +166,7 @@ class _Compiler:
         )
 
     def _default(self, name: str, variable: doc.Variable, accept: made.Accept) -> Json:
-        if variable.default is None:
+        if variable.default is None or not variable.whole:
             return None
         try:
             return accept(variable.default, {})

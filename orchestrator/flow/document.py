@@ -83,7 +83,7 @@ def _approval(value: Json) -> Json:
 def _approvals(value: Json) -> Json:
     if isinstance(value, str):
         return {"default": value}
-    if isinstance(value, dict) and any(key in value for key in ("by", "if", "channel")):
+    if isinstance(value, Table) and any(key in value for key in ("by", "if", "channel")):
         raise not_yet("approval other than none or caller")
     return value
 
@@ -307,6 +307,10 @@ class Interrupt(Part):
     returns: bool = Field(False, alias="return")
     except_in: list[str] = Field([], alias="except", description="States where it does not apply")
     cool_down: Annotated[int, Field(ge=0, le=1000)] = 0
+
+    def rules(self) -> Iterator[tuple[str, str]]:
+        if self.goto is not None and self.returns:
+            yield "return", "an interrupt that leaves by goto does not return"
 
 
 class Collect(Part):

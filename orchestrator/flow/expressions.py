@@ -276,19 +276,22 @@ class _Compiler:
             self.fault("E001", left, "'is' is not part of expressions", "write ==")
             return lambda _: False
         if isinstance(operator, ast.In | ast.NotIn):
-            self._check_membership(one.type, right, other.type)
+            other = self._container(one.type, right, other)
         else:
             equality = isinstance(operator, ast.Eq | ast.NotEq)
             one, other = self._alike(left, one, right, other, equality=equality)
         a, b = one.evaluate, other.evaluate
         return lambda scope: compare(a(scope), b(scope))
 
-    def _check_membership(self, member: Type, right: ast.expr, container: Type) -> None:
+    def _container(self, member: Type, right: ast.expr, container: Checked) -> Checked:
+        """What stands after `in`; texts that are written out are read as the member's type."""
         if isinstance(right, ast.List):
-            for item in right.elts:
-                self._as_literal(item, member)
-        elif container.name not in TEXTUAL | {"list", "any", "null"}:
-            self.fault("E002", right, f"a list or text expected, this is {container}")
+            items = [self._as_literal(item, member) or self.checked(item) for item in right.elts]
+            parts = [item.evaluate for item in items]
+            return Checked(container.type, lambda scope: [part(scope) for part in parts])
+        if container.type.name not in TEXTUAL | {"list", "any", "null"}:
+            return self.fault("E002", right, f"a list or text expected, this is {container.type}")
+        return container
 
     def _alike(
         self, left: ast.expr, one: Checked, right: ast.expr, other: Checked, *, equality: bool
@@ -297,15 +300,11 @@ class _Compiler:
         one = self._as_literal(left, other.type) or one
         other = self._as_literal(right, one.type) or other
         names = {one.type.name, other.type.name} - {"any", "null"}
-        same = (
-            len(names) < 2
-            or names <= NUMERIC
-            or (names <= TEXTUAL and bool(names & {"text", "enum"}))
-        )
+        same = len(names) < 2 or names <= NUMERIC or (names <= TEXTUAL and "text" in names)
         if not same or not (equality or names <= ORDERED):
             verb = "be compared" if equality or not same else "be ordered"
             self.fault("E002", right, f"{one.type} and {other.type} cannot {verb}")
-        if not equality and "datetime" in names:
+        if "datetime" in names:
             one, other = _moment(one), _moment(other)
         return one, other
 
@@ -321,11 +320,12 @@ class _Compiler:
         return Checked(type_, lambda _: value)
 
     def _call(self, node: ast.Call) -> Checked:
-        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if not isinstance(node.func, ast.Name) or node.keywords:
+            return self.fault("E001", node, "a call is function(value, …)")
+        name = node.func.id
         function = FUNCTIONS.get(name)
-        if function is None or node.keywords:
-            hint = did_you_mean(name, FUNCTIONS)
-            return self.fault("E002", node, f"no function '{name or ast.unparse(node.func)}'", hint)
+        if function is None:
+            return self.fault("E002", node, f"no function '{name}'", did_you_mean(name, FUNCTIONS))
         least, most = len(function.takes), function.most or len(function.takes)
         if not least <= len(node.args) <= most:
             return self.fault("E002", node, f"{name}() takes {function.usage}")

@@ -46,11 +46,22 @@ def _simple(apply: Callable[..., Json]) -> Callable[[Sequence[Json]], Apply]:
 
 
 def _on_text(apply: Callable[[str], str]) -> Callable[[Sequence[Json]], Apply]:
-    return _simple(lambda text: apply(text) if isinstance(text, str) else None)
+    def on_text(text: Json) -> Json:
+        return apply(text) if isinstance(text, str) else None
+
+    return _simple(on_text)
 
 
 def _length(value: Json) -> Json:
     return len(value) if isinstance(value, str | list) else None  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _is_set(value: Json) -> Json:
+    return value is not None
+
+
+def _has(series: Json, part: Json) -> Json:
+    return op.contains(part, series)
 
 
 def _starts(text: Json, start: Json) -> Json:
@@ -96,13 +107,11 @@ def only_digits(text: str) -> str:
 
 
 FUNCTIONS: Mapping[str, Function] = {
-    "set": Function((ANYTHING,), BOOL, _simple(lambda value: value is not None)),
+    "set": Function((ANYTHING,), BOOL, _simple(_is_set)),
     "len": Function((A_SERIES,), INT, _simple(_length)),
     "lower": Function((A_TEXT,), TEXT, _on_text(str.lower)),
     "digits": Function((A_TEXT,), TEXT, _on_text(only_digits)),
-    "contains": Function(
-        (A_SERIES, ANYTHING), BOOL, _simple(lambda series, part: op.contains(part, series))
-    ),
+    "contains": Function((A_SERIES, ANYTHING), BOOL, _simple(_has)),
     "starts": Function((A_TEXT, A_TEXT), BOOL, _simple(_starts)),
     "matches": Function((A_TEXT, A_TEXT), BOOL, _matches),
     "min": Function((A_NUMBER, A_NUMBER), NUMBER, _simple(partial(_extreme, -1)), most=10),

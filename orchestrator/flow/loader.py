@@ -38,7 +38,7 @@ LOOKS_BOOLEAN = frozenset({"yes", "no", "on", "off"})
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A value and where it stands. `raw` is a text as written, with quotes and indentation."""
+    """A value and where it stands. `raw` is a scalar as written, quotes and indentation too."""
 
     mark: Mark
     value: Json = None
@@ -198,7 +198,7 @@ class _Reader:
         if event.implicit[0]:
             self._warn_of_traps(event, mark)
             value = resolve(value)
-        return Node(mark, value, raw if isinstance(value, str) else "")
+        return Node(mark, value, raw)
 
     def _warn_of_traps(self, event: Any, mark: Mark) -> None:
         if event.value.lower() in LOOKS_BOOLEAN:

@@ -63,6 +63,10 @@ class Report:
         self(code, mark, message, hint, "warning")
 
     @property
+    def codes(self) -> frozenset[str]:
+        return frozenset(problem.code for problem in self._problems)
+
+    @property
     def problems(self) -> tuple[Problem, ...]:
         """In file order."""
         return tuple(sorted(self._problems))
@@ -143,9 +147,9 @@ class Part(BaseModel):
         kept = cls._known(data, report)
         part, clean = cls._read_what_is_left(handler, kept, data.node, report)
         part._settle(data.node, whole=clean and part.model_fields_set == cls._names(data))
-        if part.whole:
-            for key, message in part.rules():
-                report("S001", data.node.key(key), message)
+        for key, message in [*part.rules()] if part.whole else ():
+            report("S001", data.node.key(key), message)
+            part._whole = False
         return part
 
     @classmethod
@@ -216,7 +220,7 @@ def _tell(error: ErrorDetails, node: Node, report: Report) -> Path:
     elif error["type"] == NOT_YET:
         report("X001", node.at(*path).mark, error["msg"])
     elif error["type"] != DROPPED:
-        report("S001", node.at(*path).mark, *_in_words(error))
+        report("S001", node.at(*path).mark, *_in_words(error, node.at(*path).raw))
     # What is left of a list of plain values would stand at other places than it was written.
     in_list = path and isinstance(owner.value, list) and not isinstance(error["input"], Table)
     return path[:-1] if in_list else path
@@ -233,14 +237,14 @@ def _real(loc: Path, node: Node) -> tuple[Path, Node]:
     return tuple(path), owner
 
 
-def _in_words(error: ErrorDetails) -> tuple[str, str]:
+def _in_words(error: ErrorDetails, written: str) -> tuple[str, str]:
     given: Json = error["input"]
     if error["type"] == "literal_error":
         expected = str(error.get("ctx", {}).get("expected", ""))
         hint = did_you_mean(given, expected.split("'")[1::2]) if isinstance(given, str) else ""
         return f"should be {expected}", hint
     if error["type"] == "string_type" and isinstance(given, int | float):
-        return WORDS["string_type"], f'write "{given}"'
+        return WORDS["string_type"], f'write "{written}"'
     return WORDS.get(error["type"], error["msg"]), ""
 
 

@@ -22,13 +22,13 @@ class Steps:
         self.report = report
         self.texts = Texts(report, symbols.names)
 
-    def state(self, name: str, state: doc.State) -> made.State:
+    def state(self, name: str, state: doc.State, mark: made.Mark) -> made.State:
         texts = self.texts.seeing(**self._results(state.do, *(edge.do for edge in state.next)))
         final = self._final(state, texts)
         node = state.node
         return made.State(
             name,
-            node.mark,
+            mark,
             do=self._steps(state.do, texts),
             goal=texts.template(node.at("goal")) if state.goal is not None else None,
             collect=self._collect(state.collect) if state.collect else None,
@@ -38,14 +38,14 @@ class Steps:
             final=final,
         )
 
-    def interrupt(self, name: str, interrupt: doc.Interrupt) -> made.Interrupt:
+    def interrupt(self, name: str, interrupt: doc.Interrupt, mark: made.Mark) -> made.Interrupt:
         node = interrupt.node
         self.symbols.check_state(interrupt.goto, node.at("goto").mark, self.report)
         for index, state in enumerate(interrupt.except_in):
             self.symbols.check_state(state, node.at("except", index).mark, self.report)
         return made.Interrupt(
             name,
-            node.mark,
+            mark,
             made.Intent(name, interrupt.intent, tuple(interrupt.examples), interrupt.unless),
             goto=interrupt.goto,
             do=self._steps(interrupt.do, self.texts.seeing(**self._results(interrupt.do))),
@@ -85,8 +85,8 @@ class Steps:
             return made.Set(self.values(step.set, node.at("set"), texts), when)
         if step.tool is not None:
             tool = self.symbols.tool(step.tool, node.at("tool").mark, self.report)
-            arguments = self._arguments(step, tool, texts) if tool else {}
-            return made.UseTool(step.tool, arguments, step.name, when)
+            given = self._arguments(step, tool, texts) if tool else dict[str, made.Template]()
+            return made.UseTool(step.tool, given, step.name, when)
         return None
 
     def _arguments(

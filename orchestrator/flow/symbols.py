@@ -50,6 +50,11 @@ class ToolSymbol:
     approval: bool
     safe: bool
 
+    def parameter_mark(self, name: str) -> Mark:
+        """Where a parameter is declared; the tool itself if that is another file's business."""
+        node = self.source.node
+        return node.at("params").key(name) if isinstance(self.source, Tool) else self.mark
+
 
 @dataclass(frozen=True, slots=True)
 class Symbols:
@@ -87,17 +92,18 @@ def declare(document: Document, lock: Lock) -> Symbols:
     variables = {name: ANY for name in root.at("vars").keys if isinstance(name, str)}
     variables |= {name: of_shape(variable) for name, variable in document.vars.items()}
     tools: dict[str, ToolSymbol | None] = {str(name): None for name in root.at("tools").keys}
-    tools |= {name: _function(name, tool) for name, tool in document.tools.items()}
+    marks = root.at("tools").key
+    tools |= {name: _function(name, tool, marks(name)) for name, tool in document.tools.items()}
     for alias, server in document.mcp.items():
         tools |= _server_tools(alias, server, lock)
     return Symbols(variables, tools, frozenset(map(str, root.at("states").keys)))
 
 
-def _function(name: str, tool: Tool) -> ToolSymbol:
+def _function(name: str, tool: Tool, mark: Mark) -> ToolSymbol:
     return ToolSymbol(
         name,
         name,
-        tool.node.mark,
+        mark,
         tool,
         {key: _parameter(param) for key, param in tool.params.items()} if tool.whole else None,
         frozenset(tool.args),

@@ -33,7 +33,7 @@ def function_tool(
     return made.Tool(
         name,
         name,
-        node.mark,
+        symbol.mark,
         queue=tool.queue,
         handler=tool.handler or name,
         describe=tool.describe.strip(),

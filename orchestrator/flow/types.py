@@ -75,7 +75,8 @@ def of_value(value: object) -> Type:
     if isinstance(value, bool):
         return BOOL
     names: Mapping[type, Type] = {
-        int: INT, float: NUMBER, str: TEXT, dict: OBJECT, Table: OBJECT, list: LIST, type(None): NULL
+        int: INT, float: NUMBER, str: TEXT, dict: OBJECT, Table: OBJECT, list: LIST,
+        type(None): NULL,
     }  # fmt: skip
     return names.get(type(value), ANY)
 

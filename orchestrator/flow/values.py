@@ -23,6 +23,8 @@ Read: TypeAlias = Callable[[Json, Scope], Json]
 
 MAX_TEXT = 2_000
 MAX_ITEMS = 200
+MAX_SIZE = 100_000
+MAX_DEPTH = 40
 MAX_NUMBER = 2**53
 
 CLOCK = re.compile(r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?(?::[0-9]{2})? *(?:([ap])\.?m\.?)?", re.I)
@@ -272,6 +274,27 @@ def _email(value: Json, _: Scope) -> Json:
     return text
 
 
+def _any(value: Json, _: Scope) -> Json:
+    if _size(value, MAX_DEPTH) > MAX_SIZE:
+        raise Rejected("is too large")
+    return value
+
+
+def _size(value: Json, depth: int) -> int:
+    """How many values and characters there are; too many if they are nested too deep."""
+    if depth == 0:
+        return MAX_SIZE + 1
+    if isinstance(value, str):
+        return len(value)
+    parts = value.values() if is_object(value) else value if is_list(value) else ()
+    total = 1
+    for part in parts:
+        total += _size(part, depth - 1)
+        if total > MAX_SIZE:
+            break
+    return total
+
+
 READERS: Mapping[str, Read] = {
     "text": _text,
     "int": _int,
@@ -283,7 +306,7 @@ READERS: Mapping[str, Read] = {
     "duration": _duration,
     "phone": _phone,
     "email": _email,
-    "any": lambda value, _: value,
+    "any": _any,
 }
 
 
@@ -327,7 +350,7 @@ def _object(shape: Shape) -> Read:
         if not is_object(value):
             raise Rejected("must be an object")
         if not accepts:
-            return value
+            return _any(value, scope)
         if unknown := value.keys() - accepts.keys():
             raise Rejected(f"has no {', '.join(sorted(unknown))}")
         return {name: accepts[name](item, scope) for name, item in value.items()}

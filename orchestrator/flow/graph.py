@@ -1,0 +1,193 @@
+"""Checks of how states hang together (G-codes). Pure.
+
+What follows from something *missing* (an exit, a way in) is only told when nothing of the
+document had to be left out while it was read.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias
+
+from orchestrator.flow.document import Document, Edge, State, Step
+from orchestrator.flow.part import Report, did_you_mean
+from orchestrator.flow.symbols import Symbols
+
+__all__ = ["check_graph"]
+
+Ways: TypeAlias = Mapping[str, frozenset[str]]
+
+TOOL_EVENT = re.compile(r"tool\.(.+)\.([a-z_]+)\Z")
+LATER_EVENTS = re.compile(
+    r"(collect\.failed|(mcp|run|call|transcript|guard|signal)\..*|image|text|response\.cancelled"
+    r"|say\.drift|budget|tool\..+\.(started|cancelled|late))\Z"
+)
+OUTCOMES = ("done", "failed", "denied")
+
+
+def check_graph(document: Document, symbols: Symbols, report: Report) -> None:
+    for name, state in document.states.items():
+        _check_events(document, state, symbols, report)
+        if state.whole and all(edge.whole for edge in state.next):
+            _check_exits(name, document, state, report)
+    for name, interrupt in document.interrupts.items():
+        if interrupt.whole and interrupt.goto is None and not interrupt.returns:
+            mark = document.node.at("interrupts").key(name)
+            report("G009", mark, f"interrupt '{name}' has neither goto nor return: true")
+    if report.codes.isdisjoint({"G001", "S001", "S010", "X001"}):
+        _check_ways(document, report)
+
+
+def _check_events(document: Document, state: State, symbols: Symbols, report: Report) -> None:
+    for edge in state.next:
+        if edge.event is not None:
+            problem = _event_problem(edge.event, document, state, symbols)
+            if problem:
+                code, message, hint = problem
+                report(code, edge.node.at("event").mark, message, hint)
+
+
+def _event_problem(
+    event: str, document: Document, state: State, symbols: Symbols
+) -> tuple[str, str, str] | None:
+    if event == "collected":
+        return None if state.collect else ("G006", "nothing is collected in this state", "")
+    if LATER_EVENTS.match(event):
+        return "X001", f"event '{event}' is not supported yet", ""
+    match = TOOL_EVENT.match(event)
+    if match is None:
+        hint = did_you_mean(event, ["collected", *(f"tool.{name}.done" for name in symbols.tools)])
+        return "G006", f"there is no event '{event}'", hint
+    name, outcome = match[1], match[2]
+    if name not in symbols.tools:
+        return "T001", f"no tool '{name}'", did_you_mean(name, symbols.tools)
+    if outcome not in OUTCOMES:
+        return "G006", f"a tool has no event '{outcome}'", did_you_mean(outcome, OUTCOMES)
+    if name not in {*state.tools, *document.tools_everywhere, *_called(_all_steps(state))}:
+        return "G006", f"'{name}' is not used in this state", ""
+    tool = symbols.tools[name]
+    if outcome == "denied" and tool and not tool.approval:
+        return "G006", f"'{name}' needs nobody's approval", ""
+    return None
+
+
+def _all_steps(state: State) -> Iterator[Step]:
+    yield from state.do
+    for edge in state.next:
+        yield from edge.do
+
+
+def _called(steps: Iterable[Step]) -> set[str]:
+    return {step.tool for step in steps if step.tool is not None}
+
+
+def _check_exits(name: str, document: Document, state: State, report: Report) -> None:
+    mark = document.node.at("states").key(name)
+    if not state.next:
+        if not (state.end or state.transfer):
+            report("G003", mark, f"dead end: '{name}' has no next, end or transfer")
+        return
+    for edge, after in zip(state.next, state.next[1:], strict=False):
+        if _unconditional(edge):
+            report("G004", after.mark, "never reached: the edge before it is always taken")
+            break
+    _check_collect(state, report)
+    if not _waits(state):
+        _check_passing(name, state, report)
+
+
+def _unconditional(edge: Edge) -> bool:
+    return edge.intent is None and edge.event is None and edge.when is None
+
+
+def _check_collect(state: State, report: Report) -> None:
+    if state.collect is None or not state.collect.whole:
+        return
+    words = {word for edge in state.next for word in re.findall(r"\w+", edge.when or "")}
+    leaves = any(edge.event == "collected" or _unconditional(edge) for edge in state.next)
+    if not leaves and words.isdisjoint(state.collect.vars):
+        hint = "add {event: collected, goto: …}"
+        report("G005", state.node.key("collect"), "what is collected leads nowhere", hint)
+
+
+def _waits(state: State) -> bool:
+    """Whether a caller, or the model, has something to do in this state."""
+    talks = state.goal is not None or state.collect or state.tools
+    return bool(talks) or any(edge.intent is not None for edge in state.next)
+
+
+def _check_passing(name: str, state: State, report: Report) -> None:
+    """In a state where nobody talks, something must happen by itself."""
+    if any(_unconditional(edge) for edge in state.next):
+        return
+    mark = state.node.key("next")
+    events = {edge.event for edge in state.next if edge.event is not None}
+    if not events:
+        hint = "add a last {goto: …}"
+        report("G008", mark, f"if no condition is true, '{name}' is stuck", hint)
+        return
+    tools = _called(state.do)
+    if not any(edge.when for edge in state.next) and not any(
+        f"tool.{tool}.done" in events for tool in tools
+    ):
+        done = ", ".join(f"tool.{tool}.done" for tool in sorted(tools)) or "no such event"
+        report("G007", mark, f"'{name}' may wait for ever", f"nothing here follows {done}")
+
+
+def _check_ways(document: Document, report: Report) -> None:
+    ways = {name: frozenset(_targets(state)) for name, state in document.states.items()}
+    reached = _closure(_roots(document), ways)
+    back = {name: frozenset(n for n, to in ways.items() if name in to) for name in ways}
+    # A state without any exit has been reported (G003); those before it need no word of their own.
+    ending = _closure((name for name, targets in ways.items() if not targets), back)
+    ending |= _closure((n for n, s in document.states.items() if s.end or s.transfer), back)
+    for name in document.states:
+        mark = document.node.at("states").key(name)
+        if name not in reached:
+            report.warn("G002", mark, f"no way leads to state '{name}'")
+        elif name not in ending:
+            report("G010", mark, f"from '{name}' no way leads to an end")
+    _check_loops(document, ways, report)
+
+
+def _targets(state: State) -> Iterator[str]:
+    for edge in state.next:
+        if edge.goto:
+            yield edge.goto
+    if state.transfer and state.transfer.on_failed:
+        yield state.transfer.on_failed
+
+
+def _roots(document: Document) -> Iterator[str]:
+    yield document.start
+    if document.on_error:
+        yield document.on_error
+    for interrupt in document.interrupts.values():
+        yield interrupt.goto or ""
+    for silence in document.silence:
+        yield silence.goto or ""
+
+
+def _closure(roots: Iterable[str], ways: Ways) -> set[str]:
+    found: set[str] = set()
+    todo = list(roots)
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo.extend(ways.get(name, ()))
+    return found
+
+
+def _check_loops(document: Document, ways: Ways, report: Report) -> None:
+    passing = {
+        name
+        for name, state in document.states.items()
+        if state.next and not _waits(state) and not _called(state.do)
+    }
+    within = {name: ways[name] & passing for name in document.states if name in passing}
+    told: set[str] = set()
+    for name in within:
+        if name not in told and name in _closure(within[name], within):
+            told |= {other for other in within if name in _closure(within[other], within)}
+            mark = document.node.at("states").key(name)
+            report.warn("G011", mark, f"'{name}' is in a loop of states that never waits")
