@@ -12,6 +12,7 @@ __all__ = ["COMMANDS", "EXIT_CODES", "main"]
 COMMANDS = {
     "run": ("orchestrator.cli.run", "Talk to a flow."),
     "check": ("orchestrator.cli.check", "Report every problem of some flows."),
+    "test": ("orchestrator.cli.test", "Play the tests of some flows."),
     "worker": ("orchestrator.cli.worker", "Run the handlers of tools."),
     "mcp-host": ("orchestrator.cli.mcp_host", "Run the tools of registered MCP servers."),
     "mcp": ("orchestrator.cli.mcp", "Register, list and pin MCP servers."),
@@ -20,6 +21,7 @@ COMMANDS = {
 EXIT_CODES = """\b
 Exit codes:
   0    the flow reached an end; the command did what it says
+  1    some tests failed
   2    the flow, a file or the arguments are wrong
   3    the caller hung up before an end
   4    a service could not be reached, or refused us

@@ -391,6 +391,7 @@ def _follow(m: Macrostep, path: str) -> None:
         _follow_interrupt(m, path)
         return
     edge = _edge(m.flow, path)
+    m.report("edge.taken", state=m.place.state, index=int(path.rpartition(":")[2]))
     if isinstance(edge.trigger, Intent) and edge.trigger.fill:
         work.correct(m)
     _set(m, edge.set)
