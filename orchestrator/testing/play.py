@@ -189,7 +189,7 @@ class _Stage:
     def _expect_nothing_left(self, turn: Turn) -> None:
         if self._script:
             asked = len(turn.model) - len(self._script)
-            message = f"the model was asked for {asked or 'no'} answers in this turn, not for this"
+            message = f"nothing asks for this answer: the turn brought {asked} before it"
             raise self._stuck(turn.node.at("model", asked).mark, message)
 
     # Time, and what it brings
