@@ -110,7 +110,9 @@ class Expect(Part):
     later: ClassVar[frozenset[str]] = frozenset({"approvals"})
 
     path: list[str] = Field([], description="States, from the one that the turn began in")
-    visits: list[str] = Field([], description="States that are among those of the turn")
+    visits: list[str] = Field(
+        [], min_length=1, description="States that are among those of the turn"
+    )
     state: str = Field("", description="Where the talk is now")
     vars: dict[str, Any] = Field({}, description="Values of variables; null: unset")
     offered: list[str] = Field([], description="All that the model may call now, in any order")
@@ -123,6 +125,11 @@ class Expect(Part):
     cancelled: list[str] = []
     ended: str | None = Field(None, description="Why the session ended; null: it did not")
     judge: list[str] = Field([], description="Statements for the judge of a live case")
+
+    def rules(self) -> Iterator[tuple[str, str]]:
+        for key in ("visits", "not_called", "events"):
+            if key in self.node.keys and not getattr(self, key):
+                yield key, "an empty list of these expects nothing"
 
 
 class Turn(Part):

@@ -103,14 +103,16 @@ class _Judged:
 
     def tools(self) -> Iterator[Failure]:
         calls = [data for data in self.reports("call.dispatched") if data["attempt"] == 1]
+        if calls and not self.expect.tools:
+            yield self.failure("tools", "nothing", _words(_calls(calls)))
         for index, called in enumerate(self.expect.tools):
             [(tool, arguments)] = called.items()
             fits = [c for c in calls if c["tool"] == tool and _holds(c["arguments"], arguments)]
             if fits:
                 calls.remove(fits[0])
             else:
-                found = [_call(c["tool"], c["arguments"]) for c in calls]
-                yield self.failure("tools", _call(tool, arguments), _words(found), index)
+                found = _words(_calls(calls))
+                yield self.failure("tools", _call(tool, arguments), found, index)
 
     def not_called(self) -> Iterator[Failure]:
         calls = {data["tool"]: data["arguments"] for data in self.reports("call.dispatched")}
@@ -128,6 +130,8 @@ class _Judged:
         heard = [
             item.what.text for item in self.played.items if isinstance(item.what, Say | AgentSaid)
         ]
+        if heard and not self.expect.said:
+            yield self.failure("said", "nothing", _words(map(repr, heard)))
         text, place = "\n".join(heard), 0
         for index, words in enumerate(self.expect.said):
             found = text.find(words, place)
@@ -204,6 +208,10 @@ def _words(items: Iterable[str]) -> str:
 
 def _call(tool: str, arguments: Mapping[str, Json]) -> str:
     return f"{tool} {_json(arguments)}"
+
+
+def _calls(reports: Iterable[Mapping[str, Json]]) -> Iterator[str]:
+    return (_call(data["tool"], data["arguments"]) for data in reports)
 
 
 def _json(value: Json) -> str:

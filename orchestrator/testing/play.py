@@ -37,6 +37,7 @@ NOW = "2026-01-05T10:00:00+00:00"
 """When a case starts that does not say when: a Monday morning."""
 
 FOR_EVER = float("inf")
+MAX_EVENTS = 10_000  # of one turn: a flow may repeat something without a pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,7 @@ class _Stage:
         `behind`: something is to happen as soon as the script has been said; what tools
         answer at once comes behind it.
         """
-        while True:
+        for _ in range(MAX_EVENTS):
             if self._snapshot.talk.speaking:
                 self._answer(self._snapshot.talk.speaking)
             elif behind and not self._script:
@@ -209,6 +210,8 @@ class _Stage:
                 self._apply(TransferEnded(self._at, self._around.transfers))
             elif not self._next(until):
                 break
+        else:
+            raise self._stuck(self._place, "this turn does not come to an end")
         if not self._ended:
             self._at = max(self._at, until)
 

@@ -52,6 +52,7 @@ WRONG = {
         CHECKED,
     ),
     "tools: [check_availability, cancel_booking]": (28, "cancel_booking {}", "nothing"),
+    "tools: []": (0, "nothing", CHECKED),
     "not_called: [check_availability]": (13, "no check_availability", CHECKED),
     "attempts: {check_availability: 2}": (
         11,
@@ -129,6 +130,14 @@ def test_what_was_said_counts_in_its_order_only() -> None:
     passes(case % "moment, is, free")
     [failure] = trial(case % "free, moment").failures
     assert (failure.expected, failure.found) == ("'moment'", "'One moment.', 'It is free!'")
+
+
+def test_hearing_nothing_is_an_expectation_too() -> None:
+    [failure] = trial("""\
+      - case: x
+        turns: [{expect: {said: []}}]
+    """).failures
+    assert (failure.expected, failure.found) == ("nothing", "'Chez Ana, hello. How can I help?'")
 
 
 def test_one_call_does_not_stand_for_two() -> None:
