@@ -110,9 +110,7 @@ class Expect(Part):
     later: ClassVar[frozenset[str]] = frozenset({"approvals"})
 
     path: list[str] = Field([], description="States, from the one that the turn began in")
-    visits: list[str] = Field(
-        [], min_length=1, description="States that are among those of the turn"
-    )
+    visits: list[str] = Field([], description="States that are among those of the turn")
     state: str = Field("", description="Where the talk is now")
     vars: dict[str, Any] = Field({}, description="Values of variables; null: unset")
     offered: list[str] = Field([], description="All that the model may call now, in any order")

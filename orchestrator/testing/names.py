@@ -28,7 +28,7 @@ def check_names(suite: Suite, flow: Flow, report: Report) -> None:
     for case in suite.cases:
         names.setting(case)
         names.case(case, around(suite.defaults, case))
-        if case.case in seen:
+        if case.case and case.case in seen:
             report("S001", case.node.at("case").mark, "a second case of this name")
         seen.add(case.case)
 
