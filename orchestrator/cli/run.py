@@ -26,6 +26,7 @@ from orchestrator.flow.events import AgentSaid, Event
 from orchestrator.flow.snapshot import Snapshot
 from orchestrator.journal import RedisJournal
 from orchestrator.launch import part
+from orchestrator.outbox import RedisOutbox
 from orchestrator.projection import record
 from orchestrator.realtime.connection import connect
 from orchestrator.realtime.translate import Realtime, SessionSettings
@@ -141,7 +142,7 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
     adapter = Realtime()
     for frame in adapter.start(_settings(options)):
         await connection.send(frame)
-    journal = RedisJournal(name, link)
+    journal, outbox = RedisJournal(name, link), RedisOutbox(name, link)
     spoken = anyio.Event()
     session = Session(
         options.flow,
@@ -149,6 +150,7 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
         adapter,
         StreamCalls(link, name),
         journal,
+        outbox,
         session=name,
         caller=options.caller,
         observe=_observer(options, spoken),

@@ -19,11 +19,13 @@ __all__ = [
     "CallSettled",
     "CallerLeft",
     "CallerTyped",
+    "DigitPressed",
     "Event",
     "ProviderLost",
     "SessionStarted",
     "TimerFired",
     "ToolAsked",
+    "TranscriptFinal",
     "TransferEnded",
     "from_json",
     "to_json",
@@ -53,6 +55,23 @@ class CallerTyped:
 
     at: float
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptFinal:
+    """What the caller said, as text, once and final. `item` is the service's id of the turn."""
+
+    at: float
+    item: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DigitPressed:
+    """One key of the caller's telephone: `0` to `9`, `*` or `#`."""
+
+    at: float
+    digit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +150,8 @@ class ProviderLost:
 Event: TypeAlias = (
     SessionStarted
     | CallerTyped
+    | TranscriptFinal
+    | DigitPressed
     | AgentSaid
     | ToolAsked
     | AnswerEnded
@@ -144,6 +165,8 @@ Event: TypeAlias = (
 _TYPES: Mapping[str, type[Event]] = {
     "session.started": SessionStarted,
     "caller.typed": CallerTyped,
+    "transcript.final": TranscriptFinal,
+    "digit.pressed": DigitPressed,
     "agent.said": AgentSaid,
     "tool.asked": ToolAsked,
     "answer.ended": AnswerEnded,
