@@ -24,6 +24,7 @@ from orchestrator.dispatch.call import Json
 from orchestrator.errors import Problem
 from orchestrator.flow.definition import Mark
 from orchestrator.flow.loader import Node, PathStep, Table
+from orchestrator.flow.operations import is_list
 
 __all__ = ["Part", "Report", "did_you_mean", "not_yet"]
 
@@ -222,8 +223,8 @@ def _tell(error: ErrorDetails, node: Node, report: Report) -> Path:
     elif error["type"] != DROPPED:
         report("S001", node.at(*path).mark, *_in_words(error, node.at(*path).raw))
     # What is left of a list of plain values would stand at other places than it was written.
-    in_list = path and isinstance(owner.value, list) and not isinstance(error["input"], Table)
-    return path[:-1] if in_list else path
+    plain = is_list(owner.value) and not any(isinstance(item, Table) for item in owner.value)
+    return path[:-1] if plain else path
 
 
 def _real(loc: Path, node: Node) -> tuple[Path, Node]:
