@@ -191,7 +191,9 @@ class Part(BaseModel):
             except ValidationError as error:
                 wrong, clean = error.errors(include_url=False), False
             missing = {str(e["loc"][0]) for e in wrong if e["type"] == "missing"}
-            for key in sorted(missing - node.keys.keys()):
+            # A key of a later version may be what stands in for the missing one.
+            told = set[str]() if cls.later & node.keys.keys() else missing - node.keys.keys()
+            for key in sorted(told):
                 report("S001", node.mark, f"'{key}' is missing here")
             if not missing <= cls.fallback.keys():
                 raise PydanticCustomError(DROPPED, DROPPED)

@@ -175,11 +175,11 @@ def test_the_hash_is_of_the_text_and_of_what_is_pinned(restaurant: Flow) -> None
     text = FILE.read_text()
     again, _ = compile_flow(text, "elsewhere.yaml", LOCK)
     assert again.sha256 == restaurant.sha256
-    changed = {
+    changed: Lock = {
         "menu": {**LOCK["menu"], "allergens": {**LOCK["menu"]["allergens"], "description": "x"}}
     }
     assert compile_flow(text, FILE.name, changed)[0].sha256 != restaurant.sha256
-    unused = {**LOCK, "other": {"tool": {"description": "", "input_schema": {}}}}
+    unused: Lock = {**LOCK, "other": {"tool": {"description": "", "input_schema": {}}}}
     assert compile_flow(text, FILE.name, unused)[0].sha256 == restaurant.sha256
 
 
