@@ -108,6 +108,8 @@ class _Compiler:
                 steps.interrupt(name, interrupt, marks("interrupts", name))
                 for name, interrupt in document.interrupts.items()
             ),
+            on_start=steps.whole(document.on_start),
+            on_end=steps.whole(document.on_end),
             on_error=document.on_error,
             limits=self._limits(),
             session=self._session(),
@@ -131,7 +133,9 @@ class _Compiler:
 
     def _limits(self) -> made.Limits:
         limits = self.document.limits
-        return made.Limits(limits.duration, limits.visits) if limits else made.Limits()
+        if limits is None:
+            return made.Limits()
+        return made.Limits(limits.duration, limits.visits, limits.tool_calls, limits.turns)
 
     def _session(self) -> made.Session:
         session = self.document.session
@@ -142,7 +146,13 @@ class _Compiler:
             offset = session.persona.index("${")
             self.report("E003", place.place(offset), "the persona is constant: no ${…} here")
         return made.Session(
-            session.persona.strip(), session.model, session.voice, session.language, session.zone
+            session.mode,
+            session.persona.strip(),
+            session.model,
+            session.voice,
+            session.language,
+            session.zone,
+            session.reasoning,
         )
 
     def _variable(self, name: str, variable: doc.Variable) -> made.Variable:

@@ -353,6 +353,7 @@ class Session:
     voice: str | None = None
     language: str | None = None
     zone: str | None = None
+    reasoning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
