@@ -117,6 +117,7 @@ class Session:
         *,
         session: str,
         caller: str | None = None,
+        values: Mapping[str, Json] | None = None,
         observe: Observe = _ignore,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -124,6 +125,7 @@ class Session:
         self.id = session
         self.snapshot = Snapshot()
         self._caller = caller
+        self._values = values or {}
         self._connection = connection
         self._adapter = adapter
         self._calls = calls
@@ -199,7 +201,7 @@ class Session:
     def _started(self) -> SessionStarted:
         at = self._clock()
         zone, offset = _zone(self.flow.session.zone, at)
-        return SessionStarted(at, self.id, zone, offset, caller=self._caller)
+        return SessionStarted(at, self.id, zone, offset, caller=self._caller, values=self._values)
 
     async def _post(self, event: Event) -> None:
         """Put an event into the inbox; after the end there is nobody to read it."""

@@ -100,7 +100,7 @@ def _assigned(document: Document) -> Iterator[dict[str, Any]]:
     for step in _steps(document):
         yield step.set or {}
     for trigger in document.triggers:
-        yield trigger.sets
+        yield dict(trigger.sets_at())
 
 
 def _edges(document: Document) -> Iterator[Edge]:

@@ -22,7 +22,7 @@ from orchestrator.flow.steps import Steps
 from orchestrator.flow.symbols import EVERYWHERE, Lock, Symbols, declare
 from orchestrator.flow.texts import Texts
 from orchestrator.flow.tools import function_tool, server_tools, undone_types
-from orchestrator.flow.types import CALL, of_shape
+from orchestrator.flow.types import ANY, CALL, of_shape
 from orchestrator.flow.values import acceptor, fits, normaliser, schema_of
 
 __all__ = ["Lock", "check", "compile_flow"]
@@ -113,7 +113,25 @@ class _Compiler:
             on_error=document.on_error,
             limits=self._limits(),
             session=self._session(),
+            carriers=self._carriers(steps),
         )
+
+    def _carriers(self, steps: Steps) -> tuple[str, ...]:
+        """What only a carrier can serve is checked as far as it can be, and named."""
+        document = self.document
+        for trigger in document.triggers:
+            seen = steps.texts.seeing(event=ANY)
+            for name, node in trigger.sets_at():
+                self.symbols.check_variable(name, node.mark, self.report)
+                seen.value(node, self.symbols.variables.get(name, ANY), "V002", name)
+        outbound = document.outbound
+        for key in ("voicemail", "busy", "no_answer") if outbound else ():
+            assert outbound
+            self.symbols.check_state(
+                getattr(outbound, key), outbound.node.at(key).mark, self.report
+            )
+        kinds = [f"trigger {trigger.kind}" for trigger in document.triggers]
+        return (*kinds, *(("outbound",) if outbound else ()))
 
     def _everywhere(self) -> tuple[str, ...]:
         node = self.document.node.at("tools_everywhere")

@@ -358,7 +358,10 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """`sha256` is of the documents that it was made from; a journal's header carries it."""
+    """`sha256` is of the documents that it was made from; a journal's header carries it.
+
+    `carriers` says what the flow asks for that only a carrier of calls can serve.
+    """
 
     name: str
     version: str
@@ -374,3 +377,4 @@ class Flow:
     on_error: str | None = None
     limits: Limits = Limits()
     session: Session = Session()
+    carriers: tuple[str, ...] = ()

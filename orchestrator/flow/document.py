@@ -468,11 +468,12 @@ class Trigger(Part):
     def kind(self) -> str:
         return next((key for key in self.KINDS if getattr(self, key) is not None), "")
 
-    @property
-    def sets(self) -> Values:
-        """The variables that it gives a value."""
-        found: Any = (getattr(self, self.kind) if self.kind else {}).get("set", {})
-        return found if isinstance(found, dict) else {}
+    def sets_at(self) -> Iterator[tuple[str, Node]]:
+        """The variables that it gives a value, and where that stands."""
+        body = self.node.at(self.kind)
+        if self.kind and "set" in body.keys:
+            for name in body.at("set").keys:
+                yield str(name), body.at("set", name)
 
 
 class Outbound(Part):

@@ -179,6 +179,8 @@ def _start(m: Macrostep, event: SessionStarted) -> None:
     for name, variable in m.flow.variables.items():
         if variable.source:
             give(m, name, variable.source.evaluate(m.scope()))
+    for name, value in event.values.items():
+        give(m, name, value)
     if m.flow.limits.duration:
         m.set_timer("limit:duration", m.flow.limits.duration)
     _enter(m, m.flow.start, by="start")

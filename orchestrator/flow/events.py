@@ -7,7 +7,7 @@ Audio and deltas are never events; a transcript enters once, when it is final.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Literal, TypeAlias
 
 from orchestrator.dispatch.call import Error, Json, Outcome
@@ -37,7 +37,10 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted:
-    """The provider accepted the session. `offset` is the zone's distance from UTC in seconds."""
+    """The provider accepted the session. `offset` is the zone's distance from UTC in seconds.
+
+    `values` are variables that whoever began the session gives: a trigger, a test, `--set`.
+    """
 
     at: float
     session: str
@@ -47,6 +50,7 @@ class SessionStarted:
     caller: str | None = None
     to: str | None = None
     direction: Literal["inbound", "outbound"] = "inbound"
+    values: Mapping[str, Json] = field(default_factory=dict[str, Json])
 
 
 @dataclass(frozen=True, slots=True)
