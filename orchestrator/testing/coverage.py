@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from orchestrator.flow.commands import Report
-from orchestrator.flow.definition import Edge, Flow, Intent, Mark, On, Transfer
+from orchestrator.flow.definition import (
+    After,
+    Digit,
+    Edge,
+    Flow,
+    Intent,
+    Mark,
+    On,
+    Transfer,
+)
 from orchestrator.testing.play import Item
 
 __all__ = ["Untaken", "Way", "taken", "untaken"]
@@ -68,5 +77,9 @@ def _cause(edge: Edge) -> str:
             return f"intent {name} {condition}".strip()
         case On(event=name):
             return f"{name} {condition}".strip()
+        case Digit(digit=digit):
+            return f"key {digit} {condition}".strip()
+        case After(seconds=seconds):
+            return f"after {seconds:g} s {condition}".strip()
         case None:
             return condition or "otherwise"

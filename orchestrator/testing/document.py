@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from orchestrator.dispatch.call import Json, Outcome
-from orchestrator.flow.document import Lines, Seconds, parse_duration
+from orchestrator.flow.document import Key, Lines, Seconds, parse_duration
 from orchestrator.flow.loader import Node, Table
 from orchestrator.flow.part import Part, Report
 
@@ -133,13 +133,18 @@ class Expect(Part):
 class Turn(Part):
     """What the caller does, what the model answers, and what comes of it."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"image", "digit", "signal", "interrupts"})
+    later: ClassVar[frozenset[str]] = frozenset({"image", "signal", "interrupts"})
 
     caller: str | None = None
+    digit: Key | None = Field(None, description="A key of the caller's telephone")
     model: list[Answer] = Field([], description="Its answers, in the order they are asked for")
     wait: Seconds = Field(0.0, description="How much time passes")
     then: Literal["hangup"] | None = None
     expect: Expect | None = None
+
+    def rules(self) -> Iterator[tuple[str, str]]:
+        if self.caller is not None and self.digit is not None:
+            yield "digit", "the caller speaks or presses a key: make two turns of it"
 
 
 class Start(Part):

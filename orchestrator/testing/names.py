@@ -13,8 +13,8 @@ EVENTS = (
     "session.started", "state.entered", "edge.taken", "interrupt.taken", "caller.said",
     "agent.said", "answer.asked", "answer.failed", "value.set", "value.rejected",
     "call.dispatched", "call.retrying", "call.done", "call.failed", "call.cancelled",
-    "call.undone", "call.late", "tool.refused", "tool.ignored", "say.unset", "error", "transfer",
-    "session.ended",
+    "call.undone", "call.late", "tool.refused", "tool.ignored", "say.unset", "emitted", "error",
+    "transfer", "session.ended",
 )  # fmt: skip
 """The events of docs/events.md."""
 

@@ -22,10 +22,12 @@ from orchestrator.flow.events import (
     CallerLeft,
     CallerTyped,
     CallSettled,
+    DigitPressed,
     Event,
     SessionStarted,
     TimerFired,
     ToolAsked,
+    TranscriptFinal,
     TransferEnded,
 )
 from orchestrator.flow.snapshot import Snapshot
@@ -98,7 +100,7 @@ def play(flow: Flow, defaults: Setting | None, case: Case) -> Iterator[Played]:
     Where the caller has the first word of the script, the session starts in a turn before it.
     """
     stage = _Stage(flow, around(defaults, case), case.start)
-    if case.turns[0].caller is not None:
+    if case.turns[0].caller is not None or case.turns[0].digit is not None:
         yield stage.turn(Turn.model_construct(), case.mark)
     for turn in case.turns:
         yield stage.turn(turn, turn.mark)
@@ -110,16 +112,10 @@ def start_scope(flow: Flow, around: Around, start: Start) -> Scope:
     return {**unset, **start.vars, "now": around.now.isoformat()}
 
 
-def _beginning(flow: Flow, around: Around, start: Start | None) -> Flow:
-    """The same flow, but it starts there and with these values."""
-    if start is None:
-        return flow
-    scope = start_scope(flow, around, start)
-    variables = dict(flow.variables)
-    for name, value in start.vars.items():
-        accepted = None if value is None else variables[name].accept(value, scope)
-        variables[name] = replace(variables[name], default=accepted, source=None)
-    return replace(flow, start=start.state or flow.start, variables=variables)
+def _in_order(flow: Flow, values: Mapping[str, Json]) -> dict[str, Json]:
+    """The same values; what another one of them clears when it is given comes last."""
+    cleared = {other for name in values for other in flow.variables[name].clears}
+    return {name: values[name] for name in sorted(values, key=lambda name: name in cleared)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +132,15 @@ class _Stage:
     """The session of one case, and everything around it."""
 
     def __init__(self, flow: Flow, around: Around, start: Start | None) -> None:
-        self._flow = _beginning(flow, around, start)
+        self._flow = replace(flow, start=start.state) if start and start.state else flow
+        self._values = _in_order(flow, start.vars) if start else {}
         self._around = around
         self._snapshot = Snapshot()
         self._at = around.now.timestamp()
         self._canned = {tool: deque(answers) for tool, answers in around.tools.items()}
         self._due: list[_Due] = []
         self._calls = 0
+        self._lines = 0
         self._asked: Speak | None = None
         self._place: Mark
         self._script: deque[Answer]
@@ -156,8 +154,7 @@ class _Stage:
         if not began:
             self._begin()
         self._expect_somebody(turn)
-        if turn.caller is not None:
-            self._apply(CallerTyped(self._at, turn.caller))
+        self._hear(turn)
         self._go_on(self._at, behind=turn.then is not None and not turn.wait)
         if turn.wait:
             self._go_on(self._at + turn.wait)
@@ -178,11 +175,20 @@ class _Stage:
         now, call = self._around.now, self._around.call
         zone = self._flow.session.zone or now.tzname() or "UTC"
         offset = int((now.utcoffset() or timedelta()).total_seconds())
-        started = SessionStarted(self._at, call.id, zone, offset)
+        started = SessionStarted(self._at, call.id, zone, offset, values=self._values)
         self._apply(replace(started, caller=call.caller, to=call.to, direction=call.direction))
 
+    def _hear(self, turn: Turn) -> None:
+        if turn.digit is not None:
+            self._apply(DigitPressed(self._at, turn.digit))
+        elif turn.caller is not None and self._flow.session.mode == "transcribe":
+            self._lines += 1
+            self._apply(TranscriptFinal(self._at, f"line_{self._lines}", turn.caller))
+        elif turn.caller is not None:
+            self._apply(CallerTyped(self._at, turn.caller))
+
     def _expect_somebody(self, turn: Turn) -> None:
-        for key in ("caller", "then") if self._ended else ():
+        for key in ("caller", "digit", "then") if self._ended else ():
             if getattr(turn, key) is not None:
                 message = f"the session has ended before ({self._snapshot.run.ended})"
                 raise self._stuck(turn.node.key(key), message)
@@ -255,7 +261,8 @@ class _Stage:
         self._snapshot, commands = step(self._flow, self._snapshot, event)
         self._items += [Item(self._snapshot, what) for what in (event, *commands)]
         if self._ended and not ended:
-            self._kept = tuple(call.tool for call in self._snapshot.work.calls.values())
+            open_calls = self._snapshot.work.calls.values()
+            self._kept = tuple(call.tool for call in open_calls if call.origin != "end")
         for command in commands:
             match command:
                 case Report("call.dispatched", data):

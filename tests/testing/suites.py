@@ -3,6 +3,7 @@
 from textwrap import dedent
 
 from orchestrator.errors import Problem
+from orchestrator.flow.definition import Flow
 from orchestrator.flow.loader import load
 from orchestrator.flow.part import Report
 from orchestrator.testing.document import Suite, read
@@ -22,13 +23,15 @@ cases:
 """
 
 
-def read_suite(text: str, file: str) -> tuple[Suite | None, tuple[Problem, ...]]:
+def read_suite(
+    text: str, file: str, flow: Flow | None = None
+) -> tuple[Suite | None, tuple[Problem, ...]]:
     """The suite as far as it can be read, and every problem that it has."""
     loaded = load(text, file)
     report = Report(loaded.problems)
     suite = read(loaded.root, report) if loaded.root else None
     if suite:
-        check_names(suite, restaurant(), report)
+        check_names(suite, flow or restaurant(), report)
     return suite, report.problems
 
 
