@@ -13,7 +13,7 @@ from orchestrator.flow.commands import Purpose
 from orchestrator.flow.definition import Flow, Intent, Interrupt, Tool
 from orchestrator.flow.macrostep import Macrostep, local_time
 
-__all__ = ["Offer", "instructions", "missing", "offers", "schemas"]
+__all__ = ["Offer", "gate_is_open", "instructions", "missing", "offers", "schemas"]
 
 CONFIRMED = (
     "Call this as soon as the goal is reached: "
