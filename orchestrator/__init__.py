@@ -1,1 +1,11 @@
-"""An event-driven orchestrator for OpenAI Realtime voice agents."""
+"""An event-driven orchestrator for OpenAI Realtime voice agents.
+
+These are the public names, all that a file of handlers needs.
+"""
+
+from orchestrator.errors import Refused, Retry
+from orchestrator.worker.declare import Context, handler
+
+__all__ = ["Context", "Refused", "Retry", "__version__", "handler"]
+
+__version__ = "0.1.0"

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 from orchestrator.dispatch.call import Call, Json, Outcome, Settler
 
-__all__ = ["Calls", "Claimed", "Claims", "Connection", "Journal", "Settlement"]
+__all__ = ["Calls", "Claimed", "Claims", "Connection", "Journal", "Outbox", "Settlement"]
 
 Settlement = Literal["settled", "late", "fenced", "gone"]
 """What became of a worker's outcome: it counts; another was first (ours is kept as
@@ -26,7 +26,7 @@ class Calls(Protocol):
         ...
 
     async def publish(self, call: Call) -> None:
-        """Write record and signal in one atomic act; a second publish of an id does nothing.
+        """Write record and signal in one atomic act; a second publish of an id only asks again.
 
         A recorded outcome of the same idempotency key and arguments settles the call at
         once; the same key with other arguments settles it as `conflict`.
@@ -37,15 +37,17 @@ class Calls(Protocol):
     async def withdraw(self, call: Call, by: Settler) -> Outcome:
         """Settle from the asking side (`deadline`, `cancel`); the outcome that stands returns.
 
-        A call that no worker has taken is never run. Raises `QueueUnavailable`.
+        A call that no worker has taken is never run, not even by a publish that arrives
+        later. Every published call ends here or in `settled`. Raises `QueueUnavailable`.
         """
         ...
 
     def settled(self) -> AsyncIterator[tuple[str, Outcome]]:
-        """(call id, outcome) of the calls published here, each at least once.
+        """(call id, outcome) of the calls published here and not withdrawn, at least once.
 
         A lost signal costs time, not an answer: records of unanswered calls are read
-        again after reconnects and on a slow timer. Never ends by itself.
+        again after reconnects and on a slow timer. Never ends by itself and rides out an
+        outage of Redis. One reader at a time.
         """
         ...
 
@@ -60,17 +62,36 @@ class Claimed:
 
 
 class Claims(Protocol):
-    """The working side of dispatch, for one named consumer and a fixed set of queues."""
+    """The working side of dispatch, for one named consumer and one queue.
+
+    A worker of several queues runs one claim loop for each: on a cluster every queue is a
+    connection of its own, and a loop asks for no more than the slots that are free.
+    """
 
     async def claim(self, slots: int, wait: float) -> Sequence[Claimed]:
         """At most `slots` calls; blocks up to `wait` seconds for the first one.
 
-        Entries whose record is settled already are acknowledged and never returned.
+        Entries whose record is settled already are acknowledged and never returned. What
+        this consumer's name was given before and never settled comes first. While Redis is
+        away the answer is empty, after a pause. Stop a loop between two claims, by a flag:
+        what a cancelled claim was given waits for the next claim of this consumer.
         """
         ...
 
     async def settle(self, claimed: Claimed, outcome: Outcome) -> Settlement:
-        """Record the outcome, remember it under the call's key if ok, acknowledge, signal."""
+        """Record the outcome, remember it under the call's key if ok, acknowledge, signal.
+
+        Saying the same again has the same answer, so that a settle that raised
+        `QueueUnavailable` is simply repeated.
+        """
+        ...
+
+    def withdrawn(self) -> AsyncIterator[str]:
+        """Ids of calls of this queue that were withdrawn, so that their handlers can stop.
+
+        Other consumers' calls are among them. Never ends by itself; calls leased to this
+        consumer that were withdrawn while nobody listened come first.
+        """
         ...
 
 
@@ -84,8 +105,22 @@ class Journal(Protocol):
     async def read(self) -> Sequence[Mapping[str, Json]]: ...
 
 
+class Outbox(Protocol):
+    """Events of an author's own (`emit`), for other programs. Best effort, at most once."""
+
+    async def emit(self, name: str, data: Mapping[str, Json]) -> None:
+        """Raises `QueueUnavailable`."""
+        ...
+
+
 class Connection(Protocol):
-    """A Realtime session as a stream of JSON events in both directions."""
+    """A Realtime session as a stream of JSON events in both directions.
+
+    Iteration ends when the session is over; `closed` then says how (code and reason).
+    """
+
+    @property
+    def closed(self) -> str: ...
 
     async def send(self, event: Mapping[str, Json]) -> None: ...
 

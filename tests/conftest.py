@@ -1,6 +1,24 @@
+from collections.abc import Iterator
+
 import pytest
+
+from tests.redis_server import RedisServer, running_redis
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def shared_redis() -> Iterator[RedisServer]:
+    """One server for all tests that leave it running. They must empty it first."""
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    """A server that the test may kill."""
+    with running_redis() as server:
+        yield server

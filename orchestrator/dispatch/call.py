@@ -6,6 +6,7 @@ only the engine makes. An *outcome* closes it, once: the first writer wins, and
 what a second writer says is kept in the record as `late` for people to read.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -46,7 +47,7 @@ class Outcome:
         return self.error is None
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
+        return json.dumps(asdict(self), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Outcome":
@@ -59,6 +60,26 @@ class Outcome:
         cls, by: Settler, code: ErrorCode, message: str = "", after: float | None = None
     ) -> "Outcome":
         return cls(by, error=Error(code, message, after))
+
+    @classmethod
+    def withdrawn(cls, by: Settler) -> "Outcome":
+        """What the asking side settles a call with when it stops waiting."""
+        return cls.failed(by, *_WITHDRAWN[by])
+
+    @classmethod
+    def conflict(cls, call: "Call") -> "Outcome":
+        """The key of `call` has an outcome already, of a call with other arguments."""
+        return cls.failed(
+            "refused", "conflict", f"{call.tool}: its key was used with other arguments"
+        )
+
+
+_WITHDRAWN: Mapping[Settler, tuple[ErrorCode, str]] = {
+    "deadline": ("timeout", "no answer in time"),
+    "cancel": ("cancelled", "no longer wanted"),
+    "refused": ("refused", "not allowed"),
+    "dead": ("crashed", "its worker never answered"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +107,12 @@ class Call:
     trace: Mapping[str, str] = field(default_factory=dict[str, str])  # W3C traceparent
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the arguments as canonical JSON: equal for equal requests."""
+        text = json.dumps(self.arguments, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Call":

@@ -1,0 +1,59 @@
+PYTHON ?= python3
+BIN := .venv/bin
+FLOW ?= flows/restaurant.flow.yaml
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format bench constraints clean
+
+help:  ## say what each target does
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/.run  ## set everything up, then talk to a flow (FLOW=…)
+	@$(BIN)/orchestrator run $(FLOW)
+
+test: .venv/.dev .venv-clients/.installed  ## set everything up, then run every test
+	CLIENTS_PYTHON=.venv-clients/bin/python $(BIN)/python -m pytest
+
+check: .venv/.dev  ## formatting, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+format: .venv/.dev  ## put the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.run  ## our figures beside their floors
+	$(BIN)/python -m bench
+
+clean:  ## remove what was set up, and the data of the embedded Redis
+	rm -rf .venv .venv-clients .orchestrator
+
+# Debian splits pip out of venv; the system's pip can install into an environment without one.
+PIP = $$(test -x $(1)/bin/pip && echo $(1)/bin/python -m pip || echo $(PYTHON) -m pip --python $(1)/bin/python)
+INSTALL = $(PIP) install --quiet --disable-pip-version-check
+VENV = test -x $(1)/bin/python || $(PYTHON) -m venv $(1) || $(PYTHON) -m venv --without-pip --clear $(1)
+
+.venv/.run: requirements/run.txt pyproject.toml
+	@$(call VENV,.venv)
+	@$(call INSTALL,.venv) --require-hashes -r requirements/run.txt
+	@$(call INSTALL,.venv) --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: .venv/.run requirements/dev.txt
+	@$(call INSTALL,.venv) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv-clients/.installed: requirements/clients.txt
+	@$(call VENV,.venv-clients)
+	@$(call INSTALL,.venv-clients) --require-hashes -r requirements/clients.txt
+	@touch $@
+
+constraints: .venv/.dev  ## pin every dependency anew, with hashes (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		pyproject.toml requirements/build.in -o requirements/run.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		-c requirements/run.txt --group dev -o requirements/dev.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		requirements/clients.in -o requirements/clients.txt

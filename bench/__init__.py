@@ -1,0 +1,1 @@
+"""Our figures beside their floors, measured in one run: `make bench`."""

@@ -1,0 +1,20 @@
+import os
+import platform
+from datetime import date
+
+import anyio
+
+from bench import turnaround
+
+
+def main() -> None:
+    load = os.getloadavg()[0]
+    print(
+        f"{date.today()}, {os.cpu_count()} cores, load {load:.1f}, "
+        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    )
+    anyio.run(turnaround.measure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""How a conversation looks: on a terminal, or as one JSON line per record."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import click
+
+from orchestrator.dispatch.call import Json
+from orchestrator.projection import Record
+
+__all__ = ["Show", "as_json", "as_text", "notice"]
+
+Show: TypeAlias = Callable[[Record], None]
+
+
+def as_json(record: Record) -> None:
+    click.echo(json.dumps(record, ensure_ascii=False, separators=(",", ":")))
+
+
+def as_text(*, typed: bool) -> Show:
+    """The words of both sides, and what happens between them in a quieter style.
+
+    What was `typed` stands on the terminal already.
+    """
+
+    def show(record: Record) -> None:
+        match record["event"]:
+            case "agent.said":
+                click.echo(f"{click.style('agent ', fg='cyan', bold=True)} {record['text']}")
+            case "caller.said":
+                if not typed:
+                    click.echo(f"{click.style('caller', fg='green', bold=True)} {record['text']}")
+            case name if name in _QUIET:
+                notice(_QUIET[name].format_map(_Words(record)))
+            case _:
+                pass
+
+    return show
+
+
+def notice(text: str) -> None:
+    click.echo(click.style(f"       {text}", dim=True))
+
+
+_QUIET = {
+    "state.entered": "→ {state}  ({by})",
+    "value.set": "  {name} = {value}",
+    "value.rejected": "  {name}: {reason}",
+    "call.dispatched": "⇢ {tool}  {arguments}  through queue {queue}, attempt {attempt}",
+    "call.retrying": "↻ {tool}  {code}; again in {pause} s",
+    "call.done": "⇠ {tool}  {result}  after {seconds} s",
+    "call.failed": "✗ {tool}  {code}: {message}",
+    "call.cancelled": "✗ {tool}  cancelled",
+    "call.undone": "↶ {tool}  undone by {by}",
+    "call.late": "… {call}  answered too late",
+    "tool.refused": "✗ {name}  not offered now",
+    "interrupt.taken": "↷ {id}",
+    "say.unset": "✗ not said: {name} has no value  ({place})",
+    "answer.failed": "✗ the model failed: {error}",
+    "error": "✗ {reason}",
+    "emitted": "» {name}  {data}",
+    "transfer": "⇒ transferred to {to}  ({note})",
+    "session.ended": "■ {reason}",
+}
+
+
+class _Words(dict[str, str]):
+    """The fields of a record as short text; a missing one is empty."""
+
+    def __init__(self, record: Mapping[str, Json]) -> None:
+        super().__init__({key: _short(value) for key, value in record.items()})
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def _short(value: Json, limit: int = 160) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,77 @@
+"""The `orchestrator` command. Commands are imported when called, so that help is quick."""
+
+import sys
+from importlib import import_module
+
+import click
+
+from orchestrator.errors import FlowInvalid, OrchestratorError, ServiceError
+
+__all__ = ["COMMANDS", "EXIT_CODES", "main"]
+
+COMMANDS = {
+    "run": ("orchestrator.cli.run", "Talk to a flow."),
+    "check": ("orchestrator.cli.check", "Report every problem of some flows."),
+    "worker": ("orchestrator.cli.worker", "Run the handlers of tools."),
+    "mcp-host": ("orchestrator.cli.mcp_host", "Run the tools of registered MCP servers."),
+    "mcp": ("orchestrator.cli.mcp", "Register, list and pin MCP servers."),
+}
+
+EXIT_CODES = """\b
+Exit codes:
+  0    the flow reached an end; the command did what it says
+  2    the flow, a file or the arguments are wrong
+  3    the caller hung up before an end
+  4    a service could not be reached, or refused us
+  130  interrupted
+"""
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="voice-orchestrator", prog_name="orchestrator")
+def cli() -> None:
+    """Voice agents as flows: a conversation in YAML, tool calls through Redis Streams.
+
+    Without OPENAI_API_KEY, a local emulator stands in for the Realtime service; without
+    REDIS_URL, a Redis of this project's own is started.
+    """
+
+
+def main() -> None:
+    """Run the command line; every mistake of a user ends in words and an exit code."""
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        status = 130
+    except click.ClickException as problem:
+        problem.show()
+        status = 2
+    except FlowInvalid as invalid:
+        click.echo("\n".join(map(str, invalid.problems)), err=True)
+        status = 2
+    except ServiceError as problem:
+        _complain(problem)
+        status = 4
+    except OrchestratorError as problem:
+        _complain(problem)
+        status = 2
+    sys.exit(status or 0)
+
+
+def _complain(problem: OrchestratorError) -> None:
+    click.echo(f"{click.style('error:', fg='red')} {problem}", err=True)

@@ -1,0 +1,32 @@
+"""`orchestrator mcp-host`: run the tools of registered MCP servers."""
+
+import os
+from pathlib import Path
+
+import anyio
+import click
+
+from orchestrator import broker
+from orchestrator.mcp_host.serve import serve
+from orchestrator.settings import Settings, from_environ
+
+__all__ = ["command"]
+
+
+@click.command("mcp-host")
+@click.option("--slots", default=10, show_default=True, help="Calls at a time on each server.")
+@click.option("--lifeline", is_flag=True, help="End when standard input does.")
+@click.option("--ready", is_flag=True, help="Say what is served as one JSON line.")
+def command(slots: int, lifeline: bool, ready: bool) -> None:
+    """Run the tools of the servers in .mcp.json, as they were pinned.
+
+    SIGTERM and Ctrl-C stop it: nothing more is claimed, running calls may finish.
+    """
+    anyio.run(_serve, from_environ(os.environ, Path.cwd()), slots, lifeline, ready)
+
+
+async def _serve(settings: Settings, slots: int, lifeline: bool, ready: bool) -> None:
+    async with broker.find(settings) as redis:
+        await serve(
+            redis.url, project=settings.project, slots=slots, lifeline=lifeline, ready=ready
+        )

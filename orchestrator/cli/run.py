@@ -1,0 +1,283 @@
+"""`orchestrator run`: one conversation, with every part that it needs."""
+
+import os
+import secrets
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+import click
+from anyio.abc import TaskGroup
+
+from orchestrator import broker
+from orchestrator import link as redis_link
+from orchestrator.cli import console
+from orchestrator.cli.caller import typed_lines
+from orchestrator.cli.flows import load
+from orchestrator.dispatch.call import Json
+from orchestrator.dispatch.streams import StreamCalls
+from orchestrator.errors import ServiceError, UsageError
+from orchestrator.flow.commands import Command, Dispatch, Say
+from orchestrator.flow.definition import Flow, Rejected
+from orchestrator.flow.events import AgentSaid, Event
+from orchestrator.flow.snapshot import Snapshot, quiescent
+from orchestrator.journal import RedisJournal
+from orchestrator.launch import part
+from orchestrator.outbox import RedisOutbox
+from orchestrator.projection import record
+from orchestrator.realtime.connection import connect
+from orchestrator.realtime.translate import Realtime, SessionSettings
+from orchestrator.session import Session
+from orchestrator.settings import Settings, from_environ
+
+__all__ = ["command"]
+
+OPENAI = "wss://api.openai.com/v1/realtime"
+DEFAULT_MODEL = "gpt-realtime-2.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    flow: Flow
+    say: tuple[str, ...]
+    show: console.Show
+    notice: Callable[[str], None]
+    masked: bool
+    terminal: bool
+    worker: bool
+    mcp_host: bool
+    url: str | None
+    model: str
+    caller: str | None
+    values: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Where the session is held: its URL, once it is up, and the key."""
+
+    url: Callable[[], Awaitable[str]]
+    key: str = field(repr=False)
+
+
+@click.command("run")
+@click.argument("flow", type=click.Path(path_type=Path))
+@click.option("--say", multiple=True, metavar="TEXT", help="A turn of the caller; repeatable.")
+@click.option("--json", "as_json", is_flag=True, help="Print every event as one JSON line.")
+@click.option("--no-worker", is_flag=True, help="Handlers run elsewhere: `orchestrator worker`.")
+@click.option("--no-mcp-host", is_flag=True, help="MCP tools run elsewhere: `… mcp-host`.")
+@click.option("--url", metavar="URL", help="A Realtime service other than OpenAI's.")
+@click.option("--model", metavar="NAME", help="Instead of the flow's model.")
+@click.option(
+    "--set", "values", multiple=True, metavar="NAME=VALUE", help="A variable's first value."
+)
+@click.option("--caller", metavar="NUMBER", help="The caller's number, `call.caller` in the flow.")
+def command(
+    flow: Path,
+    say: tuple[str, ...],
+    as_json: bool,
+    no_worker: bool,
+    no_mcp_host: bool,
+    url: str | None,
+    model: str | None,
+    caller: str | None,
+    values: tuple[str, ...],
+) -> int:
+    """Talk to FLOW in text.
+
+    On a terminal you type the caller's turns. Where standard input is no terminal, each
+    line is a turn, given when the agent has finished; its end hangs up, as does the end
+    of the turns given with --say.
+
+    With OPENAI_API_KEY set, the conversation is held by the real Realtime service.
+    """
+    compiled, warnings = load(flow)
+    for warning in warnings:
+        click.echo(str(warning), err=True)
+    terminal = not say and sys.stdin.isatty()
+    options = Options(
+        compiled,
+        say,
+        console.as_json if as_json else console.as_text(typed=terminal),
+        _to_stderr if as_json else console.notice,
+        as_json,
+        terminal,
+        not no_worker,
+        not no_mcp_host,
+        url,
+        model or compiled.session.model or DEFAULT_MODEL,
+        caller,
+        _values(compiled, values),
+    )
+    if compiled.carriers:
+        options.notice(f"not served yet: {', '.join(compiled.carriers)}; as if a call had begun")
+    reason = anyio.run(_run, options, from_environ(os.environ, Path.cwd()))
+    return {"hangup": 3, "interrupted": 130, "provider_lost": 4}.get(reason, 0)
+
+
+def _values(flow: Flow, pairs: tuple[str, ...]) -> Mapping[str, Json]:
+    """Variables from NAME=VALUE. Raises `UsageError` with everything that is wrong."""
+    values: dict[str, Json] = {}
+    problems: list[str] = []
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        try:
+            if not equals or name not in flow.variables:
+                problems.append(f"--set {pair}: the flow has no variable '{name}'")
+            else:
+                values[name] = flow.variables[name].accept(value, {})
+        except Rejected as problem:
+            problems.append(f"--set {pair}: {problem}")
+    if problems:
+        raise UsageError("\n".join(problems))
+    return values
+
+
+def _to_stderr(text: str) -> None:
+    click.echo(text, err=True)
+
+
+async def _run(options: Options, settings: Settings) -> str:
+    """One conversation from its first part to its last; the reason of its end."""
+    try:
+        async with AsyncExitStack() as stack:
+            return await _talk(options, settings, stack)
+    except BaseExceptionGroup as group:
+        raise _innermost(group) from None
+
+
+def _innermost(problem: BaseException) -> BaseException:
+    """Task groups wrap what their tasks raise; people are told of the first."""
+    while isinstance(problem, BaseExceptionGroup):
+        problem = problem.exceptions[0]
+    return problem
+
+
+async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> str:
+    provider = await _provider(options, settings, stack)
+    redis = await stack.enter_async_context(broker.find(settings))
+    connection = await stack.enter_async_context(
+        connect(await provider.url(), provider.key, model=options.model)
+    )
+    link = await stack.enter_async_context(redis_link.connect(redis.url))
+    options.notice(f"Redis: {redis.description}")
+    name = f"s{secrets.token_hex(6)}"
+    adapter = Realtime()
+    for frame in adapter.start(_settings(options)):
+        await connection.send(frame)
+    journal, outbox = RedisJournal(name, link), RedisOutbox(name, link)
+    spoken = anyio.Event()
+    session = Session(
+        options.flow,
+        connection,
+        adapter,
+        StreamCalls(link, name),
+        journal,
+        outbox,
+        session=name,
+        caller=options.caller,
+        values=options.values,
+        observe=_observer(options, spoken),
+    )
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(journal.run)
+        tasks.start_soon(_parts, options, settings, redis.url, spoken)
+        tasks.start_soon(_caller, options, session)
+        tasks.start_soon(_heed_signals, session, tasks)
+        reason = await session.run()
+        tasks.cancel_scope.cancel()
+    return reason
+
+
+async def _provider(options: Options, settings: Settings, stack: AsyncExitStack) -> Provider:
+    """The Realtime service to use; an emulator is started, and left to come up meanwhile."""
+    url = options.url or settings.realtime_url
+    if url is None and settings.openai_api_key is None:
+        options.notice(f"Realtime: local emulator, model {options.model} (no OPENAI_API_KEY)")
+        emulator = await stack.enter_async_context(
+            part("emulator", ["orchestrator.emulator"], settings.data / "logs")
+        )
+
+        async def ready() -> str:
+            return str((await emulator.ready())["url"])
+
+        return Provider(ready, "emulator")
+    options.notice(f"Realtime: {url or OPENAI}, model {options.model}")
+
+    async def known() -> str:
+        return url or OPENAI
+
+    return Provider(known, settings.openai_api_key or "none")
+
+
+def _settings(options: Options) -> SessionSettings:
+    return SessionSettings(model=options.model, instructions=options.flow.session.persona)
+
+
+def _observer(options: Options, spoken: anyio.Event) -> Callable[[Event | Command, Snapshot], None]:
+    def observe(item: Event | Command, snapshot: Snapshot) -> None:
+        shown = record(options.flow, snapshot, item, masked=options.masked)
+        if shown:
+            options.show(shown)
+        if isinstance(item, AgentSaid | Say | Dispatch) or quiescent(snapshot):
+            spoken.set()
+
+    return observe
+
+
+async def _parts(options: Options, settings: Settings, redis_url: str, spoken: anyio.Event) -> None:
+    """Start worker and MCP host once the agent has spoken, or has nothing to say: importing
+    theirs would delay its first words."""
+    await spoken.wait()
+    queues = {tool.queue for tool in options.flow.tools.values()}
+    wanted = {
+        "worker": options.worker and any(not queue.startswith("mcp.") for queue in queues),
+        "mcp-host": options.mcp_host and any(queue.startswith("mcp.") for queue in queues),
+    }
+    environ = {**os.environ, "REDIS_URL": redis_url}
+    async with AsyncExitStack() as stack:
+        for name in [name for name, want in wanted.items() if want]:
+            arguments = ["orchestrator", name, "--lifeline", "--ready"]
+            process = await stack.enter_async_context(
+                part(name, arguments, settings.data / "logs", environ)
+            )
+            try:
+                await process.ready()
+            except ServiceError as problem:
+                options.notice(str(problem))
+        await anyio.sleep_forever()
+
+
+async def _caller(options: Options, session: Session) -> None:
+    """Give the caller's turns; people on a terminal may interrupt, lines and their end wait."""
+    async for text in _turns(options):
+        if not options.terminal:
+            await session.quiet()
+        await session.caller_says(text)
+    if not options.terminal:
+        await session.quiet()
+    await session.caller_leaves()
+
+
+async def _turns(options: Options) -> AsyncIterator[str]:
+    if options.say:
+        for text in options.say:
+            yield text
+    else:
+        async for text in typed_lines():
+            yield text
+
+
+async def _heed_signals(session: Session, tasks: TaskGroup) -> None:
+    """The first signal hangs up, so that kept calls may finish; the second does not wait."""
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        seen = 0
+        async for _ in signals:
+            seen += 1
+            if seen > 1:
+                tasks.cancel_scope.cancel()
+            await session.caller_leaves(interrupted=True)

@@ -1,0 +1,42 @@
+-- What a worker says that a call came to. Returns settled, late, fenced or gone.
+-- KEYS: the call's record, its key's record, the work stream
+-- ARGV: group, consumer, entry, outcome, 1 if it succeeded, fingerprint of the arguments,
+--       when the call was taken (epoch s), how long to keep the record and the key's (s)
+local record, key, work = KEYS[1], KEYS[2], KEYS[3]
+local group, consumer, entry, outcome, ok, fingerprint, started, keep, remember = unpack(ARGV)
+local status, stood, worker, late = unpack(redis.call('HMGET', record, 'status', 'outcome', 'worker', 'late'))
+
+-- Said before, by the same worker, whose answer from us was lost.
+if worker == consumer and stood == outcome then
+  return 'settled'
+elseif worker == consumer and late == outcome then
+  return 'late'
+end
+
+-- The fence: the entry is no longer this consumer's. An error means that there is no group.
+local pending = redis.pcall('XPENDING', work, group, entry, entry, 1, consumer)
+local held = not pending.err and #pending == 1
+if held then
+  redis.call('XACK', work, group, entry)
+  redis.call('XDEL', work, entry)
+end
+if not status then
+  return 'gone'
+elseif not held then
+  return 'fenced'
+end
+
+-- The effect took place even if nobody waits for it: a later call with this key must know.
+if ok == '1' and redis.call('EXISTS', key) == 0 then
+  redis.call('HSET', key, 'arguments', fingerprint, 'outcome', outcome)
+  redis.call('EXPIRE', key, remember)
+end
+
+redis.call('HSET', record, 'worker', consumer, 'started', started)
+if status == 'settled' then
+  redis.call('HSET', record, 'late', outcome)
+  return 'late'
+end
+redis.call('HSET', record, 'status', 'settled', 'outcome', outcome)
+redis.call('EXPIRE', record, keep)
+return 'settled'

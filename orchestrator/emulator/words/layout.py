@@ -1,0 +1,237 @@
+"""The prompt taken apart: sections of the instructions, tools, turns of the conversation.
+
+See docs/prompt.md for the layout. A *turn* is what one user message brought about: the
+message and all that follows it, up to the next one.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from orchestrator.dispatch.call import Json
+from orchestrator.emulator.model import Prompt
+from orchestrator.emulator.words.shapes import is_array, is_object
+from orchestrator.emulator.words.text import tidy
+
+__all__ = ["Asked", "Made", "Parameter", "Tool", "Turn", "View", "read"]
+
+_TITLES = (
+    "Role",
+    "Date and zone",
+    "Goal",
+    "Known values",
+    "Still needed",
+    "Sample phrases",
+    "Say exactly",
+)
+_HEADING = re.compile(rf"^# ({'|'.join(_TITLES)}) *$", re.MULTILINE)
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?")
+_STALE = " (stale: ask again)"
+_EXAMPLE = re.compile(r"[\"“]([^\"”]+)[\"”]")
+_GO_ON = re.compile(r"\bThen go on: ")
+_AT_GOAL = "Call this as soon as the goal is reached"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A value that the prompt still needs."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    name: str
+    schema: Mapping[str, Json]
+    required: bool
+
+    @property
+    def description(self) -> str:
+        return str(self.schema.get("description") or self.name.replace("_", " "))
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function tool. `examples` are the sample phrases of its description, `about` the rest."""
+
+    name: str
+    about: str
+    examples: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    at_goal: bool
+
+    @property
+    def role(self) -> str:
+        """`go`, `set`, `confirm`, `decline`, or empty for a tool of the flow."""
+        prefix = self.name.split("_")[0]
+        return prefix if prefix in ("go", "set", "confirm", "decline") else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A call that was made, with its output (None: not answered yet)."""
+
+    name: str
+    arguments: Mapping[str, Json]
+    output: Json = None
+
+
+@dataclass(slots=True)
+class Turn:
+    """`after` is the assistant's words before the caller's; `said` those since.
+
+    `last` says what stands at the end: `user`, `call`, `said` or `system`.
+    """
+
+    after: str = ""
+    text: str = ""
+    calls: list[Made] = field(default_factory=list[Made])
+    told: int = 0  # how many of the calls had been made when the assistant last spoke
+    said: list[str] = field(default_factory=list[str])
+    note: str = ""
+    last: str = ""
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the caller's words wait for their first answer."""
+        return bool(self.text) and not self.calls and not self.said
+
+    def called(self, name: str) -> bool:
+        return any(call.name == name for call in self.calls)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the model sees, ready to read."""
+
+    exact: str
+    role: str
+    goal: str
+    now: datetime | None
+    known: Mapping[str, Json]
+    stale: frozenset[str]
+    needed: tuple[Asked, ...]
+    tools: tuple[Tool, ...]
+    turns: tuple[Turn, ...]
+
+    @property
+    def turn(self) -> Turn:
+        return self.turns[-1]
+
+    @property
+    def said(self) -> list[str]:
+        """All that the assistant said so far."""
+        return [text for turn in self.turns for text in turn.said]
+
+
+def read(prompt: Prompt) -> View:
+    sections = _sections(prompt.instructions)
+    moment = _DATE.search(sections.get("Date and zone", ""))
+    known, stale = _known(sections.get("Known values", ""))
+    return View(
+        exact=sections.get("Say exactly", ""),
+        role=tidy(sections.get("Role", "")),
+        goal=_GO_ON.sub("", tidy(sections.get("Goal", ""))),
+        now=datetime.fromisoformat(moment[0]) if moment else None,
+        known=known,
+        stale=stale,
+        needed=tuple(
+            Asked(name, description.strip() or name.replace("_", " "))
+            for name, _, description in map(_part, _lines(sections.get("Still needed", "")))
+        ),
+        tools=tuple(_tool(tool) for tool in prompt.tools if tool.get("type") == "function"),
+        turns=_turns(prompt.items),
+    )
+
+
+def _sections(instructions: str) -> dict[str, str]:
+    _, *parts = _HEADING.split(instructions)
+    return {title: body.strip() for title, body in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def _lines(section: str) -> list[str]:
+    return [line[2:].strip() for line in section.splitlines() if line.startswith("- ")]
+
+
+def _part(line: str) -> tuple[str, str, str]:
+    return line.partition(":")
+
+
+def _known(section: str) -> tuple[dict[str, Json], frozenset[str]]:
+    known, stale = dict[str, Json](), set[str]()
+    for line in _lines(section):
+        name, _, value = _part(line)
+        if value.endswith(_STALE):
+            stale.add(name)
+        known[name] = _json(value.removesuffix(_STALE).strip())
+    return known, frozenset(stale)
+
+
+def _json(text: str) -> Json:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _object(value: Json) -> Mapping[str, Json]:
+    return value if is_object(value) else {}
+
+
+def _tool(tool: Mapping[str, Json]) -> Tool:
+    description = tidy(str(tool.get("description") or ""))
+    wanted, _, _ = description.partition("Not when:")
+    about, _, samples = wanted.partition("For example:")
+    schema = _object(tool.get("parameters"))
+    required: Json = schema.get("required") or ()
+    return Tool(
+        name=str(tool["name"]),
+        about=about.partition(_AT_GOAL)[0].strip(),
+        examples=tuple(_EXAMPLE.findall(samples)),
+        parameters=tuple(
+            Parameter(name, _object(each), name in required)
+            for name, each in _object(schema.get("properties")).items()
+        ),
+        at_goal=_AT_GOAL in description,
+    )
+
+
+def _turns(items: Sequence[Mapping[str, Json]]) -> tuple[Turn, ...]:
+    turns = [Turn()]
+    outputs = {
+        item.get("call_id"): _json(str(item.get("output") or ""))
+        for item in items
+        if item.get("type") == "function_call_output"
+    }
+    for item in items:
+        _add(turns, item, outputs)
+    return tuple(turns)
+
+
+def _add(turns: list[Turn], item: Mapping[str, Json], outputs: Mapping[Json, Json]) -> None:
+    turn = turns[-1]
+    match item.get("type"), item.get("role"):
+        case "message", "user":
+            before = turn.said[-1] if turn.said else turn.after
+            turns.append(Turn(after=before, text=_text(item), last="user"))
+        case "message", "assistant":
+            turn.said.append(_text(item))
+            turn.last, turn.told = "said", len(turn.calls)
+        case "message", "system":
+            turn.note, turn.last = _text(item), "system"
+        case "function_call", _:
+            arguments = _object(_json(str(item.get("arguments") or "{}")))
+            output = outputs.get(item.get("call_id"))
+            turn.calls.append(Made(str(item.get("name")), arguments, output))
+            turn.last = "call"
+        case _:
+            pass
+
+
+def _text(item: Mapping[str, Json]) -> str:
+    content = item.get("content")
+    parts = [_object(part) for part in content] if is_array(content) else []
+    return tidy(" ".join(str(part.get("text") or part.get("transcript") or "") for part in parts))

@@ -1,0 +1,119 @@
+"""What the rule model says when it calls nothing."""
+
+import json
+import re
+
+from orchestrator.emulator.words.acts import (
+    GREETING,
+    OFFER,
+    ask_for,
+    details,
+    look_up,
+    news,
+    perform,
+)
+from orchestrator.emulator.words.choices import answer
+from orchestrator.emulator.words.layout import Made, Turn, View
+from orchestrator.emulator.words.telling import problem, read_back, tell
+from orchestrator.emulator.words.text import sentences
+
+__all__ = ["speak"]
+
+_NOT_CAUGHT = "Sorry, I did not catch that."
+_SOCIAL = [
+    (re.compile(pattern, re.IGNORECASE), words)
+    for pattern, words in [
+        (
+            r"^(?:(?:hi|hello|hey|good (?:morning|afternoon|evening|day))(?: there)?[ ,.!]*)+$",
+            "Hello!",
+        ),
+        (r"\b(?:thanks|thank you|cheers)\b", "You are welcome."),
+        (
+            r"\b(?:one|a|just a|wait a) (?:moment|second|minute|sec)\b|\bhang on\b|\bhold on\b",
+            "Take your time.",
+        ),
+        (
+            r"\b(?:pardon|say (?:that|it) again|repeat that|what did you say|come again)\b",
+            "Of course.",
+        ),
+        (
+            r"\bare you (?:a |an )?(?:robot|machine|bot|computer|ai|real)\b",
+            "I am an automatic assistant.",
+        ),
+    ]
+]
+
+
+def speak(view: View) -> str:
+    """Words for this answer; never the same ones three times in a row."""
+    opening = _opening(view)
+    goal = "" if opening.endswith("?") else _goal(view, opening)
+    return _varied(" ".join(part for part in (opening, goal) if part), view)
+
+
+def _opening(view: View) -> str:
+    """What has to be said before the goal: outcomes, trouble, words not understood."""
+    turn = view.turn
+    if turn.fresh:
+        return _to_words(view, turn)
+    results = [_outcome(call, view) for call in turn.calls[turn.told :]]
+    if turn.last == "system":
+        results.append(_late(turn.note))
+    return " ".join(dict.fromkeys(filter(None, results)))
+
+
+def _to_words(view: View, turn: Turn) -> str:
+    social = next((words for pattern, words in _SOCIAL if pattern.search(turn.text)), None)
+    if social:
+        return social
+    if fact := look_up(f"{view.goal} {view.role}", turn.text):
+        return fact
+    return "" if answer(turn.text) else _NOT_CAUGHT
+
+
+def _outcome(call: Made, view: View) -> str:
+    if trouble := problem(call.output):
+        return trouble
+    if call.name.startswith(("set_", "go_")) or call.output is None:
+        return ""
+    return read_back(call.output) or tell(call.output, call.arguments)
+
+
+def _late(note: str) -> str:
+    """The result of a call that comes as a system message: the JSON in it, told."""
+    _, brace, body = note.partition("{")
+    try:
+        output = json.loads(brace + body)
+    except ValueError:
+        return ""
+    return problem(output) or tell(output)
+
+
+def _goal(view: View, opening: str) -> str:
+    if any(call.name.startswith("decline_") for call in view.turn.calls[view.turn.told :]):
+        return "What should I change?"
+    acts = perform(view.goal, known=view.known.values())
+    if view.said or opening:
+        acts = [act for act in acts if act != GREETING]
+    if view.needed:
+        return " ".join([*(act for act in acts if "?" not in act), _question(view, acts)])
+    if any(tool.role == "confirm" for tool in view.tools) or not acts:
+        acts = [details(view.goal) or " ".join(acts) or news(view.goal)]
+    return " ".join(acts) or _last_question(view.turn) or "How can I help?"
+
+
+def _last_question(turn: Turn) -> str:
+    """What we asked before the caller's words, if nothing came of them."""
+    asked = sentences(turn.after)[-1:] if turn.fresh else []
+    return next((each for each in asked if each.endswith("?")), "")
+
+
+def _question(view: View, acts: list[str]) -> str:
+    """What is needed; what was offered in the same breath is not asked for as if it was not."""
+    if any(act.startswith(OFFER) for act in acts):
+        return "Which would suit you?"
+    return ask_for(view.needed)
+
+
+def _varied(text: str, view: View) -> str:
+    return f"Once more: {text}" if view.said[-2:] == [text, text] else text

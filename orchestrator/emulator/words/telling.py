@@ -1,0 +1,138 @@
+"""Outputs of tools as sentences that can be heard."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+
+from orchestrator.dispatch.call import Json
+from orchestrator.emulator.words.shapes import is_array, is_object
+from orchestrator.emulator.words.text import join
+
+__all__ = ["closed", "problem", "read_back", "tell"]
+
+_ISO_DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
+_MOST = 4
+_TOLD = ("error", "refused", "failed", "tool_error")  # messages meant for the caller
+NOTHING = "I found nothing for that."
+_HEADS = ("name", "title", "label", "text")
+
+
+def closed(sentence: str, mark: str = ".") -> str:
+    """The sentence with a capital letter and a closing mark."""
+    sentence = sentence.strip()
+    if not sentence:
+        return ""
+    sentence = sentence[0].upper() + sentence[1:]
+    return sentence if sentence[-1] in ".?!" else sentence + mark
+
+
+def problem(output: Json) -> str:
+    """What went wrong with a call, or empty."""
+    if not is_object(output):
+        return ""
+    rejected: Json = output.get("rejected")
+    if rejected:
+        return " ".join(f"Sorry, the {_plain(name)} {_why(why)}" for name, why in rejected.items())
+    if not output.get("error"):
+        return ""
+    message = str(output.get("message") or "")
+    told = output["error"] in _TOLD and message.endswith((".", "?"))
+    return f"Sorry. {message}" if told else "Sorry, that did not work just now."
+
+
+def read_back(output: Json) -> str:
+    """The details that need the caller's yes, or empty."""
+    if not is_object(output) or output.get("status") != "needs_confirmation":
+        return ""
+    details: Json = output.get("read_back")
+    text = details if isinstance(details, str) else _value(details)
+    return confirming(text)
+
+
+def confirming(text: str) -> str:
+    """Details, and the question whether they are right."""
+    text = _ISO_DAY.sub(_spoken_day, text)
+    return text if text.rstrip().endswith("?") else f"{closed(text)} Is that right?"
+
+
+def _spoken_day(match: re.Match[str]) -> str:
+    try:
+        day = date.fromisoformat(match[0])
+    except ValueError:
+        return match[0]
+    return f"{day:%A} {day.day} {day:%B}"
+
+
+def tell(output: Json, given: Iterable[str] = ()) -> str:
+    """A tool's result; empty for outputs that are no result. `given` are argument names."""
+    if is_object(output):
+        if {"ok", "status", "ignored", "rejected", "missing", "error"} & output.keys():
+            return ""
+        if len(output) == 1:
+            return _single(*next(iter(output.items())))
+        return closed(_entry(output, [*_HEADS, *given]))
+    return _found(output) if is_array(output) else _single("result", output)
+
+
+def _single(name: str, value: Json) -> str:
+    if value in (None, "", [], {}):
+        return NOTHING
+    if is_array(value):
+        return _found(value)
+    if is_object(value):
+        return tell(value)
+    return closed(str(value) if name in ("result", *_HEADS) else f"{_plain(name)}: {_value(value)}")
+
+
+def _found(values: Sequence[Json]) -> str:
+    """One entry in full, several by their names."""
+    if len(values) == 1:
+        return closed(f"I found {_value(values[0])}")
+    shown = [_head(each, _HEADS) or _value(each) for each in values[:_MOST]]
+    if len(values) > _MOST:
+        shown.append(f"{len(values) - _MOST} more")
+    return f"I found {join(shown)}." if values else NOTHING
+
+
+def _value(value: Json) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if is_array(value):
+        return join([_value(each) for each in value]) or "none"
+    if is_object(value):
+        return _entry(value, _HEADS)
+    return "nothing" if value is None else str(value)
+
+
+def _head(entry: Json, heads: Iterable[str]) -> str:
+    """What an entry is called."""
+    if not is_object(entry):
+        return ""
+    return next((str(entry[key]) for key in heads if isinstance(entry.get(key), str)), "")
+
+
+def _entry(entry: Mapping[str, Json], heads: Iterable[str]) -> str:
+    """`Onion soup: price 9, vegetarian`, or only `price 9, vegetarian`."""
+    head = _head(entry, heads)
+    details = [_detail(key, value) for key, value in entry.items() if str(value) != head]
+    told = ", ".join(filter(None, details))
+    return f"{head}: {told}" if head and told else head or told
+
+
+def _detail(name: str, value: Json) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return _plain(name) if value else f"not {_plain(name)}"
+    return f"{_plain(name)} {_value(value)}"
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _why(why: Json) -> str:
+    """`must be in the future`, or any other words of whoever rejected it."""
+    text = str(why).strip().rstrip(".")
+    plain = re.match(r"(?:must|is|has|can|should|was)\b", text)
+    return f"{text}." if plain else f"is no good: {text}."

@@ -1,0 +1,89 @@
+"""Starts the parts of a run as processes of their own, and ends them with it.
+
+Each part is `python -m orchestrator …` and holds the read end of a *life line*: its
+standard input. When the parent is gone, for whatever reason, the kernel closes the write
+end and the part ends. What a part has to say goes to its log in the project's data.
+"""
+
+import json
+import sys
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from subprocess import PIPE
+from typing import BinaryIO, cast
+
+import anyio
+from anyio.abc import Process
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+from orchestrator.dispatch.call import Json
+from orchestrator.errors import ServiceError
+
+__all__ = ["Part", "part"]
+
+PATIENCE = 15.0  # seconds that a part may take to come up
+GRACE = 5.0  # seconds that a part may take to end
+
+
+class Part:
+    """A process beside us, coming up."""
+
+    def __init__(self, name: str, process: Process, log: Path) -> None:
+        self._name = name
+        self._process = process
+        self._log = log
+
+    async def ready(self) -> Mapping[str, Json]:
+        """The JSON object that it says it is ready with.
+
+        Raises `ServiceError` if it ends or stays silent instead; its log says why.
+        """
+        assert self._process.stdout
+        lines = BufferedByteReceiveStream(self._process.stdout)
+        try:
+            with anyio.fail_after(PATIENCE):
+                line = await lines.receive_until(b"\n", 65536)
+            return cast("Mapping[str, Json]", json.loads(line))
+        except (anyio.EndOfStream, anyio.IncompleteRead, TimeoutError, ValueError):
+            raise ServiceError(f"the {self._name} did not start; see {self._log}") from None
+
+
+@asynccontextmanager
+async def part(
+    name: str, arguments: Sequence[str], logs: Path, environ: Mapping[str, str] | None = None
+) -> AsyncGenerator[Part]:
+    """Run `python -m ARGUMENTS` beside us for as long as the context is open."""
+    log = logs / f"{name}.log"
+    with _opened(log) as stderr:
+        process = await anyio.open_process(
+            [sys.executable, "-m", *arguments],
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=stderr,
+            env=environ,
+            start_new_session=True,  # a Ctrl-C on the terminal is for us, not for it
+        )
+    try:
+        yield Part(name, process, log)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await _finish(process)
+
+
+def _opened(log: Path) -> BinaryIO:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    return log.open("ab")
+
+
+async def _finish(process: Process) -> None:
+    """Ask it to end, by its life line and by a signal, which ends one that is still coming up."""
+    assert process.stdin
+    await process.stdin.aclose()
+    if process.returncode is None:
+        process.terminate()
+    with anyio.move_on_after(GRACE):
+        await process.wait()
+    if process.returncode is None:
+        process.kill()
+    await process.aclose()

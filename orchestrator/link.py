@@ -1,0 +1,362 @@
+"""The one door to Redis: connections, pipelining, scripts and errors.
+
+A `Link` owns one connection for everything that is answered at once. What is asked in one turn
+of the event loop travels in one write, so that a process needs no pool. A blocking read takes a
+connection for itself (`Link.line`), and so does a subscription (`Link.listen`).
+
+This uses redis-py's `Connection`, which brings addresses, TLS, authentication and parsing, and
+not its client, which costs more time per command than Redis does. Replies are therefore those
+of the wire (RESP3), with text decoded; redis-py's reshaping, old or new, never happens.
+
+Every command given to a `Link` must be idempotent: when its connection breaks, a batch is sent
+once more over a new one. redis-py itself repeats nothing.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import importlib.resources
+import math
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import anyio
+import hiredis
+from redis import exceptions as redis_errors
+from redis.asyncio.connection import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from orchestrator.errors import QueueUnavailable, ServiceError, UsageError
+
+__all__ = ["Backoff", "Line", "Link", "RedisRefused", "Script", "connect"]
+
+Command: TypeAlias = Sequence[str | int | float]
+Reply: TypeAlias = Any  # str, int, None, or lists and dicts of these
+
+# The types that these two bring along are partial.
+_hiredis: Any = hiredis
+_pools: Any = ConnectionPool
+
+LIMIT = 2.0
+"""Seconds within which Redis must answer, connecting included."""
+SILENCE = 10.0
+"""Seconds without a message after which a subscription asks whether Redis is there."""
+OLDEST = 7
+"""The major version of Redis that has every command used here."""
+
+_UNAVAILABLE = (
+    redis_errors.ConnectionError,
+    redis_errors.TimeoutError,
+    redis_errors.OutOfMemoryError,
+    redis_errors.ReadOnlyError,
+    redis_errors.MasterDownError,
+    redis_errors.ClusterDownError,
+    redis_errors.TryAgainError,
+    OSError,
+    TimeoutError,
+)
+_UNAVAILABLE_CODES = {"MISCONF", "NOREPLICAS", "BUSY", "UNKILLABLE"}
+_REFUSED = (
+    redis_errors.AuthenticationError,
+    redis_errors.AuthorizationError,
+    redis_errors.NoPermissionError,
+)
+
+
+class RedisRefused(ServiceError):
+    """Redis answered with an error; `code` is its first word (`NOGROUP`, `WRONGPASS`, …)."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua act. Redis knows it by its SHA-1 once it has seen the text."""
+
+    text: str
+    sha: str
+
+    @classmethod
+    def load(cls, package: str, name: str) -> "Script":
+        text = importlib.resources.files(package).joinpath(name).read_text("utf-8")
+        return cls(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+class Backoff:
+    """Growing pauses with jitter, in seconds, so that a crowd does not come back in step."""
+
+    def __init__(self, first: float = 0.05, most: float = 2.0) -> None:
+        self._first, self._most = first, most
+        self._failures = 0
+
+    def next(self) -> float:
+        pause = min(self._most, self._first * 2.0**self._failures)
+        self._failures += 1
+        return random.uniform(pause / 2, pause)
+
+    def reset(self) -> None:
+        self._failures = 0
+
+
+class Line:
+    """One connection, opened when it is needed; one exchange at a time."""
+
+    def __init__(self, pool: Any, place: str) -> None:
+        self._connection: Any = pool.make_connection()
+        self._place = place
+
+    async def exchange(self, packed: Sequence[bytes], wait: float = 0.0) -> list[Reply]:
+        """All replies in order, error replies as exceptions among them.
+
+        `wait` is how long the commands may block, in seconds. Raises `QueueUnavailable`; it
+        is then unknown which of the commands were carried out.
+        """
+        async with self._closing_on_error():
+            with anyio.fail_after(wait + LIMIT):
+                await self._connection.connect()
+                await self._connection.send_packed_command(packed, check_health=False)
+                return [await self._reply() for _ in packed]
+
+    async def ask(self, command: Command, wait: float = 0.0) -> Reply:
+        """One reply. Raises `QueueUnavailable` or `RedisRefused`."""
+        [reply] = await self.exchange([_packed(command)], wait)
+        return self.checked(reply)
+
+    async def subscribe(self, channel: str) -> AsyncIterator[str | None]:
+        """`None` once the subscription stands, then messages. Raises `QueueUnavailable`."""
+        async with self._closing_on_error():
+            with anyio.fail_after(LIMIT):
+                await self._connection.connect()
+                await self._connection.send_command("SUBSCRIBE", channel, check_health=False)
+                await self._pushed(math.inf)
+            yield None
+            while True:
+                kind, *rest = await self._pushed(SILENCE) or await self._alive()
+                if kind == "message":
+                    yield rest[1]
+
+    async def close(self) -> None:
+        await self._connection.disconnect(nowait=True)
+
+    def checked(self, reply: Reply) -> Reply:
+        if isinstance(reply, Exception):
+            raise self.translated(reply)
+        return reply
+
+    async def _reply(self) -> Reply:
+        try:
+            return await self._connection.read_response(timeout=math.inf)
+        except redis_errors.ResponseError as error:
+            return error
+
+    async def _pushed(self, wait: float) -> Sequence[Any] | None:
+        pushed: Sequence[Any] | None = await self._connection.read_response(
+            timeout=wait, push_request=True
+        )
+        return pushed
+
+    async def _alive(self) -> Sequence[Any]:
+        await self._connection.send_command("PING", check_health=False)
+        if (answer := await self._pushed(LIMIT)) is None:
+            raise TimeoutError
+        return ("pong",) if isinstance(answer, str) else answer
+
+    @contextlib.asynccontextmanager
+    async def _closing_on_error(self) -> AsyncGenerator[None]:
+        """A connection whose exchange did not end is never used again."""
+        try:
+            yield
+        except (redis_errors.RedisError, OSError) as error:
+            await self.close()
+            raise self.translated(error) from None
+        except BaseException:
+            await self.close()
+            raise
+
+    def translated(self, error: Exception) -> ServiceError:
+        if error.args and isinstance(error.args[0], redis_errors.RedisError):
+            error = error.args[0]  # redis-py wraps what a Unix socket's handshake raised
+        code = getattr(error, "status_code", None) or str(error).partition(" ")[0]
+        what = str(error) or "no answer in time"
+        if isinstance(error, _REFUSED):
+            return RedisRefused(code, f"Redis at {self._place} refuses us: {what}")
+        if isinstance(error, _UNAVAILABLE) or code in _UNAVAILABLE_CODES:
+            return QueueUnavailable(f"Redis at {self._place} is not available: {what}")
+        return RedisRefused(code, f"Redis at {self._place}: {what}")
+
+
+def _packed(command: Command) -> bytes:
+    packed: bytes = _hiredis.pack_command(tuple(command))
+    return packed
+
+
+@dataclass(eq=False, slots=True)
+class _Request:
+    packed: list[bytes]
+    replies: "asyncio.Future[list[Reply]]"
+
+
+class Link:
+    """Everything a process asks of one Redis. Made by `connect`."""
+
+    def __init__(self, pool: Any, place: str) -> None:
+        self._pool, self._place = pool, place
+        self._lines: list[Line] = []
+        self._waiting: list[_Request] = []
+        self._wake = asyncio.Event()
+        self._closed = False
+        self._line = self.line()
+
+    async def ask(self, *commands: Command) -> list[Reply]:
+        """The replies to some commands, sent together. Raises `QueueUnavailable` after about
+        two seconds at the latest, or `RedisRefused` with the first error among the replies.
+        """
+        replies = await self._submit(commands) if commands else []
+        return [self._line.checked(reply) for reply in replies]
+
+    async def act(self, script: Script, keys: Sequence[str], args: Command) -> Reply:
+        """Run a script; all its keys must lie in one slot. Raises as `ask` does."""
+        rest = (len(keys), *keys, *args)
+        [reply] = await self._submit((("EVALSHA", script.sha, *rest),))
+        if isinstance(reply, redis_errors.NoScriptError):
+            [reply] = await self._submit((("EVAL", script.text, *rest),))
+        return self._line.checked(reply)
+
+    def line(self) -> Line:
+        """A connection for blocking reads. It closes with the link."""
+        line = Line(self._pool, self._place)
+        self._lines.append(line)
+        return line
+
+    async def listen(self, channel: str) -> AsyncIterator[str | None]:
+        """Messages of a channel, over any number of connections.
+
+        `None` says that the subscription stands (again): what was said before is lost.
+        """
+        line, backoff = self.line(), Backoff()
+        try:
+            while True:
+                try:
+                    async for message in line.subscribe(channel):
+                        backoff.reset()
+                        yield message
+                except QueueUnavailable:
+                    await anyio.sleep(backoff.next())
+        finally:
+            self._lines.remove(line)
+            await line.close()
+
+    async def check(self) -> None:
+        """Raise `ServiceError` unless this Redis is there, lets us in and is new enough."""
+        [hello] = await self.ask(("HELLO",))
+        version = str(hello["version"])
+        if int(version.partition(".")[0]) < OLDEST:
+            raise ServiceError(
+                f"Redis at {self._place} has version {version}; {OLDEST}.0 or newer is needed"
+            )
+
+    async def run(self) -> None:
+        """Send what is asked, for ever. `connect` runs this."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while batch := self._take():
+                    await self._send(batch)
+        finally:
+            self._closed = True
+            self._fail(self._take(), QueueUnavailable("this link is closed"))
+
+    async def aclose(self) -> None:
+        for line in self._lines:
+            await line.close()
+
+    async def _submit(self, commands: Iterable[Command]) -> list[Reply]:
+        if self._closed:
+            raise QueueUnavailable("this link is closed")
+        future: asyncio.Future[list[Reply]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Request([_packed(command) for command in commands], future))
+        self._wake.set()
+        return await future
+
+    def _take(self) -> list[_Request]:
+        """Everything that is waiting, but for what its asker has given up."""
+        taken, self._waiting = self._waiting, []
+        return [request for request in taken if not request.replies.done()]
+
+    async def _send(self, batch: list[_Request]) -> None:
+        try:
+            replies = iter(await self._exchange([p for each in batch for p in each.packed]))
+        except ServiceError as error:
+            # Whoever came meanwhile has waited as long, and would now wait again.
+            self._fail(batch + self._take(), error)
+            return
+        except BaseException:
+            self._fail(batch, QueueUnavailable("this link is closed"))
+            raise
+        for request in batch:
+            mine = [next(replies) for _ in request.packed]
+            if not request.replies.done():
+                request.replies.set_result(mine)
+
+    async def _exchange(self, packed: Sequence[bytes]) -> list[Reply]:
+        try:
+            with anyio.fail_after(LIMIT):
+                try:
+                    return await self._line.exchange(packed)
+                except QueueUnavailable:
+                    return await self._line.exchange(packed)
+        except TimeoutError as error:
+            raise self._line.translated(error) from None
+
+    def _fail(self, requests: Iterable[_Request], error: ServiceError) -> None:
+        for request in requests:
+            if not request.replies.done():
+                request.replies.set_exception(error)
+
+
+@contextlib.asynccontextmanager
+async def connect(url: str) -> AsyncGenerator[Link]:
+    """A link to the Redis at `redis://`, `rediss://` or `unix://`, checked, open for the block.
+
+    Raises `UsageError` for a URL that is none, `ServiceError` when that Redis is not usable.
+    """
+    link = Link(*_opened(url))
+    # A plain task: a task group would wrap what the block raises into a group.
+    sender = asyncio.create_task(link.run())
+    try:
+        await link.check()
+        yield link
+    finally:
+        sender.cancel()
+        with anyio.CancelScope(shield=True), contextlib.suppress(asyncio.CancelledError):
+            await sender
+        await link.aclose()
+
+
+def _opened(url: str) -> tuple[Any, str]:
+    try:
+        pool = _pools.from_url(url)
+        options = pool.connection_kwargs
+        options.update(
+            protocol=3,
+            legacy_responses=False,
+            decode_responses=True,
+            encoding_errors="replace",
+            socket_timeout=None,  # `Line` sets limits, and knows which reads block
+            socket_connect_timeout=LIMIT,
+            retry=Retry(NoBackoff(), 0),
+        )
+        pool.make_connection()  # which finds what else is wrong with the options of a URL
+    except (ValueError, TypeError):
+        # What redis-py says may quote the URL, and the URL may hold a password.
+        raise UsageError(
+            "not a Redis URL; expected redis://HOST:PORT/DB, rediss://… or unix:///PATH"
+        ) from None
+    host, port = options.get("host", "localhost"), options.get("port", 6379)
+    return pool, options.get("path") or f"{host}:{port}"

@@ -1,0 +1,53 @@
+"""`orchestrator mcp-host`: connect to the registered servers and run the calls for them."""
+
+import logging
+import os
+import socket
+from pathlib import Path
+
+import anyio
+
+from orchestrator.dispatch.streams import StreamClaims
+from orchestrator.errors import UsageError
+from orchestrator.link import connect
+from orchestrator.mcp_host.host import Host
+from orchestrator.mcp_host.registry import FILE, read_registry
+from orchestrator.worker.process import announce, run
+from orchestrator.worker.runtime import Worker
+
+__all__ = ["serve"]
+
+log = logging.getLogger(__name__)
+
+
+async def serve(
+    redis_url: str,
+    *,
+    project: Path = Path(),
+    slots: int = 10,
+    lifeline: bool = False,
+    ready: bool = False,
+) -> None:
+    """Serve the tools of the registered MCP servers until told to stop.
+
+    `slots` calls run at a time on each server. One line on standard output names the
+    queues and their pinned tools, as JSON with `ready`; with `lifeline` the end of
+    standard input stops it. Servers that are down do not keep it from starting.
+    Raises `UsageError` for a registry or lock that is wrong, `ServiceError` without Redis.
+    """
+    registry, warnings = read_registry(project)
+    for warning in warnings:
+        log.warning("%s", warning)
+    if not registry:
+        raise UsageError(f"no MCP server is registered in {project / FILE}")
+    host = Host(registry, project, project / ".orchestrator" / "logs")
+    async with connect(redis_url) as link, anyio.create_task_group() as sessions:
+        for supervisor in host.supervisors.values():
+            sessions.start_soon(supervisor.run)
+        consumer = f"{socket.gethostname()}-{os.getpid()}"
+        workers = [
+            Worker(StreamClaims(link, queue, consumer), host.run, slots)
+            for queue in host.supervisors
+        ]
+        await run(workers, lifeline=lifeline, ready=lambda: announce(host.queues, as_json=ready))
+        sessions.cancel_scope.cancel()

@@ -1,0 +1,279 @@
+"""Between the engine's words and the Realtime protocol's. Pure.
+
+`Realtime` is one session's adapter: commands become client events, server events become
+the engine's events. It keeps only what it needs to tell whose answer a response is.
+Server events that tell the engine nothing (deltas above all) cost one look-up of `type`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, assert_never
+
+from orchestrator.dispatch.call import Json
+from orchestrator.flow.commands import (
+    AddItem,
+    AnswerCall,
+    Command,
+    Dispatch,
+    Emit,
+    End,
+    Report,
+    Say,
+    Speak,
+    Transfer,
+    Withdraw,
+)
+from orchestrator.flow.events import AgentSaid, AnswerEnded, Event, ProviderLost, ToolAsked
+from orchestrator.realtime.objects import ErrorDetail, Item, Response
+from orchestrator.realtime.protocol import (
+    Error,
+    OutputItemDone,
+    ResponseCreated,
+    ResponseDone,
+    SessionCreated,
+    parse_server,
+)
+from orchestrator.realtime.sequencer import Cancel, Create, Ended, How, Output, Sequencer
+
+__all__ = ["Realtime", "SessionSettings", "complaint", "session_object"]
+
+Send: TypeAlias = dict[str, Json]
+"""A client event."""
+
+Step: TypeAlias = tuple[tuple[Event, ...], tuple[Send, ...]]
+"""What happened, for the engine; and what to send, in order."""
+
+_NOTHING: Step = ((), ())
+
+_HEARD = (
+    "session.created",
+    "response.created",
+    "response.output_item.done",
+    "response.done",
+    "error",
+)
+"""The server events that mean something to the engine."""
+
+_EXPECTED = frozenset(
+    {
+        "conversation_already_has_active_response",
+        "input_audio_buffer_commit_empty",
+        "item_create_duplicate_item_id",
+        "item_truncate_invalid_item_id",
+        "response_cancel_not_active",
+    }
+)
+"""Errors that come with races and repetitions: what we wanted is so already, or will be."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """What a session is opened with. Empty means: the service's own default.
+
+    `model` cannot change later. The rest of the audio settings do not count in text.
+    """
+
+    model: str = "gpt-realtime-2.1"
+    instructions: str = ""
+    modality: Literal["text", "audio"] = "text"
+    voice: str = "marin"
+    turns: Literal["server_vad", "semantic_vad"] = "semantic_vad"
+    transcription: str = "gpt-transcribe"
+    language: str = ""
+    effort: Literal["", "minimal", "low", "medium", "high", "xhigh"] = ""
+
+
+def session_object(settings: SessionSettings) -> dict[str, Json]:
+    """The session's configuration in the Realtime shape, without its model."""
+    session: dict[str, Json] = {"type": "realtime", "output_modalities": [settings.modality]}
+    if settings.instructions:
+        session["instructions"] = settings.instructions
+    if settings.effort:
+        session["reasoning"] = {"effort": settings.effort}
+    if settings.modality == "audio":
+        session["audio"] = _audio(settings)
+    return session
+
+
+def _audio(settings: SessionSettings) -> dict[str, Json]:
+    transcription = {"model": settings.transcription}
+    if settings.language:
+        transcription["language"] = settings.language
+    # We ask for every response ourselves; the service still stops one that is talked over.
+    turns = {"type": settings.turns, "create_response": False, "interrupt_response": True}
+    return {
+        "input": {"transcription": transcription, "turn_detection": turns},
+        "output": {"voice": settings.voice},
+    }
+
+
+def complaint(event: Mapping[str, Json]) -> ErrorDetail | None:
+    """The error that people should know of; None for other events and harmless errors."""
+    if event.get("type") != "error":
+        return None
+    parsed = parse_server(event)
+    assert isinstance(parsed, Error)
+    return None if parsed.error.code in _EXPECTED else parsed.error
+
+
+class Realtime:
+    """The adapter of one session. `session` is the service's session object once accepted."""
+
+    def __init__(self) -> None:
+        self.session: Mapping[str, Json] | None = None
+        self._sequencer = Sequencer()
+        self._asked: dict[str, Speak] = {}
+        self._told: set[str] = set()  # output items of open answers that the engine knows
+        self._modality: str = "text"
+
+    def start(self, settings: SessionSettings) -> tuple[Send, ...]:
+        """What to send as soon as the session is accepted."""
+        self._modality = settings.modality
+        return ({"type": "session.update", "session": session_object(settings)},)
+
+    def perform(self, command: Command) -> tuple[Send, ...]:
+        """The client events of a command; none for the commands that others perform."""
+        match command:
+            case Speak():
+                self._asked[command.id] = command
+                return self._sends(self._sequencer.ask(command.id))
+            case Say():
+                return (_message(command.item, "assistant", command.text),)
+            case AddItem():
+                return (_message(command.item, command.role, command.text),)
+            case AnswerCall():
+                return (_output(command),)
+            case Dispatch() | Withdraw() | Emit() | Transfer() | End() | Report():
+                return ()
+        assert_never(command)
+
+    def cancel(self, speak: str, at: float) -> Step:
+        """The answer is not wanted any more; it ends when the service has stopped it."""
+        return self._step(self._sequencer.cancel(speak), at)
+
+    def receive(self, event: Mapping[str, Json], at: float) -> Step:
+        """What a server event means. Raises `ProtocolError` if it is broken."""
+        if event.get("type") not in _HEARD:
+            return _NOTHING
+        match parse_server(event):
+            case SessionCreated(session=session):
+                self.session = session
+            case ResponseCreated(response=response):
+                return self._created(response, at)
+            case OutputItemDone(response_id=response_id, item=item):
+                speak = self._sequencer.speaking(response_id)
+                return self._tell(speak, item, at), ()
+            case ResponseDone(response=response):
+                return self._done(response, at)
+            case Error(error=error):
+                code = error.code or error.type or "error"
+                return self._step(self._sequencer.refused(error.event_id, code), at)
+            case _:
+                pass
+        return _NOTHING
+
+    def complaint(self, event: Mapping[str, Json]) -> str | None:
+        """What people should know of an error that the session survives."""
+        detail = complaint(event)
+        return f"{detail.code or detail.type}: {detail.message}" if detail else None
+
+    def lost(self, reason: str, at: float) -> Step:
+        """The session is gone: open answers fail, and the engine learns why."""
+        events, sends = self._step(self._sequencer.close(reason), at)
+        return (*events, ProviderLost(at, reason)), sends
+
+    def _created(self, response: Response, at: float) -> Step:
+        speak = _named(response)
+        if response.conversation_id is None and speak not in self._asked:
+            return _NOTHING  # out of band: it takes no turn in the conversation
+        return self._step(self._sequencer.created(response.id, speak), at)
+
+    def _done(self, response: Response, at: float) -> Step:
+        """The end, after what the items told that had not been heard one by one."""
+        speak = _named(response) or self._sequencer.speaking(response.id)
+        told = [event for item in response.output for event in self._tell(speak, item, at)]
+        how, error = _ending(response)
+        events, sends = self._step(self._sequencer.done(response.id, speak, how, error), at)
+        return (*told, *events), sends
+
+    def _tell(self, speak: str | None, item: Item, at: float) -> tuple[Event, ...]:
+        """An output item of ours, once. A call that was cut off is incomplete: it must not run."""
+        if speak not in self._asked or item.id in self._told:
+            return ()
+        self._told.add(item.id)
+        if item.type == "message" and item.words:
+            return (AgentSaid(at, speak, item.words),)
+        if item.type == "function_call" and item.status == "completed" and item.call_id:
+            arguments = item.arguments or "{}"
+            return (ToolAsked(at, speak, item.call_id, item.name or "", arguments),)
+        return ()
+
+    def _step(self, outputs: tuple[Output, ...], at: float) -> Step:
+        ended = [output for output in outputs if isinstance(output, Ended)]
+        for output in ended:
+            del self._asked[output.speak]
+        if not self._asked:
+            self._told.clear()
+        events = tuple(AnswerEnded(at, output.speak, output.how, output.error) for output in ended)
+        return events, self._sends(outputs)
+
+    def _sends(self, outputs: tuple[Output, ...]) -> tuple[Send, ...]:
+        sends: list[Send] = []
+        for output in outputs:
+            match output:
+                case Create(speak, event):
+                    sends.append(_create(self._asked[speak], event, self._modality))
+                case Cancel(response):
+                    sends.append({"type": "response.cancel", "response_id": response})
+                case Ended():
+                    pass
+        return tuple(sends)
+
+
+def _create(speak: Speak, event: str, modality: str) -> Send:
+    metadata = {"epoch": str(speak.epoch), "purpose": speak.purpose, "id": speak.id}
+    response = {
+        "instructions": speak.instructions,
+        "metadata": metadata,
+        "output_modalities": [modality],
+        "tools": [dict(tool) for tool in speak.tools],
+        "tool_choice": speak.choice,
+    }
+    return {"type": "response.create", "event_id": event, "response": response}
+
+
+def _message(item: str, role: str, text: str) -> Send:
+    kind = "output_text" if role == "assistant" else "input_text"
+    content = [{"type": kind, "text": text}]
+    return _item({"id": item, "type": "message", "role": role, "content": content})
+
+
+def _output(answer: AnswerCall) -> Send:
+    return _item(
+        {
+            "id": answer.item,
+            "type": "function_call_output",
+            "call_id": answer.call,
+            "output": answer.output,
+        }
+    )
+
+
+def _item(item: Mapping[str, Json]) -> Send:
+    return {"type": "conversation.item.create", "event_id": item["id"], "item": item}
+
+
+def _named(response: Response) -> str | None:
+    """The answer that a response says it gives. Whoever created it wrote that, ours or not."""
+    return (response.metadata or {}).get("id")
+
+
+def _ending(response: Response) -> tuple[How, str]:
+    details = response.status_details
+    error = details.error if details else None
+    reason = (error.code or error.type if error else None) or (details.reason if details else None)
+    match response.status:
+        case "completed" | "cancelled" | "incomplete" as how:
+            return how, reason or ""
+        case other:
+            return "failed", reason or other

@@ -1,0 +1,1 @@
+"""Workers: handlers as people write them, and the runtime that claims, runs and settles calls."""

@@ -1,0 +1,73 @@
+"""A worker as a process: when it is told to stop, and how it says that it is ready."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import anyio
+from anyio.abc import TaskStatus
+
+from orchestrator.worker.runtime import Worker
+
+__all__ = ["announce", "run"]
+
+
+async def run(
+    workers: Sequence[Worker], *, lifeline: bool = False, ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until SIGTERM or SIGINT, and with `lifeline` until standard input ends.
+
+    A parent that holds the other end of the pipe takes its children along, however it
+    dies. The first signal lets running calls finish, the second does not.
+    """
+
+    def stop() -> None:
+        for worker in workers:
+            worker.stop()
+
+    async with _told(stop, lifeline), anyio.create_task_group() as serving:
+        for worker in workers:
+            serving.start_soon(worker.serve)
+        ready()
+
+
+def announce(queues: Mapping[str, Sequence[str]], *, as_json: bool = False) -> None:
+    """Say on standard output, in one line, what is served."""
+    if as_json:
+        line = json.dumps({"event": "ready", "queues": queues})
+    else:
+        line = "serving " + "; ".join(f"{q}: {', '.join(names)}" for q, names in queues.items())
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+@asynccontextmanager
+async def _told(stop: Callable[[], None], lifeline: bool) -> AsyncGenerator[None]:
+    """Call `stop` when a signal comes or the lifeline ends; a second signal cancels the block."""
+    async with anyio.create_task_group() as listeners:
+        await listeners.start(_heed_signals, stop, listeners.cancel_scope)
+        if lifeline:
+            listeners.start_soon(_heed_lifeline, stop)
+        yield
+        listeners.cancel_scope.cancel()
+
+
+async def _heed_signals(
+    stop: Callable[[], None], block: anyio.CancelScope, *, task_status: TaskStatus[None]
+) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        task_status.started()
+        await anext(signals)
+        stop()
+        await anext(signals)
+        block.cancel()
+
+
+async def _heed_lifeline(stop: Callable[[], None]) -> None:
+    while True:
+        await anyio.wait_readable(sys.stdin)
+        if not os.read(sys.stdin.fileno(), 4096):
+            return stop()

@@ -1,0 +1,85 @@
+"""What we send, and what our own rules let pass, is what the service's own client types allow."""
+
+import json
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestrator.dispatch.call import Json
+from orchestrator.flow.commands import AddItem, AnswerCall, Say, Speak
+from orchestrator.realtime.protocol import CLIENT_EVENTS, Invalid, parse_client
+from orchestrator.realtime.translate import Realtime, SessionSettings
+
+VALIDATE = Path(__file__).with_name("validate_events.py")
+
+
+def validate(python: str, direction: str, events: Sequence[Json]) -> str:
+    lines = "".join(f"{json.dumps(event)}\n" for event in events)
+    run = subprocess.run(
+        [python, str(VALIDATE), direction], input=lines, capture_output=True, text=True, check=False
+    )
+    assert run.returncode in (0, 1), run.stderr
+    return run.stdout
+
+
+def produced() -> list[Json]:
+    """Every kind of event that the adapter makes."""
+    realtime = Realtime()
+    tool: Json = {"type": "function", "name": "book", "description": "Book.", "parameters": {}}
+    sends = [
+        *realtime.start(SessionSettings(instructions="Be kind.")),
+        *realtime.start(SessionSettings(modality="audio", language="fr", effort="low")),
+        *realtime.perform(AddItem("u1", "user", "hello")),
+        *realtime.perform(AddItem("n1", "system", "The table is free.")),
+        *realtime.perform(Say("a1", "Welcome.")),
+        *realtime.perform(AnswerCall("o1", "call_1", '{"ok": true}')),
+        *realtime.perform(Speak("s.1", "goal", 1, "# Goal\nGreet.", (tool,), "none")),
+    ]
+    named = {"id": "r1", "status": "in_progress", "metadata": {"id": "s.1"}}
+    realtime.receive({"type": "response.created", "response": named}, 0.0)
+    _, stop = realtime.cancel("s.1", 0.0)
+    return [*sends, *stop]
+
+
+def others() -> list[Json]:
+    """The kinds that only other clients send."""
+    return [
+        {"type": "input_audio_buffer.append", "audio": "AAAA"},
+        {"type": "input_audio_buffer.commit"},
+        {"type": "input_audio_buffer.clear"},
+        {"type": "output_audio_buffer.clear"},
+        {"type": "conversation.item.retrieve", "item_id": "i"},
+        {"type": "conversation.item.delete", "item_id": "i"},
+        {
+            "type": "conversation.item.truncate",
+            "item_id": "i",
+            "content_index": 0,
+            "audio_end_ms": 5,
+        },
+    ]
+
+
+def test_every_client_event_is_one_that_the_openai_package_knows(clients_python: str) -> None:
+    events = produced() + others()
+    assert {event["type"] for event in events} == set(CLIENT_EVENTS)
+    assert not [event for event in events if isinstance(parse_client(event), Invalid)]
+    assert validate(clients_python, "client", events) == ""
+
+
+def test_the_check_finds_what_is_wrong(clients_python: str) -> None:
+    events = [
+        {"type": "response.cancel"},
+        {"type": "response.stop"},
+        {"type": "conversation.item.delete"},
+        {"type": "response.create", "response": {"temperature": 1}},
+    ]
+    assert validate(clients_python, "client", events).splitlines() == [
+        "line 2: response.stop: no event has this name",
+        "line 3: conversation.item.delete: item_id: Field required",
+        "line 4: response.create: response.temperature: unknown field",
+    ]
+
+
+def test_the_service_may_add_fields_to_its_own_events(clients_python: str) -> None:
+    event: Json = {"type": "input_audio_buffer.cleared", "event_id": "e", "obfuscation": "xx"}
+    assert validate(clients_python, "server", [event]) == ""

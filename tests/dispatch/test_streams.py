@@ -1,0 +1,310 @@
+"""What only Redis can show: acts, fences and outages. The rest is in test_contract.py."""
+
+import re
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from orchestrator.dispatch import keys, streams
+from orchestrator.dispatch.call import Call, Outcome
+from orchestrator.dispatch.streams import StreamCalls, StreamClaims
+from orchestrator.errors import QueueUnavailable
+from orchestrator.interfaces import Claimed
+from orchestrator.link import Link, connect
+from tests.dispatch.samples import CALL, other
+from tests.redis_server import RedisServer
+
+DONE = Outcome("worker", result="done")
+
+
+@pytest.fixture
+async def own_link(own_redis: RedisServer) -> AsyncGenerator[Link]:
+    async with connect(own_redis.url) as link:
+        yield link
+
+
+async def hash_at(link: Link, key: str) -> dict[str, str]:
+    [found] = await link.ask(("HGETALL", key))
+    return dict(found)
+
+
+async def number(link: Link, *command: str) -> int:
+    [found] = await link.ask(command)
+    return int(found)
+
+
+async def one(claims: StreamClaims) -> Claimed:
+    with anyio.fail_after(10):
+        while True:
+            for claimed in await claims.claim(1, 1):
+                return claimed
+
+
+async def answers(calls: StreamCalls, count: int) -> dict[str, Outcome]:
+    found: dict[str, Outcome] = {}
+    settled = calls.settled()
+    with anyio.fail_after(10):
+        while len(found) < count:
+            call_id, outcome = await anext(settled)
+            found[call_id] = outcome
+    return found
+
+
+def slot(key: str) -> int:
+    """The slot of a key on a cluster: CRC16 of its hash tag."""
+    tag = re.search(r"\{([^}]+)\}", key)
+    text = (tag[1] if tag else key).encode()
+    crc = 0
+    for byte in text:
+        crc ^= byte << 8
+        for _ in range(8):
+            crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xFFFF
+    return crc % 16384
+
+
+def test_the_slot_is_computed_as_a_cluster_does() -> None:
+    assert (slot("123456789"), slot("a{123456789}b")) == (0x31C3 % 16384, 0x31C3 % 16384)
+
+
+@pytest.mark.parametrize(
+    "acted",
+    [
+        streams._publishing(CALL),  # pyright: ignore[reportPrivateUsage]
+        streams._withdrawing(CALL, "cancel"),  # pyright: ignore[reportPrivateUsage]
+        streams._settling(Claimed(CALL, "1-0"), DONE, DONE.to_json(), "w1", 0.0),  # pyright: ignore[reportPrivateUsage]
+    ],
+)
+def test_the_keys_of_an_act_lie_in_one_slot(acted: streams.Act) -> None:
+    assert len({slot(key) for key in acted[0]}) == 1
+
+
+@pytest.mark.parametrize("name", ["publish", "settle", "withdraw"])
+def test_a_script_touches_only_the_keys_it_is_given(name: str) -> None:
+    text = Path(streams.__file__).with_name(f"{name}.lua").read_text()
+    touched = set(re.findall(r"call\('(?!PUBLISH)\w+', (\w+)", text))
+    given = re.search(r"local ([\w, ]+) = KEYS\[1\]", text)
+    assert given is not None
+    assert touched <= set(given[1].split(", "))
+
+
+async def test_the_record_of_an_open_call_is_as_documented(link: Link) -> None:
+    await StreamCalls(link, "asker").publish(CALL)
+    record = await hash_at(link, keys.call_record(CALL.queue, CALL.id))
+    [[[entry, fields]]] = await link.ask(("XRANGE", keys.work(CALL.queue), "-", "+"))
+    assert record == {"request": CALL.to_json(), "entry": entry, "status": "open"}
+    assert fields == ["call", CALL.id, "request", CALL.to_json()]
+
+
+async def test_the_record_of_a_settled_call_is_as_documented(link: Link) -> None:
+    calls, claims = StreamCalls(link, "asker"), StreamClaims(link, CALL.queue, "w1")
+    await calls.publish(CALL)
+    await claims.settle(await one(claims), DONE)
+    record = await hash_at(link, keys.call_record(CALL.queue, CALL.id))
+    assert set(record) == {"request", "entry", "status", "outcome", "worker", "started"}
+    assert (record["status"], record["worker"]) == ("settled", "w1")
+    assert Outcome.from_json(record["outcome"]) == DONE
+
+
+async def test_a_late_outcome_is_kept_in_the_record(link: Link) -> None:
+    calls, claims = StreamCalls(link, "asker"), StreamClaims(link, CALL.queue, "w1")
+    await calls.publish(CALL)
+    claimed = await one(claims)
+    withdrawn = await calls.withdraw(CALL, "deadline")
+    await claims.settle(claimed, DONE)
+    record = await hash_at(link, keys.call_record(CALL.queue, CALL.id))
+    assert Outcome.from_json(record["outcome"]) == withdrawn
+    assert Outcome.from_json(record["late"]) == DONE
+
+
+async def test_nothing_of_a_settled_call_stays_in_the_stream(link: Link) -> None:
+    calls, claims = StreamCalls(link, "asker"), StreamClaims(link, CALL.queue, "w1")
+    for n in range(3):
+        await calls.publish(other(n))
+    for claimed in await claims.claim(3, 1):
+        await claims.settle(claimed, DONE)
+    assert await number(link, "XLEN", keys.work(CALL.queue)) == 0
+    [[pending, *_]] = await link.ask(("XPENDING", keys.work(CALL.queue), keys.GROUP))
+    assert pending == 0
+
+
+async def test_everything_but_work_and_dead_letters_expires(link: Link) -> None:
+    calls, claims = StreamCalls(link, "asker"), StreamClaims(link, CALL.queue, "w1")
+    for n in range(4):
+        await calls.publish(other(n))
+    first, second = await claims.claim(2, 1)
+    await claims.settle(first, DONE)
+    await calls.withdraw(second.call, "deadline")
+    await calls.withdraw(other(9), "cancel")
+    [names] = await link.ask(("KEYS", "*"))
+    lasting = {name for name in names if await number(link, "TTL", name) < 0}
+    assert lasting == {keys.work(CALL.queue)}
+
+
+async def test_an_answer_survives_the_loss_of_the_reply_stream(link: Link) -> None:
+    calls, claims = StreamCalls(link, "asker", relook=0.01), StreamClaims(link, CALL.queue, "w1")
+    await calls.publish(CALL)
+    await claims.settle(await one(claims), DONE)
+    await link.ask(("DEL", keys.replies("asker")))
+    assert await answers(calls, 1) == {CALL.id: DONE}
+
+
+async def test_what_is_no_call_becomes_a_dead_letter(link: Link) -> None:
+    claims = StreamClaims(link, CALL.queue, "w1")
+    await link.ask(("XADD", keys.work(CALL.queue), "*", "call", "x", "request", "not JSON"))
+    await StreamCalls(link, "asker").publish(CALL)
+    assert [claimed.call for claimed in await claims.claim(2, 1)] == [CALL]
+    [[[_, letter]]] = await link.ask(("XRANGE", keys.dead(CALL.queue), "-", "+"))
+    assert letter[:5] == ["call", "x", "request", "not JSON", "reason"]
+    assert await number(link, "XLEN", keys.work(CALL.queue)) == 1
+
+
+async def test_a_worker_goes_on_after_its_redis_was_emptied(link: Link) -> None:
+    calls, claims = StreamCalls(link, "asker"), StreamClaims(link, CALL.queue, "w1")
+    assert list(await claims.claim(1, 0.001)) == []
+    await link.ask(("FLUSHALL",))
+    await calls.publish(CALL)
+    assert (await one(claims)).call == CALL
+
+
+async def test_scripts_are_sent_again_when_redis_has_forgotten_them(link: Link) -> None:
+    calls = StreamCalls(link, "asker")
+    await calls.publish(other(1))
+    await link.ask(("SCRIPT", "FLUSH"))
+    await calls.publish(other(2))
+    assert await number(link, "XLEN", keys.work(CALL.queue)) == 2
+
+
+async def test_nothing_acknowledged_is_lost_when_redis_is_killed(
+    own_redis: RedisServer, own_link: Link
+) -> None:
+    calls, claims = StreamCalls(own_link, "asker"), StreamClaims(own_link, CALL.queue, "w1")
+    for n in range(30):
+        await calls.publish(other(n))
+    batch = list(await claims.claim(20, 1))
+    for claimed in batch[:10]:
+        assert await claims.settle(claimed, DONE) == "settled"
+    own_redis.kill()
+    own_redis.start()
+    for claimed in batch[10:]:
+        assert await claims.settle(claimed, DONE) == "settled"
+    for _ in range(10):
+        assert await claims.settle(await one(claims), DONE) == "settled"
+    assert await answers(calls, 30) == {other(n).id: DONE for n in range(30)}
+    assert await number(own_link, "XLEN", keys.work(CALL.queue)) == 0
+
+
+async def test_acts_are_whole_when_redis_is_killed_among_them(
+    own_redis: RedisServer, own_link: Link
+) -> None:
+    calls, accepted = StreamCalls(own_link, "asker"), set[str]()
+
+    async def publish(call: Call) -> None:
+        try:
+            await calls.publish(call)
+        except QueueUnavailable:
+            return
+        accepted.add(call.id)
+        if len(accepted) == 50:
+            own_redis.kill()
+
+    async with anyio.create_task_group() as tasks:
+        for n in range(200):
+            tasks.start_soon(publish, other(n))
+            await anyio.lowlevel.checkpoint()
+    own_redis.start()
+    [entries] = await own_link.ask(("XRANGE", keys.work(CALL.queue), "-", "+"))
+    signalled = {fields[1]: entry for entry, fields in entries}
+    [names] = await own_link.ask(("KEYS", keys.call_record(CALL.queue, "*")))
+    records = [await hash_at(own_link, name) for name in names]
+    assert len(accepted) >= 50
+    assert accepted <= set(signalled)
+    assert sorted(record["entry"] for record in records) == sorted(signalled.values())
+
+
+async def test_without_redis_a_publish_and_a_withdrawal_fail_soon(
+    own_redis: RedisServer, own_link: Link
+) -> None:
+    calls = StreamCalls(own_link, "asker")
+    own_redis.kill()
+    for act in (calls.publish(CALL), calls.withdraw(CALL, "cancel")):
+        with anyio.fail_after(5), pytest.raises(QueueUnavailable):
+            await act
+
+
+async def test_a_frozen_redis_fails_a_publish_soon_and_runs_it_at_most_once(
+    own_redis: RedisServer, own_link: Link
+) -> None:
+    calls = StreamCalls(own_link, "asker")
+    own_redis.freeze()
+    with anyio.fail_after(5), pytest.raises(QueueUnavailable):
+        await calls.publish(CALL)
+    own_redis.thaw()
+    await calls.publish(CALL)
+    assert await number(own_link, "XLEN", keys.work(CALL.queue)) == 1
+
+
+async def test_a_claim_without_redis_is_empty(own_redis: RedisServer, own_link: Link) -> None:
+    claims = StreamClaims(own_link, CALL.queue, "w1")
+    own_redis.kill()
+    with anyio.fail_after(5):
+        assert list(await claims.claim(1, 1)) == []
+
+
+async def test_both_sides_go_on_when_redis_returns(own_redis: RedisServer, own_link: Link) -> None:
+    calls, claims = StreamCalls(own_link, "asker"), StreamClaims(own_link, CALL.queue, "w1")
+    await calls.publish(CALL)
+
+    async def work() -> None:
+        while True:
+            for claimed in await claims.claim(4, 1):
+                await claims.settle(claimed, DONE)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(work)
+        assert await answers(calls, 1) == {CALL.id: DONE}
+        own_redis.kill()
+        own_redis.start()
+        await calls.publish(other(2))
+        assert await answers(calls, 1) == {other(2).id: DONE}
+        tasks.cancel_scope.cancel()
+
+
+async def test_withdrawals_are_heard_over_a_new_connection(
+    own_redis: RedisServer, own_link: Link
+) -> None:
+    calls, claims = StreamCalls(own_link, "asker"), StreamClaims(own_link, CALL.queue, "w1")
+    for n in (1, 2):
+        await calls.publish(other(n))
+    await claims.claim(2, 1)
+    await calls.withdraw(other(1), "cancel")
+    listening = claims.withdrawn()
+    with anyio.fail_after(10):
+        assert await anext(listening) == other(1).id
+        own_redis.kill()
+        own_redis.start()
+        await calls.withdraw(other(2), "cancel")
+        while await anext(listening) != other(2).id:
+            pass  # told again, as it still is ours
+
+
+def ids(claimed: Sequence[Claimed]) -> list[str]:
+    return [each.call.id for each in claimed]
+
+
+async def test_a_claim_whose_reply_was_lost_is_made_again(
+    own_redis: RedisServer, own_link: Link
+) -> None:
+    """The read is delivered by Redis and cut before it reaches us, as by a dropped connection."""
+    calls, claims = StreamCalls(own_link, "asker"), StreamClaims(own_link, CALL.queue, "w1")
+    await calls.publish(other(1))
+    held = await claims.claim(1, 1)
+    await calls.publish(other(2))
+    read = ("XREADGROUP", "GROUP", keys.GROUP, "w1", "STREAMS", keys.work(CALL.queue), ">")
+    await own_link.ask(read)
+    own_redis.kill()
+    own_redis.start()
+    again = await one(claims)
+    assert (ids(held), again.call.id, again.deliveries) == ([other(1).id], other(2).id, 2)

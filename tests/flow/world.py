@@ -1,0 +1,235 @@
+"""Everything around the engine, played by a list of numbers: a model, tools, a caller, a clock.
+
+`World` performs nothing. It keeps what the commands leave open and checks after each step
+what must hold in any conversation (docs/language.md lists these promises).
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import cast
+
+from orchestrator.dispatch.call import Json, Outcome
+from orchestrator.flow.commands import (
+    AddItem,
+    AnswerCall,
+    Command,
+    Dispatch,
+    End,
+    Report,
+    Say,
+    Speak,
+    Transfer,
+    Withdraw,
+)
+from orchestrator.flow.definition import Flow
+from orchestrator.flow.engine import offered, step
+from orchestrator.flow.events import (
+    AgentSaid,
+    AnswerEnded,
+    CallerLeft,
+    CallerTyped,
+    CallSettled,
+    Event,
+    ProviderLost,
+    SessionStarted,
+    TimerFired,
+    ToolAsked,
+    TransferEnded,
+)
+from orchestrator.flow.snapshot import Snapshot, drained, quiescent
+
+START = 1795338000.0  # 2026-11-22, in the morning
+
+
+@dataclass
+class World:
+    flow: Flow
+    values: Sequence[Json] = ()
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    events: list[Event] = field(default_factory=list[Event])
+    commands: list[Command] = field(default_factory=list[Command])
+    at: float = START
+    speaking: str | None = None
+    asked: dict[str, int] = field(default_factory=dict[str, int])
+    dispatched: dict[tuple[str, int], str] = field(default_factory=dict[tuple[str, int], str])
+    transferring: bool = False
+    ended: bool = False
+    calls: int = 0
+
+    def start(self, **fields: Json) -> None:
+        self.apply(SessionStarted(self.at, "s1", "Europe/Paris", 3600, **fields))
+
+    def apply(self, event: Event) -> tuple[Command, ...]:
+        was_ended = self.snapshot.run.ended is not None
+        self.snapshot, commands = step(self.flow, self.snapshot, event)
+        self.events.append(event)
+        self.commands += commands
+        if isinstance(event, AnswerEnded) and event.speak == self.speaking:
+            self.speaking = None
+        for command in commands:
+            assert not was_ended or isinstance(command, Dispatch | Withdraw | Report), command
+            self._note(command)
+        self._check()
+        return commands
+
+    def _note(self, command: Command) -> None:
+        match command:
+            case Speak():
+                assert self.speaking is None, "two answers open at once"
+                assert not self.ended
+                self.speaking = command.id
+            case AnswerCall():
+                self.asked[command.call] += 1
+                assert self.asked[command.call] == 1, "a call was answered twice"
+            case Dispatch():
+                key = (command.call, command.attempt)
+                assert key not in self.dispatched, "an attempt was dispatched twice"
+                self.dispatched[key] = "open"
+            case Withdraw():
+                assert self.dispatched[command.call, command.attempt] == "open"
+                self.dispatched[command.call, command.attempt] = "withdrawn"
+            case Transfer():
+                self.transferring = True
+            case End():
+                assert not self.ended, "ended twice"
+                self.ended = True
+                self.speaking = None
+            case Say() | AddItem() | Report():
+                pass
+
+    def _check(self) -> None:
+        json.dumps(_plain(asdict(self.snapshot)))
+        assert (self.snapshot.run.ended is not None) == self.ended
+        if self.ended or not self.snapshot.run.seq:
+            return
+        assert self.snapshot.talk.speaking == self.speaking
+        if quiescent(self.snapshot):
+            talk = self.snapshot.talk
+            assert not talk.unheard and talk.owed is None, "somebody waits for words in vain"
+            assert all(self.asked.values()), "a call was left without an answer"
+            assert not self.snapshot.place.move and not self.snapshot.place.outcomes
+
+    # What can happen next, chosen by number.
+
+    def tick(self, choice: int) -> None:
+        """One event: mostly one that makes sense now, sometimes one that never should."""
+        choice, kind = divmod(choice, 16)
+        self.at += (choice % 7) / 10
+        match kind:
+            case 0 | 1 | 2 | 3:
+                self.model_asks(choice)
+            case 4 | 5 | 6:
+                self.answer_ends(choice)
+            case 7:
+                if self.speaking:
+                    self.apply(AgentSaid(self.at, self.speaking, "Well."))
+            case 8 | 9:
+                self.apply(CallerTyped(self.at, "Yes, please."))
+            case 10 | 11:
+                self.call_settles(choice)
+            case 12 | 13:
+                self.timer_fires(choice)
+            case 14:
+                self.nonsense(choice)
+            case _:
+                self.rarely(choice)
+
+    def model_asks(self, choice: int) -> None:
+        if not self.speaking:
+            return
+        names = [*sorted(offered(self.flow, self.snapshot)), "go_nowhere", "set_nothing"]
+        choice, which = divmod(choice, len(names))
+        choice, repeat = divmod(choice, 5)
+        call = f"call_{self.calls}"
+        if repeat == 4 and self.snapshot.talk.calls:
+            call = self.snapshot.talk.calls[-1]  # the wire said the same thing twice
+        else:
+            self.calls += 1
+            self.asked[call] = 0
+        arguments: Json = self.values[choice % len(self.values)] if self.values else {}
+        text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+        self.apply(ToolAsked(self.at, self.speaking, call, names[which], text))
+
+    def answer_ends(self, choice: int) -> None:
+        if self.speaking:
+            how = ("completed", "completed", "completed", "cancelled", "failed", "incomplete")
+            self.apply(AnswerEnded(self.at, self.speaking, how[choice % len(how)]))
+
+    def call_settles(self, choice: int) -> None:
+        tried = list(self.dispatched)
+        if not tried:
+            return
+        choice, which = divmod(choice, len(tried))
+        call, attempt = tried[which]
+        outcomes = (
+            Outcome("worker", {"free": True, "alternatives": []}),
+            Outcome("worker", {"free": False, "alternatives": ["18:30", "21:30"]}),
+            Outcome("worker", {"ref": "AB12"}),
+            Outcome("worker", "plain text"),
+            Outcome.failed("worker", "unavailable", "not now", 0.5),
+            Outcome.failed("worker", "refused", "fully booked"),
+            Outcome.failed("dead", "crashed"),
+        )
+        if self.dispatched[call, attempt] == "open":
+            self.dispatched[call, attempt] = "settled"
+        self.apply(CallSettled(self.at, call, attempt, outcomes[choice % len(outcomes)]))
+
+    def timer_fires(self, choice: int) -> None:
+        timers = sorted(self.snapshot.timers.items(), key=lambda item: item[1])
+        if timers:
+            timer, due = timers[0] if choice % 4 else timers[-1]
+            if not timer.startswith("limit:") or choice % 61 == 0:
+                self.at = max(self.at, due)
+                self.apply(TimerFired(self.at, timer))
+
+    def nonsense(self, choice: int) -> None:
+        nonsense: tuple[Event, ...] = (
+            AnswerEnded(self.at, "say_0_0", "completed"),
+            ToolAsked(self.at, "say_0_0", "call_x", "go_human", "{}"),
+            CallSettled(self.at, "call_x", 1, Outcome("worker")),
+            TimerFired(self.at, "timeout:call_x"),
+            TransferEnded(self.at, ok=True) if not self.transferring else TimerFired(self.at, "x"),
+            AgentSaid(self.at, "say_0_0", "Hm."),
+        )
+        self.apply(nonsense[choice % len(nonsense)])
+
+    def rarely(self, choice: int) -> None:
+        if self.transferring:
+            self.transferring = False
+            self.apply(TransferEnded(self.at, ok=choice % 2 == 0, reason="busy"))
+        elif choice % 9 == 0:
+            self.apply(CallerLeft(self.at))
+        elif choice % 25 == 1:
+            self.apply(ProviderLost(self.at, "1006"))
+
+    def come_to_rest(self) -> None:
+        """Let everything that is open come to its end, well-behaved from now on."""
+        for _ in range(500):
+            open_calls = [key for key, how in self.dispatched.items() if how == "open"]
+            if self.speaking:
+                self.apply(AnswerEnded(self.at, self.speaking, "completed"))
+            elif open_calls and any(call in self.snapshot.work.calls for call, _ in open_calls):
+                call, attempt = open_calls[0]
+                self.dispatched[call, attempt] = "settled"
+                outcome = Outcome("worker", {"free": True, "alternatives": [], "ref": "AB12"})
+                self.apply(CallSettled(self.at, call, attempt, outcome))
+            elif self.transferring and not self.ended:
+                self.transferring = False
+                self.apply(TransferEnded(self.at, ok=True))
+            elif timers := [t for t in self.snapshot.timers if not t.startswith("limit:")]:
+                self.at = max(self.at, self.snapshot.timers[timers[0]])
+                self.apply(TimerFired(self.at, timers[0]))
+            else:
+                assert quiescent(self.snapshot) or drained(self.snapshot)
+                return
+        raise AssertionError("it never comes to rest")
+
+
+def _plain(value: Json) -> Json:
+    """Sets become lists, as they would in a JSON form of the snapshot."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in cast("dict[str, Json]", value).items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in cast("Sequence[Json]", value)]
+    return value

@@ -1,0 +1,267 @@
+"""A project on disk and conversations in it, through real processes."""
+
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parents[2]
+ORCHESTRATOR = [sys.executable, "-m", "orchestrator"]
+PATIENCE = 60
+
+# A Wednesday, so that the restaurant is open, and far enough ahead to be no "today".
+DAY = next(day for n in range(3, 10) if (day := date.today() + timedelta(days=n)).weekday() == 2)
+SPOKEN_DAY = f"{DAY.day} {DAY:%B}"
+
+
+class Booked(NamedTuple):
+    """A line of the book; `start` counts the minutes of the day."""
+
+    guest: str
+    day: str
+    start: int
+    party_size: int
+
+
+class Project:
+    """A copy of the repository's own flows, workers and servers; `environ` has no key."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        for name in ("flows", "workers", "mcp_servers", ".mcp.json", "mcp.lock.json"):
+            source = ROOT / name
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            copy(source, directory / name)
+        kept = {k: v for k, v in os.environ.items() if k not in ("OPENAI_API_KEY", "REDIS_URL")}
+        self.environ = {**kept, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+
+    @property
+    def flow(self) -> Path:
+        return self.directory / "flows/restaurant.flow.yaml"
+
+    @property
+    def bookings(self) -> Path:
+        return self.directory / ".orchestrator/booking.sqlite3"
+
+    def booked(self) -> list[Booked]:
+        """What the book holds and was not given back, in the order it was written."""
+        query = "SELECT guest, day, start, party_size FROM bookings WHERE NOT cancelled"
+        with closing(sqlite3.connect(self.bookings)) as book:
+            return [Booked(*row) for row in book.execute(f"{query} ORDER BY rowid")]
+
+    def edit(self, name: str, *changes: tuple[str, str]) -> None:
+        path = self.directory / name
+        text = path.read_text()
+        for old, new in changes:
+            assert old in text, old
+            text = text.replace(old, new)
+        path.write_text(text)
+
+    def edit_flow(self, *changes: tuple[str, str]) -> None:
+        self.edit("flows/restaurant.flow.yaml", *changes)
+
+    def gate(self, handler: str) -> "Gate":
+        """From now on this handler of the booking desk waits before it does anything."""
+        path = self.directory / f"{handler}.gate"
+        os.mkfifo(path)
+        source = self.directory / "workers/booking.py"
+        head = re.compile(rf'def {handler}\(.*?\n    """[^\n]*"""\n', re.DOTALL)
+        wait = f'    Path("{path}").read_bytes()\n'
+        source.write_text(head.sub(lambda found: found[0] + wait, source.read_text()))
+        return Gate(path)
+
+    def process(self, *words: str) -> int:
+        """The id of the one process of this project that has these words in its command."""
+        [process] = [
+            p for p, line in processes_in(self.directory).items() if set(words) <= set(line.split())
+        ]
+        return process
+
+    def command(
+        self, *arguments: str, typed: str = "", **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        """A command from its start to its end, with `typed` on its standard input."""
+        return subprocess.run(
+            [*ORCHESTRATOR, *arguments],
+            cwd=self.directory,
+            env={**self.environ, **environ},
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    @contextmanager
+    def part(self, *arguments: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
+        """A part that runs by itself, from the moment that it is ready."""
+        with (self.directory / f"{arguments[0]}.err").open("a") as errors:
+            process = subprocess.Popen(
+                [*ORCHESTRATOR, *arguments, "--ready"],
+                cwd=self.directory,
+                env={**self.environ, **environ},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        with process:
+            try:
+                assert process.stdout
+                assert process.stdout.readline(), f"see {errors.name}"
+                yield process
+            finally:
+                process.terminate()
+
+    def say(self, *turns: str, options: tuple[str, ...] = (), **environ: str) -> "Told":
+        """A whole conversation, each turn given when the agent has finished."""
+        words = [part for turn in turns for part in ("--say", turn)]
+        flow = str(self.flow.relative_to(self.directory))
+        ended = self.command("run", flow, "--json", *options, *words, **environ)
+        assert "Traceback" not in ended.stderr, ended.stderr
+        events = [json.loads(line) for line in ended.stdout.splitlines()]
+        return Told(events, ended.returncode, ended.stderr)
+
+    @contextmanager
+    def talk(self, *options: str, **environ: str) -> Iterator["Talk"]:
+        """A conversation at a terminal: turns are given whenever the test likes."""
+        ours, theirs = pty.openpty()
+        flow = str(self.flow.relative_to(self.directory))
+        process = subprocess.Popen(
+            [*ORCHESTRATOR, "run", flow, "--json", *options],
+            cwd=self.directory,
+            env={**self.environ, **environ},
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        try:
+            with process:
+                try:
+                    yield Talk(process, ours)
+                finally:
+                    if process.poll() is None:
+                        process.kill()
+        finally:
+            os.close(ours)
+
+
+class Gate:
+    """Where a handler waits. It is a FIFO: each side waits for the other."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """A call stands before the gate; it goes on when the block ends."""
+        with self._path.open("wb"):
+            yield
+
+    def open(self) -> None:
+        with self.held():
+            pass
+
+
+class Told:
+    """What a conversation printed."""
+
+    def __init__(self, events: list[dict[str, Any]], status: int, errors: str) -> None:
+        self.events = events
+        self.status = status
+        self.errors = errors
+
+    def named(self, name: str, /, **fields: Any) -> list[dict[str, Any]]:
+        return [event for event in self.events if _matches(event, name, fields)]
+
+    @property
+    def session(self) -> str:
+        return str(self.events[0]["session"])
+
+    @property
+    def path(self) -> list[str]:
+        return [event["state"] for event in self.named("state.entered")]
+
+    @property
+    def said(self) -> str:
+        return "\n".join(event["text"] for event in self.named("agent.said"))
+
+    @property
+    def ended(self) -> str:
+        """The reason; calls that were kept may come to something afterwards."""
+        return "".join(event["reason"] for event in self.named("session.ended"))
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {event["name"]: event["value"] for event in self.named("value.set")}
+
+
+class Talk(Told):
+    """A conversation under way."""
+
+    def __init__(self, process: subprocess.Popen[str], terminal: int) -> None:
+        super().__init__([], 0, "")
+        self.process = process
+        self._terminal = terminal
+
+    def type(self, text: str) -> None:
+        os.write(self._terminal, text.encode() + b"\n")
+
+    def hang_up(self) -> None:
+        os.write(self._terminal, b"\x04")
+
+    def until(self, name: str, /, **fields: Any) -> dict[str, Any]:
+        """The next event of that name, read on from where the last one was."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            event = json.loads(line)
+            self.events.append(event)
+            if _matches(event, name, fields):
+                return dict(event)
+        assert self.process.stderr
+        raise AssertionError(
+            f"no {name} {fields}: {self.events[-5:]}\n{self.process.stderr.read()}"
+        )
+
+    def finish(self) -> int:
+        """Read to the end; the exit code."""
+        assert self.process.stdout
+        self.events += [json.loads(line) for line in self.process.stdout]
+        return self.process.wait(PATIENCE)
+
+    def interrupt(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+
+
+def _matches(event: Mapping[str, Any], name: str, fields: Mapping[str, Any]) -> bool:
+    return event["event"] == name and all(event.get(k) == v for k, v in fields.items())
+
+
+def processes_in(directory: Path) -> dict[int, str]:
+    """Processes whose working directory or arguments lie in this project."""
+    found: dict[int, str] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                where = os.readlink(entry / "cwd")
+                state = re.search(r"^State:\s+(\S)", (entry / "status").read_text(), re.MULTILINE)
+            except OSError:
+                continue
+            alive = state is not None and state[1] != "Z"
+            if alive and (where.startswith(str(directory)) or str(directory) in words):
+                found[int(entry.name)] = words
+    return found

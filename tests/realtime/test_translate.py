@@ -1,0 +1,314 @@
+import pytest
+
+from orchestrator.dispatch.call import Json
+from orchestrator.errors import ProtocolError
+from orchestrator.flow.commands import (
+    AddItem,
+    AnswerCall,
+    Dispatch,
+    End,
+    Report,
+    Say,
+    Speak,
+    Transfer,
+    Withdraw,
+)
+from orchestrator.flow.events import AgentSaid, AnswerEnded, ProviderLost, ToolAsked
+from orchestrator.realtime.protocol import Invalid, parse_client
+from orchestrator.realtime.translate import Realtime, SessionSettings, complaint
+
+AT = 1_800_000_000.0
+TOOL: Json = {"type": "function", "name": "go_book", "description": "Book", "parameters": {}}
+SPEAK = Speak("s.1", "goal", 3, "# Goal\nGreet.", (TOOL,))
+
+
+def created(response: str = "resp_1", speak: str | None = "s.1") -> Json:
+    return {"type": "response.created", "response": _response(response, speak, "in_progress")}
+
+
+def done(
+    response: str = "resp_1", speak: str | None = "s.1", status: str = "completed", **more: Json
+) -> Json:
+    return {"type": "response.done", "response": _response(response, speak, status) | more}
+
+
+def _response(response: str, speak: str | None, status: str) -> dict[str, Json]:
+    metadata = {"id": speak, "epoch": "3", "purpose": "goal"} if speak else None
+    return {"id": response, "status": status, "metadata": metadata, "conversation_id": "conv_1"}
+
+
+def item_done(item: Json, response: str = "resp_1") -> Json:
+    return {"type": "response.output_item.done", "response_id": response, "item": item}
+
+
+def message(text: str, item: str = "item_1", kind: str = "text") -> Json:
+    part = {"type": f"output_{'text' if kind == 'text' else 'audio'}", kind: text}
+    return {"id": item, "type": "message", "status": "completed", "content": [part]}
+
+
+def function_call(status: str = "completed", item: str = "item_2") -> Json:
+    return {
+        "id": item,
+        "type": "function_call",
+        "status": status,
+        "call_id": "call_1",
+        "name": "go_book",
+        "arguments": '{"n": 2}',
+    }
+
+
+def failure(code: str, event_id: str | None = None) -> Json:
+    error = {"type": "invalid_request_error", "code": code, "message": "…", "event_id": event_id}
+    return {"type": "error", "error": error}
+
+
+@pytest.fixture
+def speaking() -> Realtime:
+    """An adapter whose answer `s.1` is being given by `resp_1`."""
+    realtime = Realtime()
+    realtime.perform(SPEAK)
+    realtime.receive(created(), AT)
+    return realtime
+
+
+def test_a_speak_asks_for_a_response_with_whole_instructions_and_its_tools() -> None:
+    assert Realtime().perform(SPEAK) == (
+        {
+            "type": "response.create",
+            "event_id": "create.1",
+            "response": {
+                "instructions": "# Goal\nGreet.",
+                "metadata": {"epoch": "3", "purpose": "goal", "id": "s.1"},
+                "output_modalities": ["text"],
+                "tools": [TOOL],
+                "tool_choice": "auto",
+            },
+        },
+    )
+
+
+def test_answers_are_spoken_where_the_session_is() -> None:
+    realtime = Realtime()
+    realtime.start(SessionSettings(modality="audio"))
+    (create,) = realtime.perform(SPEAK)
+    assert create["response"]["output_modalities"] == ["audio"]
+
+
+def test_a_session_of_text_is_opened_without_audio() -> None:
+    assert Realtime().start(SessionSettings(instructions="Be kind.")) == (
+        {
+            "type": "session.update",
+            "session": {
+                "type": "realtime",
+                "output_modalities": ["text"],
+                "instructions": "Be kind.",
+            },
+        },
+    )
+
+
+def test_the_service_never_answers_by_itself_but_stops_when_talked_over() -> None:
+    settings = SessionSettings(modality="audio", voice="ash", language="fr", effort="low")
+    (update,) = Realtime().start(settings)
+    assert update["session"]["reasoning"] == {"effort": "low"}
+    assert update["session"]["audio"] == {
+        "input": {
+            "transcription": {"model": "gpt-transcribe", "language": "fr"},
+            "turn_detection": {
+                "type": "semantic_vad",
+                "create_response": False,
+                "interrupt_response": True,
+            },
+        },
+        "output": {"voice": "ash"},
+    }
+
+
+def test_items_carry_the_ids_that_we_chose() -> None:
+    realtime = Realtime()
+    commands = (
+        AddItem("u1", "user", "hello"),
+        AddItem("n1", "system", "note"),
+        Say("a1", "Welcome."),
+        AnswerCall("o1", "call_1", '{"ok": true}'),
+    )
+    items = [send["item"] for command in commands for send in realtime.perform(command)]
+    assert items == [
+        {
+            "id": "u1",
+            "type": "message",
+            "role": "user",
+            "content": [{"type": "input_text", "text": "hello"}],
+        },
+        {
+            "id": "n1",
+            "type": "message",
+            "role": "system",
+            "content": [{"type": "input_text", "text": "note"}],
+        },
+        {
+            "id": "a1",
+            "type": "message",
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": "Welcome."}],
+        },
+        {
+            "id": "o1",
+            "type": "function_call_output",
+            "call_id": "call_1",
+            "output": '{"ok": true}',
+        },
+    ]
+
+
+def test_commands_that_others_perform_send_nothing() -> None:
+    realtime = Realtime()
+    for command in (
+        Dispatch("call_1", 1, "q", "t", {}, "k", 5.0, False),
+        Withdraw("call_1", 1, "deadline"),
+        Transfer("desk"),
+        End("done"),
+        Report("x"),
+    ):
+        assert realtime.perform(command) == ()
+
+
+def test_the_words_of_an_answer_are_heard_once_and_before_its_end(speaking: Realtime) -> None:
+    said = message("Hello!")
+    assert speaking.receive(item_done(said), AT) == ((AgentSaid(AT, "s.1", "Hello!"),), ())
+    assert speaking.receive(done(output=[said]), AT) == ((AnswerEnded(AT, "s.1", "completed"),), ())
+
+
+def test_spoken_words_are_known_by_their_transcript(speaking: Realtime) -> None:
+    events, _ = speaking.receive(item_done(message("Hello!", kind="transcript")), AT)
+    assert events == (AgentSaid(AT, "s.1", "Hello!"),)
+
+
+def test_a_call_is_asked_as_soon_as_it_is_complete(speaking: Realtime) -> None:
+    events, _ = speaking.receive(item_done(function_call()), AT)
+    assert events == (ToolAsked(AT, "s.1", "call_1", "go_book", '{"n": 2}'),)
+
+
+@pytest.mark.parametrize("status", ["incomplete", "in_progress"])
+def test_a_call_that_was_cut_off_never_runs(speaking: Realtime, status: str) -> None:
+    assert speaking.receive(item_done(function_call(status)), AT) == ((), ())
+    events, _ = speaking.receive(done(status="cancelled", output=[function_call(status)]), AT)
+    assert events == (AnswerEnded(AT, "s.1", "cancelled"),)
+
+
+def test_items_known_only_from_the_end_come_before_it() -> None:
+    realtime = Realtime()
+    realtime.perform(SPEAK)
+    events, _ = realtime.receive(done(output=[message("Hi"), function_call()]), AT)
+    assert events == (
+        AgentSaid(AT, "s.1", "Hi"),
+        ToolAsked(AT, "s.1", "call_1", "go_book", '{"n": 2}'),
+        AnswerEnded(AT, "s.1", "completed"),
+    )
+
+
+def test_what_another_response_says_or_asks_is_not_ours(speaking: Realtime) -> None:
+    speaking.receive(done(), AT)
+    speaking.receive(created("resp_2", None), AT)
+    assert speaking.receive(item_done(function_call(), "resp_2"), AT) == ((), ())
+    assert speaking.receive(done("resp_2", None, output=[message("Hi")]), AT) == ((), ())
+
+
+def test_an_answer_waits_for_the_response_of_somebody_else() -> None:
+    realtime = Realtime()
+    realtime.receive(created("resp_9", None), AT)
+    assert realtime.perform(SPEAK) == ()
+    _, sends = realtime.receive(done("resp_9", None), AT)
+    assert [send["type"] for send in sends] == ["response.create"]
+
+
+def test_a_response_out_of_band_is_in_nobodys_way() -> None:
+    realtime = Realtime()
+    event = created("resp_9", None)
+    event["response"]["conversation_id"] = None
+    realtime.receive(event, AT)
+    assert len(realtime.perform(SPEAK)) == 1
+
+
+def test_a_rejected_request_goes_out_again_in_the_same_words() -> None:
+    realtime = Realtime()
+    (first,) = realtime.perform(SPEAK)
+    error = failure("conversation_already_has_active_response", "create.1")
+    assert realtime.receive(error, AT) == ((), ())
+    _, (second,) = realtime.receive(done("resp_9", None), AT)
+    assert second == first | {"event_id": "create.2"}
+
+
+@pytest.mark.parametrize(
+    ("status", "details", "how", "error"),
+    [
+        ("completed", None, "completed", ""),
+        ("cancelled", {"reason": "turn_detected"}, "cancelled", "turn_detected"),
+        ("incomplete", {"reason": "max_output_tokens"}, "incomplete", "max_output_tokens"),
+        ("failed", {"error": {"type": "server_error", "code": None}}, "failed", "server_error"),
+        ("failed", {"error": {"code": "rate_limit_exceeded"}}, "failed", "rate_limit_exceeded"),
+        ("failed", None, "failed", "failed"),
+        ("paused", None, "failed", "paused"),
+    ],
+)
+def test_an_answer_ends_as_its_response_did(
+    speaking: Realtime, status: str, details: Json, how: str, error: str
+) -> None:
+    (ended,), _ = speaking.receive(done(status=status, status_details=details), AT)
+    assert ended == AnswerEnded(AT, "s.1", how, error)  # type: ignore[arg-type]
+
+
+def test_a_request_that_the_service_finds_wrong_fails(speaking: Realtime) -> None:
+    speaking.receive(done(), AT)
+    speaking.perform(Speak("s.2", "answer", 3, "…"))
+    events, _ = speaking.receive(failure("unknown_parameter", "create.2"), AT)
+    assert events == (AnswerEnded(AT, "s.2", "failed", "unknown_parameter"),)
+
+
+def test_a_cancelled_answer_is_stopped_at_the_service(speaking: Realtime) -> None:
+    stop: Json = {"type": "response.cancel", "response_id": "resp_1"}
+    assert speaking.cancel("s.1", AT) == ((), (stop,))
+
+
+def test_a_lost_session_fails_what_is_open_first(speaking: Realtime) -> None:
+    assert speaking.lost("1001", AT) == (
+        (AnswerEnded(AT, "s.1", "failed", "1001"), ProviderLost(AT, "1001")),
+        (),
+    )
+
+
+def test_an_accepted_session_is_known() -> None:
+    realtime = Realtime()
+    assert realtime.session is None
+    realtime.receive({"type": "session.created", "session": {"id": "sess_1"}}, AT)
+    assert realtime.session == {"id": "sess_1"}
+
+
+@pytest.mark.parametrize("kind", ["response.output_text.delta", "rate_limits.updated", "new", None])
+def test_other_events_mean_nothing_and_are_not_parsed(kind: str | None) -> None:
+    assert Realtime().receive({"type": kind}, AT) == ((), ())
+
+
+def test_an_event_without_what_it_is_about_is_the_services_fault() -> None:
+    with pytest.raises(ProtocolError, match=r"response\.done"):
+        Realtime().receive({"type": "response.done"}, AT)
+
+
+def test_people_hear_of_errors_but_not_of_those_that_races_bring() -> None:
+    shown = complaint(failure("unknown_parameter"))
+    assert shown is not None
+    assert shown.code == "unknown_parameter"
+    assert complaint(failure("item_create_duplicate_item_id")) is None
+    assert complaint(done()) is None
+
+
+def test_the_emulators_rules_accept_every_event_that_we_send() -> None:
+    realtime = Realtime()
+    sends = [
+        *realtime.start(SessionSettings(modality="audio", effort="high", language="de")),
+        *realtime.perform(AddItem("u1", "user", "hello")),
+        *realtime.perform(Say("a1", "Welcome.")),
+        *realtime.perform(AnswerCall("o1", "call_1", "{}")),
+        *realtime.perform(SPEAK),
+    ]
+    assert not [event for send in sends if isinstance(event := parse_client(send), Invalid)]

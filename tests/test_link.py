@@ -1,0 +1,180 @@
+"""Connections, and what they say when they fail."""
+
+from collections.abc import AsyncGenerator
+
+import anyio
+import anyio.lowlevel
+import pytest
+from anyio.abc import SocketAttribute, SocketStream
+
+from orchestrator import link as link_module
+from orchestrator.errors import QueueUnavailable, ServiceError, UsageError
+from orchestrator.link import Backoff, Link, RedisRefused, connect
+from tests.redis_server import RedisServer
+
+SECRET = "hunter2-swordfish"
+
+
+@pytest.fixture
+async def link(shared_redis: RedisServer) -> AsyncGenerator[Link]:
+    async with connect(shared_redis.url) as link:
+        await link.ask(("FLUSHALL",))
+        yield link
+
+
+async def opened(url: str) -> None:
+    async with connect(url):
+        pass
+
+
+async def test_what_is_asked_at_once_is_answered_in_order(link: Link) -> None:
+    found: list[int] = []
+
+    async def count() -> None:
+        found.extend(await link.ask(("INCR", "n"), ("INCR", "n")))
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(100):
+            tasks.start_soon(count)
+    assert found == list(range(1, 201))
+
+
+async def test_an_asker_that_is_cancelled_does_not_disturb_the_others(link: Link) -> None:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(link.ask, ("SET", "a", "1"))
+        await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
+    assert await link.ask(("ECHO", "still here")) == ["still here"]
+
+
+async def test_an_error_reply_is_its_askers_alone(link: Link) -> None:
+    async def wrong() -> None:
+        with pytest.raises(RedisRefused) as caught:
+            await link.ask(("INCR", "text"))
+        assert caught.value.code == "ERR"
+
+    await link.ask(("SET", "text", "abc"))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wrong)
+        assert await link.ask(("GET", "text")) == ["abc"]
+
+
+async def test_a_link_outlives_its_connections(own_redis: RedisServer) -> None:
+    async with connect(own_redis.url) as link:
+        await link.ask(("SET", "a", "1"))
+        own_redis.kill()
+        with pytest.raises(QueueUnavailable, match="not available"):
+            await link.ask(("GET", "a"))
+        own_redis.start()
+        assert await link.ask(("GET", "a")) == ["1"]
+
+
+async def test_a_closed_link_says_so(shared_redis: RedisServer) -> None:
+    async with connect(shared_redis.url) as link:
+        pass
+    with pytest.raises(QueueUnavailable, match="closed"):
+        await link.ask(("PING",))
+
+
+async def test_a_quiet_subscription_is_kept(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "SILENCE", 0.001)
+    listening = link.listen("news")
+    with anyio.fail_after(5):
+        assert await anext(listening) is None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(publish_when_pinged, link)
+            assert await anext(listening) == "hello"
+
+
+async def publish_when_pinged(link: Link) -> None:
+    """Once the subscription has asked whether Redis is there."""
+    while True:
+        [stats] = await link.ask(("INFO", "commandstats"))
+        if "cmdstat_ping:" in stats:
+            break
+    await link.ask(("PUBLISH", "news", "hello"))
+
+
+async def test_a_missing_redis_is_reported_with_its_place() -> None:
+    with pytest.raises(QueueUnavailable, match=r"127\.0\.0\.1:1 "):
+        await opened("redis://127.0.0.1:1/0")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"redis://user:{SECRET}@127.0.0.1:1/0",
+        f"rediss://user:{SECRET}@127.0.0.1:1/0",
+        f"unix://user:{SECRET}@/tmp/nowhere.sock",
+        f"unix:///tmp/nowhere.sock?password={SECRET}",
+        f"redis://user:{SECRET}/x@127.0.0.1:1/0",
+        f"redis://user:{SECRET}@127.0.0.1:port/0",
+        f"http://user:{SECRET}@127.0.0.1/",
+        f"redis://127.0.0.1:1/0?unknown_option={SECRET}",
+        SECRET,
+    ],
+)
+async def test_a_password_is_never_in_an_error(url: str) -> None:
+    with pytest.raises((ServiceError, UsageError)) as caught:
+        await opened(url)
+    told: BaseException | None = caught.value
+    while told is not None:
+        assert SECRET not in f"{told!s} {told!r}"
+        told = told.__cause__ or (None if told.__suppress_context__ else told.__context__)
+
+
+async def test_a_wrong_password_is_a_refusal(own_redis: RedisServer) -> None:
+    async with connect(own_redis.url) as link:
+        await link.ask(("CONFIG", "SET", "requirepass", "right"))
+    with pytest.raises(RedisRefused, match="refuses us") as caught:
+        await opened(f"{own_redis.url}?password={SECRET}")
+    assert SECRET not in str(caught.value)
+    with pytest.raises(RedisRefused, match="refuses us"):
+        await opened(own_redis.url)
+    await opened(f"{own_redis.url}?password=right")
+
+
+async def told_by_a_server(reply: bytes) -> str:
+    """What `connect` raises when every command is answered with `reply`."""
+
+    async def serve(stream: SocketStream) -> None:
+        async with stream:
+            async for commands in stream:
+                await stream.send(reply * commands.count(b"*"))
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(SocketAttribute.local_port)
+    told = ""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, serve)
+        try:
+            await opened(f"redis://127.0.0.1:{port}")
+        except ServiceError as error:
+            told = str(error)
+        tasks.cancel_scope.cancel()
+    await listener.aclose()
+    return told
+
+
+async def test_an_old_redis_is_refused_by_its_version() -> None:
+    hello = b"%2\r\n$7\r\nversion\r\n$6\r\n6.2.14\r\n$5\r\nproto\r\n:3\r\n"
+    assert "has version 6.2.14; 7.0 or newer is needed" in await told_by_a_server(hello)
+
+
+async def test_a_redis_without_hello_is_refused() -> None:
+    told = await told_by_a_server(b"-ERR unknown command `HELLO`\r\n")
+    assert "unknown command `HELLO`" in told
+
+
+async def test_a_redis_that_is_loading_is_not_available_yet() -> None:
+    told = await told_by_a_server(b"-LOADING Redis is loading the dataset in memory\r\n")
+    assert "not available" in told
+
+
+def test_pauses_grow_up_to_a_limit_and_start_again() -> None:
+    backoff = Backoff(first=1.0, most=8.0)
+    pauses = [backoff.next() for _ in range(6)]
+    backoff.reset()
+    pauses.append(backoff.next())
+    for pause, whole in zip(pauses, [1, 2, 4, 8, 8, 8, 1], strict=True):
+        assert whole / 2 <= pause <= whole

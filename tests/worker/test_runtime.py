@@ -1,0 +1,238 @@
+import logging
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+
+from orchestrator.dispatch.call import Call, Outcome
+from orchestrator.errors import QueueUnavailable
+from orchestrator.interfaces import Claimed, Settlement
+from orchestrator.memory import MemoryBroker, MemoryCalls, MemoryClaims
+from orchestrator.worker.runtime import Run, Worker
+
+
+def call(number: int = 1, *, timeout: float = 30.0, left: float = 60.0) -> Call:
+    now = time.time()
+    return Call(
+        id=f"s.{number}.1",
+        queue="booking",
+        tool="book",
+        arguments={"number": number},
+        key=f"s.{number}",
+        attempt=1,
+        timeout=timeout,
+        deadline=now + left,
+        session="s",
+        reply_to="process",
+        created=now,
+    )
+
+
+class Desk:
+    """Both ends of one queue in memory, and the outcomes as they come back."""
+
+    def __init__(self) -> None:
+        self.broker = MemoryBroker()
+        self.calls = MemoryCalls(self.broker, "process")
+        self.claims = MemoryClaims(self.broker, "booking", "worker-1")
+
+    async def ask(self, *calls: Call) -> dict[str, Outcome]:
+        for each in calls:
+            await self.calls.publish(each)
+        return await self.outcomes(len(calls))
+
+    async def outcomes(self, count: int) -> dict[str, Outcome]:
+        answers: dict[str, Outcome] = {}
+        with anyio.fail_after(10):
+            async for call_id, outcome in self.calls.settled():
+                answers[call_id] = outcome
+                if len(answers) == count:
+                    break
+        return answers
+
+    @asynccontextmanager
+    async def worker(self, run: Run, slots: int = 10) -> AsyncGenerator[Worker]:
+        async with working(Worker(self.claims, run, slots)) as worker:
+            yield worker
+
+
+@asynccontextmanager
+async def working(worker: Worker) -> AsyncGenerator[Worker]:
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(worker.serve)
+            yield worker
+            worker.stop()
+
+
+async def echo(call: Call) -> Outcome:
+    return Outcome("worker", dict(call.arguments))
+
+
+async def never(call: Call) -> Outcome:
+    await anyio.sleep_forever()
+    raise AssertionError
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+async def test_a_call_is_run_and_settled(desk: Desk) -> None:
+    async with desk.worker(echo):
+        assert await desk.ask(call(7)) == {"s.7.1": Outcome("worker", {"number": 7})}
+
+
+async def test_no_more_calls_run_than_there_are_slots(desk: Desk) -> None:
+    running = most = 0
+
+    async def count(call: Call) -> Outcome:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await anyio.wait_all_tasks_blocked()
+        running -= 1
+        return Outcome("worker")
+
+    async with desk.worker(count, slots=3):
+        assert len(await desk.ask(*map(call, range(20)))) == 20
+    assert most == 3
+
+
+async def test_a_call_whose_deadline_has_passed_is_not_run(desk: Desk) -> None:
+    ran: list[str] = []
+
+    async def note(call: Call) -> Outcome:
+        ran.append(call.id)
+        return Outcome("worker")
+
+    async with desk.worker(note):
+        outcomes = await desk.ask(call(1, left=-1), call(2))
+    assert outcomes["s.1.1"] == Outcome.withdrawn("deadline")
+    assert ran == ["s.2.1"]
+
+
+async def test_an_attempt_ends_at_its_timeout_or_the_deadline(desk: Desk) -> None:
+    async with desk.worker(never):
+        outcomes = await desk.ask(call(1, timeout=0.01), call(2, left=0.05))
+    assert [each.error and each.error.code for each in outcomes.values()] == ["timeout"] * 2
+
+
+async def test_a_withdrawn_call_is_cancelled_and_its_slot_is_free_again(desk: Desk) -> None:
+    started, cancelled = anyio.Event(), anyio.Event()
+
+    async def run(call: Call) -> Outcome:
+        if call.arguments["number"] == 2:
+            return Outcome("worker")
+        started.set()
+        try:
+            return await never(call)
+        finally:
+            cancelled.set()
+
+    async with desk.worker(run, slots=1):
+        await desk.calls.publish(call(1))
+        await started.wait()
+        await desk.calls.withdraw(call(1), "cancel")
+        await cancelled.wait()
+        assert (await desk.ask(call(2)))["s.2.1"].ok
+
+
+async def test_an_exception_becomes_an_outcome_that_tells_nothing_of_it(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def explode(call: Call) -> Outcome:
+        raise RuntimeError("db-7.internal is down")
+
+    async with desk.worker(explode):
+        outcome = (await desk.ask(call()))["s.1.1"]
+    assert outcome == Outcome.failed("worker", "error", "book failed unexpectedly.")
+    [record] = caplog.records
+    assert record.exc_info and "book failed (call s.1.1)" in record.message
+
+
+async def test_stopping_lets_running_calls_finish_and_takes_no_new_ones(desk: Desk) -> None:
+    started, finish = anyio.Event(), anyio.Event()
+
+    async def run(call: Call) -> Outcome:
+        started.set()
+        await finish.wait()
+        return Outcome("worker", "finished")
+
+    async with desk.worker(run, slots=1) as worker:
+        await desk.calls.publish(call(1))
+        await started.wait()
+        worker.stop()
+        await desk.calls.publish(call(2))
+        finish.set()
+        assert await desk.outcomes(1) == {"s.1.1": Outcome("worker", "finished")}
+    other = MemoryClaims(desk.broker, "booking", "worker-2")
+    assert [claimed.call.id for claimed in await other.claim(10, 0)] == ["s.2.1"]
+
+
+async def test_what_outlasts_the_grace_is_left_unsettled(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    started = anyio.Event()
+
+    async def run(call: Call) -> Outcome:
+        started.set()
+        return await never(call)
+
+    async with working(Worker(desk.claims, run, grace=0)):
+        await desk.calls.publish(call())
+        await started.wait()
+    assert "left unfinished: s.1.1" in caplog.text
+    same_name = MemoryClaims(desk.broker, "booking", "worker-1")
+    assert [again.deliveries for again in await same_name.claim(1, 0)] == [2]
+
+
+class Flaky:
+    """Claims that cannot settle the first times, as when Redis is away."""
+
+    def __init__(self, claims: MemoryClaims, failures: int) -> None:
+        self._claims = claims
+        self.failures = failures
+
+    async def claim(self, slots: int, wait: float) -> Sequence[Claimed]:
+        return await self._claims.claim(slots, wait)
+
+    async def settle(self, claimed: Claimed, outcome: Outcome) -> Settlement:
+        if self.failures:
+            self.failures -= 1
+            raise QueueUnavailable("away")
+        return await self._claims.settle(claimed, outcome)
+
+    def withdrawn(self) -> AsyncIterator[str]:
+        return self._claims.withdrawn()
+
+
+async def test_a_settle_rides_out_an_absence_of_redis_without_running_again(desk: Desk) -> None:
+    ran = 0
+
+    async def count(call: Call) -> Outcome:
+        nonlocal ran
+        ran += 1
+        return Outcome("worker", ran)
+
+    async with working(Worker(Flaky(desk.claims, failures=2), count)):
+        assert await desk.ask(call()) == {"s.1.1": Outcome("worker", 1)}
+
+
+async def test_an_outcome_that_does_not_count_is_mentioned_and_dropped(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "orchestrator.worker.runtime")
+
+    async def withdrawn_meanwhile(call: Call) -> Outcome:
+        with anyio.CancelScope(shield=True):
+            await desk.calls.withdraw(call, "cancel")
+        return Outcome("worker")
+
+    async with desk.worker(withdrawn_meanwhile):
+        await desk.calls.publish(call(1))
+        await anyio.wait_all_tasks_blocked()
+    assert "s.1.1 does not count" in caplog.text

@@ -1,0 +1,146 @@
+"""The worker as a process: started, spoken to through Redis, and ended in every way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from orchestrator import broker
+from orchestrator.dispatch.call import Call, Outcome
+from orchestrator.dispatch.streams import StreamCalls
+from orchestrator.link import connect
+from orchestrator.settings import Settings
+
+HANDLERS = """
+import threading, time
+from orchestrator import handler
+
+@handler(queue="sums")
+def add(a: int, b: int) -> int:
+    return a + b
+
+@handler(queue="waits")
+async def wait(seconds: float) -> str:
+    import anyio
+    open("started", "w").close()
+    await anyio.sleep(seconds)
+    return "waited"
+
+@handler(queue="waits")
+def hang() -> None:
+    open("started", "w").close()
+    threading.Event().wait()
+"""
+
+SERVE = """
+import sys, anyio
+from functools import partial
+from orchestrator.worker.serve import serve
+anyio.run(partial(serve, [], sys.argv[1], ready=True, lifeline=True))
+"""
+
+pytestmark = pytest.mark.processes
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "workers").mkdir()
+    (tmp_path / "workers" / "tools.py").write_text(HANDLERS)
+    return tmp_path
+
+
+@contextmanager
+def worker(project: Path, url: str) -> Generator[subprocess.Popen[str]]:
+    environ = os.environ | {"PYTHONPATH": os.getcwd()}
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE, url],
+        cwd=project,
+        env=environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def ready(process: subprocess.Popen[str]) -> Any:
+    assert process.stdout
+    return json.loads(process.stdout.readline())
+
+
+def call(queue: str, tool: str, timeout: float = 30.0, **arguments: Any) -> Call:
+    now = time.time()
+    name = f"s.{tool}.1"
+    return Call(name, queue, tool, arguments, name, 1, timeout, now + 60, "s", "p", now)
+
+
+async def ask(url: str, call: Call) -> Outcome:
+    with anyio.fail_after(20):
+        async with connect(url) as link:
+            calls = StreamCalls(link, "p")
+            await calls.publish(call)
+            async for call_id, outcome in calls.settled():
+                if call_id == call.id:
+                    return outcome
+    raise AssertionError
+
+
+async def appears(path: Path) -> None:
+    with anyio.fail_after(20):
+        while not await anyio.Path(path).exists():  # noqa: ASYNC110 - another process makes it
+            await anyio.sleep(0.01)
+
+
+async def test_a_worker_serves_every_queue_of_its_files(project: Path) -> None:
+    async with broker.find(Settings(project)) as redis:
+        with worker(project, redis.url) as process:
+            queues = {"sums": ["add"], "waits": ["hang", "wait"]}
+            assert ready(process) == {"event": "ready", "queues": queues}
+            assert await ask(redis.url, call("sums", "add", a=2, b=3)) == Outcome("worker", 5)
+            waited = await ask(redis.url, call("waits", "wait", seconds=0))
+            assert waited == Outcome("worker", "waited")
+
+
+async def test_a_worker_told_to_stop_finishes_its_call(project: Path) -> None:
+    async with broker.find(Settings(project)) as redis:
+        with worker(project, redis.url) as process:
+            ready(process)
+            async with connect(redis.url) as link:
+                await StreamCalls(link, "q").publish(call("waits", "wait", seconds=0.5))
+            await appears(project / "started")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+        answer = await ask(redis.url, call("waits", "wait", seconds=0.5))
+        assert answer == Outcome("worker", "waited")
+
+
+async def test_a_worker_ends_with_its_lifeline(project: Path) -> None:
+    async with broker.find(Settings(project)) as redis:
+        with worker(project, redis.url) as process:
+            ready(process)
+            assert process.stdin
+            process.stdin.close()
+            assert process.wait(20) == 0
+
+
+async def test_a_handler_that_never_returns_does_not_hold_the_process(project: Path) -> None:
+    async with broker.find(Settings(project)) as redis:
+        with worker(project, redis.url) as process:
+            ready(process)
+            outcome = await ask(redis.url, call("waits", "hang", timeout=0.2))
+            assert outcome.error and outcome.error.code == "timeout"
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 1
