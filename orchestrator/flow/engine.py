@@ -77,8 +77,8 @@ from orchestrator.flow.events import (
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import missing, offers
 from orchestrator.flow.requests import judge_again, refuse, tool_asked
-from orchestrator.flow.snapshot import Cursor, Happened, Snapshot
-from orchestrator.flow.talk import AGAIN, owe, patience, rest, say, speak
+from orchestrator.flow.snapshot import AGAIN, Cursor, Happened, Snapshot
+from orchestrator.flow.talk import owe, patience, rest, say, speak
 from orchestrator.flow.variables import give
 
 __all__ = ["MAX_MICROSTEPS", "MAX_ROUNDS", "SEMANTICS", "SORRY", "offered", "replay", "step"]
@@ -198,6 +198,8 @@ def _caller_typed(m: Macrostep, event: CallerTyped) -> None:
     turns = m.talk.turns + 1
     m.talk = replace(m.talk, turns=turns, unheard=True, rounds=0)
     m.happen("text", text=event.text)
+    if not any(cursor.waiting == AGAIN for cursor in m.place.steps):
+        m.drop_timers(AGAIN)
     work.keep_company(m)
 
 
@@ -331,10 +333,12 @@ def _microstep(m: Macrostep) -> bool:
     place = m.place
     if m.ended or place.transferring:
         return False
-    if m.talk.speaking or (place.steps and place.steps[-1].waiting):
+    if m.talk.speaking:
         return _refuse_left_over(m)
     if place.move:
         _follow(m, place.move)
+    elif place.steps and place.steps[-1].waiting:
+        return _refuse_left_over(m)
     elif place.steps:
         _next_step(m)
     elif m.work.asked:
@@ -370,10 +374,20 @@ def _next_step(m: Macrostep) -> None:
         return
     todo = steps[top.index]
     wanted = todo.when is None or bool(todo.when.evaluate(m.scope()))
-    spoke = isinstance(todo, SayStep | Prompt) if wanted else top.spoke
+    spoke = _speaks(m, todo) if wanted else top.spoke
     m.place = replace(m.place, steps=(*outer, replace(top, index=top.index + 1, spoke=spoke)))
     if wanted:
         _do(m, todo)
+
+
+def _speaks(m: Macrostep, todo: Step) -> bool:
+    match todo:
+        case Prompt():
+            return True
+        case SayStep(text=text):
+            return text.unset(m.scope()) is None
+        case _:
+            return False
 
 
 def _do(m: Macrostep, todo: Step) -> None:
@@ -590,7 +604,8 @@ def _wants_to_change(flow: Flow, by: str) -> bool:
 
 def _entered(m: Macrostep, done: Cursor) -> None:
     """The entry steps are done: speak for the goal, unless the last of them spoke to the caller."""
-    if (m.state.goal or m.state.collect) and not done.spoke:
+    talks = any(isinstance(edge.trigger, Intent) for edge in m.state.next)
+    if (m.state.goal or m.state.collect or talks) and not done.spoke:
         owe(m, "goal")
 
 

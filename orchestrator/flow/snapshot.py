@@ -11,6 +11,7 @@ from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import Purpose
 
 __all__ = [
+    "AGAIN",
     "Asked",
     "Confirmation",
     "Cursor",
@@ -25,6 +26,10 @@ __all__ = [
     "drained",
     "quiescent",
 ]
+
+
+AGAIN = "again"
+"""The timer, and what steps wait for, between an answer that failed and the next try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +196,7 @@ def quiescent(snapshot: Snapshot) -> bool:
         return drained(snapshot)
     place, talk = snapshot.place, snapshot.talk
     busy = talk.speaking or talk.owed or snapshot.work.calls or place.steps or place.transferring
-    return bool(snapshot.run.seq) and not busy
+    return bool(snapshot.run.seq) and not busy and AGAIN not in snapshot.timers
 
 
 def drained(snapshot: Snapshot) -> bool:

@@ -11,15 +11,13 @@ from orchestrator.flow.commands import Purpose, Say, Speak
 from orchestrator.flow.definition import Template
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import instructions, schemas
+from orchestrator.flow.snapshot import AGAIN
 
-__all__ = ["AGAIN", "owe", "patience", "rest", "say", "speak"]
+__all__ = ["owe", "patience", "rest", "say", "speak"]
 
 _RANK: tuple[Purpose, ...] = ("result", "answer", "resume", "goal")
 _MUTE: tuple[Purpose, ...] = ("prompt", "say", "readback")
 """Answers in which the model may call nothing: they pay no debt to the caller but their own."""
-
-AGAIN = "again"
-"""The timer, and what steps wait for, between an answer that failed and the next try."""
 
 PATIENCE = 30.0
 """Seconds without a sign of the answer that was asked for."""
