@@ -77,9 +77,11 @@ def _opened(log: Path) -> BinaryIO:
 
 
 async def _finish(process: Process) -> None:
-    """Let go of the life line; what does not end by itself is ended."""
+    """Ask it to end, by its life line and by a signal, which ends one that is still coming up."""
     assert process.stdin
     await process.stdin.aclose()
+    if process.returncode is None:
+        process.terminate()
     with anyio.move_on_after(GRACE):
         await process.wait()
     if process.returncode is None:

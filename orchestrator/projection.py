@@ -38,9 +38,9 @@ def record(
     name, data = named
     if name.startswith("value.") and flow.variables[str(data["name"])].pii:
         data = {"name": data["name"], "value" if "value" in data else "reason": MASK}
-    words = name in ("agent.said", "caller.said", "transfer")
-    if masked or not words:
-        data = _masked(data, _personal(flow, snapshot, words))
+    spoken = name in ("agent.said", "caller.said")
+    if masked or not (spoken or name == "transfer"):
+        data = _masked(data, _personal(flow, snapshot, spoken))
     return {"event": name, "at": round(snapshot.run.at, 3), **data}
 
 
@@ -67,17 +67,18 @@ def _name(flow: Flow, item: Event | Command) -> tuple[str, Mapping[str, Json]] |
             return None
 
 
-def _personal(flow: Flow, snapshot: Snapshot, words: bool) -> re.Pattern[str] | None:
-    """What to hide: the values of personal variables; in words, also what looks like one.
+def _personal(flow: Flow, snapshot: Snapshot, spoken: bool) -> re.Pattern[str] | None:
+    """What to hide: the values of personal variables; in speech, also what looks like one.
 
     A caller says a number before any variable holds it, so its look has to be enough.
+    Elsewhere it would hide dates.
     """
     hidden: list[str] = []
     for name, variable in flow.variables.items():
         if variable.pii:
             value = snapshot.values.vars.get(name)
             hidden += [re.escape(str(value))] if value not in (None, "") else []
-            hidden += _looks(variable.schema) if words else []
+            hidden += _looks(variable.schema) if spoken else []
     return re.compile("|".join(hidden), re.IGNORECASE) if hidden else None
 
 

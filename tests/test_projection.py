@@ -1,5 +1,5 @@
 from orchestrator.dispatch.call import Json
-from orchestrator.flow.commands import Command, Report, Say
+from orchestrator.flow.commands import Command, Report, Say, Transfer
 from orchestrator.flow.events import CallerTyped, Event
 from orchestrator.projection import MASK, record
 from tests.flow.restaurant import DETAILS, at_details, restaurant
@@ -31,6 +31,11 @@ def test_a_personal_value_is_masked_wherever_it_occurs() -> None:
     assert shown(call)["arguments"] == {"day": "2026-11-24"}
     set_phone = Report("value.set", {"name": "phone", "value": "x"})
     assert shown(set_phone)["value"] == MASK
+
+
+def test_the_note_of_a_transfer_keeps_its_dates_and_hides_the_number() -> None:
+    note = f"Martin, 2026-11-24 19:30, {DETAILS['phone']}"
+    assert shown(Transfer("sip:desk@example", note))["note"] == f"Martin, 2026-11-24 19:30, {MASK}"
 
 
 def test_a_callers_own_terminal_shows_the_words_as_they_were_said() -> None:

@@ -222,12 +222,13 @@ async def _parts(options: Options, settings: Settings, redis_url: str, spoken: a
 
 
 async def _caller(options: Options, session: Session) -> None:
-    """Give the caller's turns; people on a terminal may interrupt, lines wait for their turn."""
+    """Give the caller's turns; people on a terminal may interrupt, lines and their end wait."""
     async for text in _turns(options):
         if not options.terminal:
             await session.quiet()
         await session.caller_says(text)
-    await session.quiet()
+    if not options.terminal:
+        await session.quiet()
     await session.caller_leaves()
 
 

@@ -152,24 +152,24 @@ class _Compiler:
             self.report("S001", mark, f"'{name}' is a word of expressions; choose another name")
         for index, other in enumerate(variable.clears):
             self.symbols.check_variable(other, node.at("clears", index).mark, self.report)
-        accept = self._accept(variable)
         return made.Variable(
             name,
             variable.describe,
             schema_of(variable),
-            accept,
-            default=self._default(name, variable, accept),
+            self._accept(variable),
+            default=self._default(name, variable),
             source=self._source(variable) if variable.source is not None else None,
             clears=tuple(variable.clears),
             pii=variable.pii,
             engine_only=variable.writable == "engine",
         )
 
-    def _default(self, name: str, variable: doc.Variable, accept: made.Accept) -> Json:
+    def _default(self, name: str, variable: doc.Variable) -> Json:
+        """It is of the type and within bounds; `validate` is for what callers give."""
         if variable.default is None or not variable.whole:
             return None
         try:
-            return accept(variable.default, {})
+            return acceptor(variable)(variable.default, {})
         except made.Rejected as problem:
             mark = variable.node.at("default").mark
             self.report("V002", mark, f"the default of '{name}' {problem}")

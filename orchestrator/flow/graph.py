@@ -65,7 +65,7 @@ def _event_problem(
     if name not in {*state.tools, *document.tools_everywhere, *_called(_all_steps(state))}:
         return "G006", f"'{name}' is not used in this state", ""
     tool = symbols.tools[name]
-    if outcome == "denied" and tool and not tool.approval:
+    if outcome == "denied" and tool and tool.source.whole and not tool.approval:
         return "G006", f"'{name}' needs nobody's approval", ""
     return None
 
@@ -126,6 +126,8 @@ def _check_passing(name: str, state: State, report: Report) -> None:
         report("G008", mark, f"if no condition is true, '{name}' is stuck", hint)
         return
     tools = _called(state.do)
+    if any(LATER_EVENTS.match(event) for event in events):
+        return
     if not any(edge.when for edge in state.next) and not any(
         f"tool.{tool}.done" in events for tool in tools
     ):

@@ -24,6 +24,7 @@ from orchestrator.dispatch.call import Json
 from orchestrator.errors import Problem
 from orchestrator.flow.definition import Mark
 from orchestrator.flow.loader import Node, PathStep, Table
+from orchestrator.flow.operations import is_list
 
 __all__ = ["Part", "Report", "did_you_mean", "not_yet"]
 
@@ -190,7 +191,9 @@ class Part(BaseModel):
             except ValidationError as error:
                 wrong, clean = error.errors(include_url=False), False
             missing = {str(e["loc"][0]) for e in wrong if e["type"] == "missing"}
-            for key in sorted(missing - node.keys.keys()):
+            # A key of a later version may be what stands in for the missing one.
+            told = set[str]() if cls.later & node.keys.keys() else missing - node.keys.keys()
+            for key in sorted(told):
                 report("S001", node.mark, f"'{key}' is missing here")
             if not missing <= cls.fallback.keys():
                 raise PydanticCustomError(DROPPED, DROPPED)
@@ -222,8 +225,8 @@ def _tell(error: ErrorDetails, node: Node, report: Report) -> Path:
     elif error["type"] != DROPPED:
         report("S001", node.at(*path).mark, *_in_words(error, node.at(*path).raw))
     # What is left of a list of plain values would stand at other places than it was written.
-    in_list = path and isinstance(owner.value, list) and not isinstance(error["input"], Table)
-    return path[:-1] if in_list else path
+    plain = is_list(owner.value) and not any(isinstance(item, Table) for item in owner.value)
+    return path[:-1] if plain else path
 
 
 def _real(loc: Path, node: Node) -> tuple[Path, Node]:

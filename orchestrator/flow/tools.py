@@ -107,6 +107,8 @@ def server_tools(
     tools: dict[str, made.Tool] = {}
     for index, tool in enumerate(server.allow):
         pinned = lock.get(server.server, {}).get(tool)
+        if pinned is None and not server.whole:
+            continue
         if pinned is None:
             _unpinned(server, tool, index, lock, report)
             continue

@@ -6,13 +6,14 @@ import pty
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[2]
 ORCHESTRATOR = [sys.executable, "-m", "orchestrator"]
@@ -21,6 +22,15 @@ PATIENCE = 60
 # A Wednesday, so that the restaurant is open, and far enough ahead to be no "today".
 DAY = next(day for n in range(3, 10) if (day := date.today() + timedelta(days=n)).weekday() == 2)
 SPOKEN_DAY = f"{DAY.day} {DAY:%B}"
+
+
+class Booked(NamedTuple):
+    """A line of the book; `start` counts the minutes of the day."""
+
+    guest: str
+    day: str
+    start: int
+    party_size: int
 
 
 class Project:
@@ -43,24 +53,75 @@ class Project:
     def bookings(self) -> Path:
         return self.directory / ".orchestrator/booking.sqlite3"
 
-    def edit_flow(self, *changes: tuple[str, str]) -> None:
-        text = self.flow.read_text()
+    def booked(self) -> list[Booked]:
+        """What the book holds and was not given back, in the order it was written."""
+        query = "SELECT guest, day, start, party_size FROM bookings WHERE NOT cancelled"
+        with closing(sqlite3.connect(self.bookings)) as book:
+            return [Booked(*row) for row in book.execute(f"{query} ORDER BY rowid")]
+
+    def edit(self, name: str, *changes: tuple[str, str]) -> None:
+        path = self.directory / name
+        text = path.read_text()
         for old, new in changes:
             assert old in text, old
             text = text.replace(old, new)
-        self.flow.write_text(text)
+        path.write_text(text)
 
-    def command(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    def edit_flow(self, *changes: tuple[str, str]) -> None:
+        self.edit("flows/restaurant.flow.yaml", *changes)
+
+    def gate(self, handler: str) -> "Gate":
+        """From now on this handler of the booking desk waits before it does anything."""
+        path = self.directory / f"{handler}.gate"
+        os.mkfifo(path)
+        source = self.directory / "workers/booking.py"
+        head = re.compile(rf'def {handler}\(.*?\n    """[^\n]*"""\n', re.DOTALL)
+        wait = f'    Path("{path}").read_bytes()\n'
+        source.write_text(head.sub(lambda found: found[0] + wait, source.read_text()))
+        return Gate(path)
+
+    def process(self, *words: str) -> int:
+        """The id of the one process of this project that has these words in its command."""
+        [process] = [
+            p for p, line in processes_in(self.directory).items() if set(words) <= set(line.split())
+        ]
+        return process
+
+    def command(
+        self, *arguments: str, typed: str = "", **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        """A command from its start to its end, with `typed` on its standard input."""
         return subprocess.run(
             [*ORCHESTRATOR, *arguments],
             cwd=self.directory,
             env={**self.environ, **environ},
-            stdin=subprocess.DEVNULL,
+            input=typed,
             capture_output=True,
             text=True,
             timeout=PATIENCE,
             check=False,
         )
+
+    @contextmanager
+    def part(self, *arguments: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
+        """A part that runs by itself, from the moment that it is ready."""
+        with (self.directory / f"{arguments[0]}.err").open("a") as errors:
+            process = subprocess.Popen(
+                [*ORCHESTRATOR, *arguments, "--ready"],
+                cwd=self.directory,
+                env={**self.environ, **environ},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        with process:
+            try:
+                assert process.stdout
+                assert process.stdout.readline(), f"see {errors.name}"
+                yield process
+            finally:
+                process.terminate()
 
     def say(self, *turns: str, options: tuple[str, ...] = (), **environ: str) -> "Told":
         """A whole conversation, each turn given when the agent has finished."""
@@ -98,6 +159,23 @@ class Project:
             os.close(ours)
 
 
+class Gate:
+    """Where a handler waits. It is a FIFO: each side waits for the other."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """A call stands before the gate; it goes on when the block ends."""
+        with self._path.open("wb"):
+            yield
+
+    def open(self) -> None:
+        with self.held():
+            pass
+
+
 class Told:
     """What a conversation printed."""
 
@@ -106,7 +184,7 @@ class Told:
         self.status = status
         self.errors = errors
 
-    def named(self, name: str, **fields: Any) -> list[dict[str, Any]]:
+    def named(self, name: str, /, **fields: Any) -> list[dict[str, Any]]:
         return [event for event in self.events if _matches(event, name, fields)]
 
     @property
@@ -119,7 +197,8 @@ class Told:
 
     @property
     def ended(self) -> str:
-        return str(self.events[-1]["reason"]) if self.named("session.ended") else ""
+        """The reason; calls that were kept may come to something afterwards."""
+        return "".join(event["reason"] for event in self.named("session.ended"))
 
     @property
     def values(self) -> dict[str, Any]:
@@ -140,7 +219,7 @@ class Talk(Told):
     def hang_up(self) -> None:
         os.write(self._terminal, b"\x04")
 
-    def until(self, name: str, **fields: Any) -> dict[str, Any]:
+    def until(self, name: str, /, **fields: Any) -> dict[str, Any]:
         """The next event of that name, read on from where the last one was."""
         assert self.process.stdout
         for line in self.process.stdout:

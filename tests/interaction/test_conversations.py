@@ -1,20 +1,12 @@
 """Whole conversations through real processes: Redis, emulator, worker, MCP host, session."""
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 
-from tests.interaction.project import DAY, SPOKEN_DAY, Project
+from tests.interaction.project import DAY, SPOKEN_DAY, Booked, Project
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 
 PHONE = "My number is +33 6 12 34 56 78."
-
-
-def booked(project: Project) -> list[tuple[str, str, int]]:
-    with closing(sqlite3.connect(project.bookings)) as book:
-        return book.execute("SELECT guest, day, party_size FROM bookings").fetchall()
 
 
 def test_a_table_is_booked(project: Project) -> None:
@@ -29,7 +21,7 @@ def test_a_table_is_booked(project: Project) -> None:
     )
     assert (told.ended, told.status) == ("completed", 0), told.said
     assert told.path == ["welcome", "details", "check", "confirm", "goodbye"]
-    assert booked(project) == [("Martin", DAY.isoformat(), 4)]
+    assert project.booked() == [Booked("Martin", DAY.isoformat(), 19 * 60 + 30, 4)]
     assert "Your reference is" in told.said
 
 
@@ -40,7 +32,7 @@ def test_several_values_in_one_sentence_are_all_taken(project: Project) -> None:
         "Yes.",
     )
     assert told.ended == "completed", told.said
-    assert booked(project) == [("Ana Lopez", DAY.isoformat(), 2)]
+    assert project.booked() == [Booked("Ana Lopez", DAY.isoformat(), 20 * 60, 2)]
 
 
 def test_a_correction_in_the_middle_counts(project: Project) -> None:
@@ -51,7 +43,7 @@ def test_a_correction_in_the_middle_counts(project: Project) -> None:
         "Yes, that's right.",
     )
     assert told.ended == "completed", told.said
-    assert booked(project) == [("Martin", DAY.isoformat(), 5)]
+    assert project.booked() == [Booked("Martin", DAY.isoformat(), 19 * 60 + 30, 5)]
 
 
 def test_a_menu_question_goes_through_the_mcp_host(project: Project) -> None:
