@@ -18,6 +18,7 @@ __all__ = [
     "AnswerCall",
     "Command",
     "Dispatch",
+    "Emit",
     "End",
     "Purpose",
     "Report",
@@ -105,6 +106,14 @@ class Withdraw:
 
 
 @dataclass(frozen=True, slots=True)
+class Emit:
+    """Tell the world (never): an event of the author's own, for other programs."""
+
+    name: str
+    data: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
 class Transfer:
     """Hand the caller to a person or another line (never). `TransferEnded` follows."""
 
@@ -128,5 +137,5 @@ class Report:
 
 
 Command: TypeAlias = (
-    Speak | Say | AddItem | AnswerCall | Dispatch | Withdraw | Transfer | End | Report
+    Speak | Say | AddItem | AnswerCall | Dispatch | Withdraw | Emit | Transfer | End | Report
 )

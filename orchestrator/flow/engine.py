@@ -17,6 +17,8 @@ asked for.
 |----------------|-------------------------------------------------------------------------|
 | SessionStarted | variables get their values, the start state is entered                  |
 | CallerTyped    | a turn: open calls are answered `pending`, an answer is due             |
+| TranscriptFinal| for the edges                                                           |
+| DigitPressed   | for the edges                                                           |
 | ToolAsked      | judged at once if it is offered, else again when the answer has ended   |
 | AnswerEnded    | the move asked for in it is carried out, what waited for it goes on     |
 | CallSettled    | `work`: retried, or closed and told to the edges and the model          |
@@ -30,11 +32,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeAlias, assert_never
 
+from orchestrator.dispatch.call import Json
 from orchestrator.flow import work
 from orchestrator.flow.commands import AddItem, Command, Say, Transfer
+from orchestrator.flow.commands import Emit as EmitEvent
 from orchestrator.flow.commands import End as EndSession
 from orchestrator.flow.definition import (
+    After,
+    Digit,
     Edge,
+    Emit,
     End,
     Flow,
     Intent,
@@ -46,6 +53,7 @@ from orchestrator.flow.definition import (
     Step,
     Template,
     UseTool,
+    Wait,
 )
 from orchestrator.flow.definition import Say as SayStep
 from orchestrator.flow.definition import Transfer as TransferTo
@@ -55,11 +63,13 @@ from orchestrator.flow.events import (
     CallerLeft,
     CallerTyped,
     CallSettled,
+    DigitPressed,
     Event,
     ProviderLost,
     SessionStarted,
     TimerFired,
     ToolAsked,
+    TranscriptFinal,
     TransferEnded,
 )
 from orchestrator.flow.macrostep import Macrostep
@@ -90,6 +100,7 @@ def step(flow: Flow, snapshot: Snapshot, event: Event) -> Result:
         _drain(m, event)
     else:
         _take_in(m, event)
+        _heed_limits(m)
         _settle(m)
         rest(m)
     return m.snapshot(), tuple(m.commands)
@@ -117,6 +128,10 @@ def _take_in(m: Macrostep, event: Event) -> None:
             _start(m, event)
         case CallerTyped():
             _caller_typed(m, event)
+        case TranscriptFinal(text=text, item=item):
+            m.happen("transcript.final", text=text, item_id=item)
+        case DigitPressed(digit=digit):
+            m.happen(f"dtmf:{digit}")
         case AgentSaid():
             m.talk = replace(m.talk, said=False, failures=0)
         case ToolAsked():
@@ -164,16 +179,31 @@ def _start(m: Macrostep, event: SessionStarted) -> None:
     for name, variable in m.flow.variables.items():
         if variable.source:
             give(m, name, variable.source.evaluate(m.scope()))
+    for name, value in event.values.items():
+        give(m, name, value)
     if m.flow.limits.duration:
         m.set_timer("limit:duration", m.flow.limits.duration)
     _enter(m, m.flow.start, by="start")
+    if m.flow.on_start:
+        m.push("start")
 
 
 def _caller_typed(m: Macrostep, event: CallerTyped) -> None:
     m.emit(AddItem(m.new_id("item"), "user", event.text))
     turns = m.talk.turns + 1
     m.talk = replace(m.talk, turns=turns, unheard=True, said=False, rounds=0)
+    m.happen("text", text=event.text)
     work.keep_company(m)
+
+
+def _heed_limits(m: Macrostep) -> None:
+    limits = m.flow.limits
+    for name, most, used in (
+        ("turns", limits.turns, m.talk.turns),
+        ("tool_calls", limits.tool_calls, m.run.tool_calls),
+    ):
+        if most is not None and used > most and not m.run.erred and not m.ended:
+            _fail(m, f"limit.{name}")
 
 
 def _timer_fired(m: Macrostep, timer: str) -> None:
@@ -188,6 +218,12 @@ def _timer_fired(m: Macrostep, timer: str) -> None:
             work.retry_due(m, name)
         case "filler":
             work.filler_due(m, name)
+        case "after":
+            epoch, _, index = name.partition(".")
+            if int(epoch) == m.place.epoch:
+                m.happen(f"after:{index}")
+        case "wait":
+            m.let_go(timer)
         case "limit":
             if not m.ended:
                 _fail(m, f"limit.{name}")
@@ -310,27 +346,48 @@ def _do(m: Macrostep, todo: Step) -> None:
             m.emit(AddItem(m.new_id("item"), "system", m.text(text)))
         case Set(values=values):
             _set(m, values)
-        case UseTool(tool=tool, arguments=arguments, result_name=result_name):
-            call = work.use_by_author(m, tool, arguments, result_name)
-            if call:
-                m.hold(call)
-            else:
-                m.skip(m.place.steps[-1])
+        case UseTool():
+            _use_tool(m, todo)
+        case Emit(name=name, data=data):
+            _emit(m, name, data)
+        case Wait(seconds=seconds):
+            timer = m.new_id("wait:")
+            m.set_timer(timer, seconds)
+            m.hold(timer)
 
 
-def _set(m: Macrostep, values: Mapping[str, Template]) -> None:
+def _use_tool(m: Macrostep, todo: UseTool) -> None:
+    call = work.use_by_author(m, todo.tool, todo.arguments, todo.result_name)
+    if call is None:
+        m.skip(m.place.steps[-1])
+    elif m.flow.tools[todo.tool].mode == "wait":
+        m.hold(call)
+
+
+def _emit(m: Macrostep, name: str, data: Mapping[str, Template]) -> None:
     scope = m.scope()
+    m.emit(EmitEvent(name, {key: template.evaluate(scope) for key, template in data.items()}))
+
+
+def _set(m: Macrostep, values: Mapping[str, Template], **extra: Json) -> None:
+    scope = m.scope(**extra)
     for name, value in [(name, template.evaluate(scope)) for name, template in values.items()]:
         give(m, name, value)
 
 
 def _steps(flow: Flow, path: str) -> tuple[Step, ...]:
     kind, _, name = path.partition(":")
-    if kind == "state":
-        return flow.states[name].do
-    if kind == "interrupt":
-        return _interrupt(flow, path).do
-    return _edge(flow, path).do
+    match kind:
+        case "state":
+            return flow.states[name].do
+        case "interrupt":
+            return _interrupt(flow, path).do
+        case "start":
+            return flow.on_start
+        case "end":
+            return flow.on_end
+        case _:
+            return _edge(flow, path).do
 
 
 def _edge(flow: Flow, path: str) -> Edge:
@@ -344,14 +401,17 @@ def _interrupt(flow: Flow, path: str) -> Interrupt:
 
 
 def _steps_done(m: Macrostep, path: str) -> None:
-    if path.startswith("state:"):
-        _entered(m)
-    elif path.startswith("interrupt:"):
-        _leave_interrupt(m, _interrupt(m.flow, path))
-    else:
-        goto = _edge(m.flow, path).goto
-        if goto:
-            _enter(m, goto, by=path)
+    match path.partition(":")[0]:
+        case "state":
+            _entered(m)
+        case "interrupt":
+            _leave_interrupt(m, _interrupt(m.flow, path))
+        case "edge":
+            goto = _edge(m.flow, path).goto
+            if goto:
+                _enter(m, goto, by=path)
+        case _:
+            pass
 
 
 def _take_outcome(m: Macrostep) -> None:
@@ -365,11 +425,24 @@ def _try_edges(m: Macrostep, happened: Happened) -> bool:
     """Follow the first edge of this state that names the event and whose guard holds."""
     scope = m.scope(event=happened.data)
     for index, edge in enumerate(m.state.next):
-        named = isinstance(edge.trigger, On) and edge.trigger.event == happened.name
+        named = _names(edge, index) == happened.name
         if named and (edge.condition is None or edge.condition.evaluate(scope)):
-            _follow(m, f"edge:{m.place.state}:{index}")
+            _follow(m, f"edge:{m.place.state}:{index}", happened.data)
             return True
     return False
+
+
+def _names(edge: Edge, index: int) -> str | None:
+    """The event that an edge waits for, by the name that it is queued with."""
+    match edge.trigger:
+        case On(event=event):
+            return event
+        case Digit(digit=digit):
+            return f"dtmf:{digit}"
+        case After():
+            return f"after:{index}"
+        case Intent() | None:
+            return None
 
 
 def _bare_edge(m: Macrostep) -> int:
@@ -384,8 +457,11 @@ def _bare_edge(m: Macrostep) -> int:
 # Moving
 
 
-def _follow(m: Macrostep, path: str) -> None:
-    """Carry out an edge or an interrupt: its values, its steps, then where it leads."""
+def _follow(m: Macrostep, path: str, event: Mapping[str, Json] | None = None) -> None:
+    """Carry out an edge or an interrupt: its values, its steps, then where it leads.
+
+    `event` is the data of the event that the edge waited for.
+    """
     m.place = replace(m.place, move=None)
     if path.startswith("interrupt:"):
         _follow_interrupt(m, path)
@@ -393,9 +469,9 @@ def _follow(m: Macrostep, path: str) -> None:
     edge = _edge(m.flow, path)
     if isinstance(edge.trigger, Intent) and edge.trigger.fill:
         work.correct(m)
-    _set(m, edge.set)
+    _set(m, edge.set, event=event)
     if edge.do:
-        m.push(path)
+        m.push(path, event)
     elif edge.goto:
         _enter(m, edge.goto, by=path)
 
@@ -441,21 +517,27 @@ def _enter(m: Macrostep, name: str, by: str) -> None:
         _fail(m, "limit.visits")
     else:
         m.push(f"state:{name}")
+        _arm(m)
         if state.collect and not missing(m) and not _wants_to_change(m.flow, by):
             collected(m)
+
+
+def _arm(m: Macrostep) -> None:
+    """Time runs for the edges of the state that was entered, and no more for those before it."""
+    m.drop_timers(*[timer for timer in m.timers if timer.startswith(("after:", "wait:"))])
+    for index, edge in enumerate(m.state.next):
+        if isinstance(edge.trigger, After):
+            m.set_timer(f"after:{m.place.epoch}.{index}", edge.trigger.seconds)
 
 
 def _cause(flow: Flow, by: str) -> str:
     """Why a state was entered, in the author's words."""
     if not by.startswith("edge:"):
         return by
-    match _edge(flow, by).trigger:
-        case Intent(id=name):
-            return f"intent:{name}"
-        case On(event=name):
-            return name
-        case None:
-            return "if"
+    edge = _edge(flow, by)
+    if isinstance(edge.trigger, Intent):
+        return f"intent:{edge.trigger.id}"
+    return (_names(edge, 0) or "if").removesuffix(":0")
 
 
 def _wants_to_change(flow: Flow, by: str) -> bool:
@@ -505,6 +587,7 @@ def _give_up(m: Macrostep, reason: str) -> None:
 
 def _end(m: Macrostep, reason: str) -> None:
     work.close_all(m)
+    _take_leave(m)
     m.run = replace(m.run, ended=reason, transferring=False)
     m.place = replace(m.place, steps=(), move=None, outcomes=(), collected=None)
     m.talk = replace(m.talk, speaking=None, owed=None, unheard=False)
@@ -512,3 +595,18 @@ def _end(m: Macrostep, reason: str) -> None:
     kept = {timer: due for timer, due in m.timers.items() if timer.partition(":")[2] in calls}
     m.timers = kept
     m.emit(EndSession(reason))
+
+
+def _take_leave(m: Macrostep) -> None:
+    """The flow's `on_end`, once, however it ends: nobody speaks, and nothing is waited for."""
+    for todo in m.flow.on_end:
+        if todo.when is None or todo.when.evaluate(m.scope()):
+            match todo:
+                case UseTool():
+                    work.use_at_the_end(m, todo.tool, todo.arguments)
+                case Set(values=values):
+                    _set(m, values)
+                case Emit(name=name, data=data):
+                    _emit(m, name, data)
+                case _:
+                    pass

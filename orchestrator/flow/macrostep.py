@@ -75,6 +75,7 @@ class Macrostep:
         return {
             **self.values.vars,
             **self.values.results,
+            "event": self.place.steps[-1].event if self.place.steps else None,
             "call": {
                 "id": self.run.session,
                 "caller": self.run.caller,
@@ -98,9 +99,10 @@ class Macrostep:
         if any(timer in self.timers for timer in timers):
             self.timers = {key: due for key, due in self.timers.items() if key not in timers}
 
-    def push(self, path: str) -> None:
+    def push(self, path: str, event: Mapping[str, Json] | None = None) -> None:
         """Begin a list of steps, inside of whatever is under way."""
-        self.place = replace(self.place, steps=(*self.place.steps, Cursor(path)))
+        cursor = Cursor(path, event=event or {})
+        self.place = replace(self.place, steps=(*self.place.steps, cursor))
 
     def hold(self, waiting: str) -> None:
         """The innermost steps go on when this answer or call is over."""

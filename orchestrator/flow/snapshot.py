@@ -31,12 +31,14 @@ __all__ = [
 class Cursor:
     """Steps under way. `path` names their list, `waiting` the answer or call that holds them up.
 
-    Paths: `state:NAME`, `edge:STATE:INDEX`, `interrupt:ID`.
+    Paths: `state:NAME`, `edge:STATE:INDEX`, `interrupt:ID`, `start`, `end`. `event` is the
+    data of the event that an edge was followed for.
     """
 
     path: str
     index: int = 0
     waiting: str | None = None
+    event: Mapping[str, Json] = field(default_factory=dict[str, Json])
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class OpenCall:
 
     id: str
     tool: str
-    origin: Literal["model", "step", "undo"]
+    origin: Literal["model", "step", "undo", "end"]
     state: str
     arguments: Mapping[str, Json]
     key: str
@@ -159,6 +161,7 @@ class Run:
     direction: str = "inbound"
     erred: str | None = None
     transferring: bool = False
+    tool_calls: int = 0
     ended: str | None = None
 
 

@@ -8,7 +8,6 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
 
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.commands import AddItem, AnswerCall, Dispatch, Withdraw
@@ -62,8 +61,12 @@ def use(m: Macrostep, call: str, tool: Tool, arguments: str) -> None:
         return
     if tool.approval == "caller":
         _ask_the_caller(m, call, tool, frozen)
-    else:
+    elif tool.mode == "wait":
         _start(m, OpenCall(call, tool.name, "model", m.place.state, frozen, "", m.at, answers=call))
+    else:
+        answer(m, call, {"status": "started"})
+        told = tool.mode == "background"
+        _start(m, OpenCall(call, tool.name, "model", m.place.state, frozen, "", m.at, told=told))
 
 
 def bound(m: Macrostep, tool: Tool, **extra: Json) -> dict[str, Json]:
@@ -104,6 +107,14 @@ def use_by_author(
     m: Macrostep, name: str, given: Mapping[str, Template], result_name: str | None
 ) -> str | None:
     """A step of the flow calls a tool; the id of the call, or None if it could not be made."""
+    call = _made_by_author(m, name, given)
+    if call is None:
+        return None
+    _start(m, replace(call, result_name=result_name))
+    return call.id
+
+
+def _made_by_author(m: Macrostep, name: str, given: Mapping[str, Template]) -> OpenCall | None:
     tool = m.flow.tools[name]
     scope = m.scope()
     arguments = {key: template.evaluate(scope) for key, template in given.items()}
@@ -113,15 +124,19 @@ def use_by_author(
     except Rejected as problem:
         _happen_failed(m, tool, "step", "invalid", str(problem))
         return None
-    call = m.new_id("call")
-    _start(
-        m, OpenCall(call, name, "step", m.place.state, frozen, "", m.at, result_name=result_name)
-    )
-    return call
+    return OpenCall(m.new_id("call"), name, "step", m.place.state, frozen, "", m.at)
+
+
+def use_at_the_end(m: Macrostep, name: str, given: Mapping[str, Template]) -> None:
+    """A step of `on_end` calls a tool: nobody waits for it, and it is kept in any case."""
+    call = _made_by_author(m, name, given)
+    if call:
+        _start(m, replace(call, origin="end"))
 
 
 def _start(m: Macrostep, call: OpenCall) -> None:
     tool = m.flow.tools[call.tool]
+    m.run = replace(m.run, tool_calls=m.run.tool_calls + 1)
     _supersede(m, call)
     key = tool.key.text(m.scope(args=call.arguments)) if tool.key else f"{m.run.session}.{call.id}"
     _put(m, replace(call, key=key))
@@ -169,10 +184,17 @@ def settled(m: Macrostep, event: CallSettled) -> None:
     expected = call and call.attempt == event.attempt and (not call.pausing or event.outcome.ok)
     if call is None or not expected:
         m.report("call.late", call=event.call, attempt=event.attempt, ok=event.outcome.ok)
-    elif event.outcome.ok:
+    elif event.outcome.ok and _is_fine(m, call, event.outcome.result):
         _done(m, call, event.outcome.result)
+    elif event.outcome.ok:
+        _failed(m, call, "not_ok", "the result says that it did not work")
     else:
         _attempt_failed(m, call, event.outcome)
+
+
+def _is_fine(m: Macrostep, call: OpenCall, result: Json) -> bool:
+    fine = m.flow.tools[call.tool].ok_if
+    return fine is None or fine.evaluate(m.scope(result=result, args=call.arguments)) is True
 
 
 def timed_out(m: Macrostep, call_id: str) -> None:
@@ -238,7 +260,7 @@ def _done(m: Macrostep, call: OpenCall, result: Json) -> None:
     if call.corrected:
         _undo(m, call, tool, result)
         return
-    if call.origin != "undo":
+    if call.origin != "undo" and tool.mode != "detached":
         _assign(m, call, tool, result)
         if call.result_name and call.state == m.place.state:
             m.values = replace(m.values, results={**m.values.results, call.result_name: result})
@@ -287,12 +309,10 @@ def _failed(m: Macrostep, call: OpenCall, code: str, message: str) -> None:
     _tell(m, call, {"error": code, "message": message or "it failed"})
 
 
-def _happen_failed(
-    m: Macrostep, tool: Tool, origin: Literal["model", "step", "undo"], code: str, message: str
-) -> None:
+def _happen_failed(m: Macrostep, tool: Tool, origin: str, code: str, message: str) -> None:
     """A failure that the author's own step met must be taken by an edge; the model is told of its
-    own. Nobody is told of a failed undo but people."""
-    if origin != "undo":
+    own. Nobody is told of a failed undo, or of a failure after the end, but people."""
+    if origin in ("model", "step") and tool.mode != "detached":
         fatal = origin == "step"
         m.happen(f"tool.{tool.name}.failed", fatal=fatal, code=code, message=message)
 

@@ -15,6 +15,7 @@ from orchestrator.flow.commands import (
     AnswerCall,
     Command,
     Dispatch,
+    Emit,
     End,
     Report,
     Say,
@@ -142,7 +143,7 @@ class Realtime:
                 return (_message(command.item, command.role, command.text),)
             case AnswerCall():
                 return (_output(command),)
-            case Dispatch() | Withdraw() | Transfer() | End() | Report():
+            case Dispatch() | Withdraw() | Emit() | Transfer() | End() | Report():
                 return ()
         assert_never(command)
 

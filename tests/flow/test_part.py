@@ -57,7 +57,7 @@ def test_an_edge_that_is_no_mapping_leaves_its_neighbours_alone() -> None:
 
 
 def test_a_key_of_a_later_version_is_no_unknown_key() -> None:
-    _, problems = read_text(GOOD + "on_end: {do: []}\nx-mine: 1\n")
+    _, problems = read_text(GOOD + "guards: {}\nx-mine: 1\n")
     assert [p.code for p in problems] == ["X001"]
 
 

@@ -188,6 +188,10 @@ class Told:
         return [event for event in self.events if _matches(event, name, fields)]
 
     @property
+    def session(self) -> str:
+        return str(self.events[0]["session"])
+
+    @property
     def path(self) -> list[str]:
         return [event["state"] for event in self.named("state.entered")]
 
