@@ -36,6 +36,7 @@ from orchestrator.flow.commands import (
     Dispatch,
     Emit,
     End,
+    Hush,
     Report,
     Say,
     Speak,
@@ -290,7 +291,7 @@ class Session:
                 tasks.start_soon(self._emit, command)
             case Transfer():
                 await self._post(TransferEnded(self._clock(), ok=True))
-            case Speak() | Say() | AddItem() | AnswerCall():
+            case Speak() | Hush() | Say() | AddItem() | AnswerCall():
                 await self._transmit(self._adapter.perform(command))
             case End() | Report():
                 pass
