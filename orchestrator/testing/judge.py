@@ -12,7 +12,7 @@ from orchestrator.flow.engine import offered
 from orchestrator.flow.events import AgentSaid
 from orchestrator.projection import record
 from orchestrator.testing.document import Expect
-from orchestrator.testing.play import Played
+from orchestrator.testing.play import SOMETHING, Played
 
 __all__ = ["Failure", "judge"]
 
@@ -127,9 +127,9 @@ class _Judged:
                 yield self.failure("attempts", f"{tool}: {times}", f"{tool}: {found[tool]}", tool)
 
     def said(self) -> Iterator[Failure]:
-        heard = [
-            item.what.text for item in self.played.items if isinstance(item.what, Say | AgentSaid)
-        ]
+        spoken = (item.what for item in self.played.items)
+        texts = [what.text for what in spoken if isinstance(what, Say | AgentSaid)]
+        heard = [text for text in texts if text != SOMETHING]
         if heard and not self.expect.said:
             yield self.failure("said", "nothing", _words(map(repr, heard)))
         text, place = "\n".join(heard), 0

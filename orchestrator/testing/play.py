@@ -2,8 +2,8 @@
 
 What is at work is the engine that runs in a session; only what stands around it is scripted.
 The model answers at once: each answer that the engine asks for takes the next one of the
-script, or is empty. Tools answer when they are said to, timers fire when they are due, and
-between two of these things no time passes.
+script, or is some words that do not matter. Tools answer when they are said to, timers fire
+when they are due, and between two of these things no time passes.
 """
 
 import json
@@ -33,10 +33,13 @@ from orchestrator.flow.events import (
 from orchestrator.flow.snapshot import Snapshot
 from orchestrator.testing.document import Act, Answer, Canned, Case, Phone, Setting, Start, Turn
 
-__all__ = ["NOW", "Around", "Item", "Played", "Stuck", "around", "play", "start_scope"]
+__all__ = ["NOW", "SOMETHING", "Around", "Item", "Played", "Stuck", "around", "play", "start_scope"]
 
 NOW = "2026-01-05T10:00:00+00:00"
 """When a case starts that does not say when: a Monday morning."""
+
+SOMETHING = "…"
+"""What the model says where nothing is scripted. An empty answer would be a failed one."""
 
 FOR_EVER = float("inf")
 MAX_EVENTS = 10_000  # of one turn: a flow may repeat something without a pause
@@ -212,7 +215,7 @@ class _Stage:
                 self._answer(self._snapshot.talk.speaking)
             elif behind and not self._script:
                 return
-            elif self._snapshot.run.transferring:
+            elif self._snapshot.place.transferring:
                 self._apply(TransferEnded(self._at, self._around.transfers))
             elif not self._next(until):
                 break
@@ -238,12 +241,15 @@ class _Stage:
         return True
 
     def _answer(self, speak: str) -> None:
-        """The model's next answer: what is scripted, or nothing at all."""
-        for act in self._script.popleft() if self._script else ():
+        """The model's next answer: what is scripted, or some words that do not matter."""
+        acts = self._script.popleft() if self._script else []
+        for act in acts:
             if act.say is not None:
                 self._apply(AgentSaid(self._at, speak, act.say))
             elif act.call is not None:
                 self._call(speak, act, act.call)
+        if not acts:
+            self._apply(AgentSaid(self._at, speak, SOMETHING))
         self._apply(AnswerEnded(self._at, speak, "completed"))
 
     def _call(self, speak: str, act: Act, name: str) -> None:
@@ -269,10 +275,16 @@ class _Stage:
                     self._dispatched(data)
                 case Speak():
                     self._asked = command
-                case Withdraw(call, attempt):
-                    self._due = [d for d in self._due if (d.call, d.attempt) != (call, attempt)]
+                case Withdraw():
+                    self._withdraw(command)
                 case _:
                     pass
+
+    def _withdraw(self, command: Withdraw) -> None:
+        """Settled from our side: that outcome comes now, and the tool's own never."""
+        call, attempt = command.call, command.attempt
+        self._due = [due for due in self._due if (due.call, due.attempt) != (call, attempt)]
+        self._due.append(_Due(self._at, call, attempt, Outcome.withdrawn(command.by)))
 
     def _dispatched(self, about: Mapping[str, Json]) -> None:
         call, tool, attempt = about["call"], about["tool"], about["attempt"]

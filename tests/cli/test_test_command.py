@@ -100,6 +100,7 @@ hello.test.yaml
     What happened until then:
 
        → talk  (start)
+agent  …
 caller Hmpf!
 agent  Oh.
        model calls go_angry {}

@@ -27,7 +27,7 @@ ALSO = (
 EVENTS = (
     "caller.said, answer.asked, value.set, value.set, value.set, value.set, value.set, "
     "edge.taken, state.entered, call.dispatched, call.done, value.set, edge.taken, "
-    "state.entered, answer.asked"
+    "state.entered, answer.asked, agent.said"
 )
 
 
