@@ -321,7 +321,10 @@ class Session:
             outcome = await self._calls.withdraw(call, command.by)
         except QueueUnavailable:
             return  # the record's own deadline holds; nobody here waits for it any more
-        await self._settled(call.id, outcome)
+        if outcome.by == command.by:
+            self._published.pop(call.id, None)  # as the engine has assumed already
+        else:
+            await self._settled(call.id, outcome)
 
 
 def _zone(name: str | None, at: float) -> tuple[str, int]:

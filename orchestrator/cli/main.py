@@ -70,8 +70,12 @@ def main() -> None:
     except OrchestratorError as problem:
         _complain(problem)
         status = 2
+    except OSError as problem:  # a file that may not be written, a full disk
+        where = f"{problem.filename}: " if problem.filename else ""
+        _complain(f"{where}{problem.strerror or problem}")
+        status = 2
     sys.exit(status or 0)
 
 
-def _complain(problem: OrchestratorError) -> None:
+def _complain(problem: OrchestratorError | str) -> None:
     click.echo(f"{click.style('error:', fg='red')} {problem}", err=True)

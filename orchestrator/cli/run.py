@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 import anyio
 import click
@@ -91,7 +92,7 @@ def command(
     compiled, warnings = load(flow)
     for warning in warnings:
         click.echo(str(warning), err=True)
-    terminal = not say and sys.stdin.isatty()
+    terminal = not say and _is_terminal(sys.stdin)
     options = Options(
         compiled,
         say,
@@ -107,6 +108,11 @@ def command(
     )
     reason = anyio.run(_run, options, from_environ(os.environ, Path.cwd()))
     return {"hangup": 3, "interrupted": 130, "provider_lost": 4}.get(reason, 0)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    """There may be none at all: a process can be started with its input closed."""
+    return stream is not None and stream.isatty()
 
 
 def _to_stderr(text: str) -> None:
@@ -236,8 +242,8 @@ async def _turns(options: Options) -> AsyncIterator[str]:
     if options.say:
         for text in options.say:
             yield text
-    else:
-        async for text in typed_lines():
+    elif sys.stdin:
+        async for text in typed_lines(sys.stdin.fileno()):
             yield text
 
 

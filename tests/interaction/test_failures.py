@@ -34,6 +34,7 @@ def test_without_a_worker_the_call_is_tried_again_and_then_handed_to_a_person(
         3,
         "timeout",
     )
+    assert not told.named("call.late")
     assert told.path == ["welcome", "details", "check", "transfer"]
     assert told.said.endswith(SORRY)
     assert (told.ended, told.status) == ("transferred", 0)
