@@ -1,5 +1,6 @@
 """The `orchestrator` command. Commands are imported when called, so that help is quick."""
 
+import os
 import sys
 from importlib import import_module
 
@@ -55,7 +56,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; every mistake of a user ends in words and an exit code."""
     try:
-        status = cli.main(standalone_mode=False)
+        status = cli.main(standalone_mode=False, color=_color())
     except click.exceptions.Abort:
         status = 130
     except click.ClickException as problem:
@@ -78,4 +79,9 @@ def main() -> None:
 
 
 def _complain(problem: OrchestratorError | str) -> None:
-    click.echo(f"{click.style('error:', fg='red')} {problem}", err=True)
+    click.echo(f"{click.style('error:', fg='red')} {problem}", err=True, color=_color())
+
+
+def _color() -> bool | None:
+    """Whether output has colors: never with NO_COLOR, else where it goes to a terminal."""
+    return False if os.environ.get("NO_COLOR") else None

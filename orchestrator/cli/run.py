@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 import anyio
 import click
@@ -131,7 +131,7 @@ async def _run(options: Options, settings: Settings) -> str:
 def _innermost(problem: BaseException) -> BaseException:
     """Task groups wrap what their tasks raise; people are told of the first."""
     while isinstance(problem, BaseExceptionGroup):
-        problem = problem.exceptions[0]
+        problem = cast("BaseExceptionGroup[BaseException]", problem).exceptions[0]
     return problem
 
 
@@ -159,6 +159,7 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
         caller=options.caller,
         observe=_observer(options, spoken),
     )
+    reason = "interrupted"  # what it stays if a second signal cuts the session off
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(journal.run)
         tasks.start_soon(_parts, options, settings, redis.url, spoken)

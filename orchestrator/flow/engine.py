@@ -119,6 +119,7 @@ def _take_in(m: Macrostep, event: Event) -> None:
             _caller_typed(m, event)
         case AgentSaid():
             m.talk = replace(m.talk, said=False, failures=0)
+            _read_back(m, event.speak)
         case ToolAsked():
             tool_asked(m, event)
         case AnswerEnded():
@@ -212,14 +213,14 @@ def _answer_ended(m: Macrostep, event: AnswerEnded) -> None:
     if event.speak != m.talk.speaking:
         return
     had_calls = bool(m.talk.calls)
+    failed = event.how == "failed" and not had_calls
+    if not failed:
+        _read_back(m, event.speak)
     m.talk = replace(m.talk, speaking=None, calls=())
-    if event.how == "failed" and not had_calls:
+    if failed:
         _answer_failed(m, event)
         return
     m.let_go(event.speak)
-    confirming = m.work.confirming
-    if m.talk.purpose == "readback" and confirming:
-        m.work = replace(m.work, confirming=replace(confirming, heard=m.talk.turns))
     epoch = m.place.epoch
     if m.place.move:
         _follow(m, m.place.move)
@@ -228,6 +229,14 @@ def _answer_ended(m: Macrostep, event: AnswerEnded) -> None:
         _fail(m, "model.loop")
     elif had_calls and m.place.epoch == epoch and not m.ended:
         owe(m, "answer")
+
+
+def _read_back(m: Macrostep, speak: str) -> None:
+    """The caller has the details, once they are said: what is said from now on answers them."""
+    confirming = m.work.confirming
+    reading = speak == m.talk.speaking and m.talk.purpose == "readback"
+    if reading and confirming and confirming.heard is None:
+        m.work = replace(m.work, confirming=replace(confirming, heard=m.talk.turns))
 
 
 def _answer_failed(m: Macrostep, event: AnswerEnded) -> None:

@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -141,7 +141,7 @@ def test_an_address_that_is_none(orchestrator: Orchestrator, shared_redis: Redis
 
 
 @asynccontextmanager
-async def counting(url: str) -> AsyncIterator[tuple[str, list[str]]]:
+async def counting(url: str) -> AsyncGenerator[tuple[str, list[str]]]:
     """Another address of a service, and the connections that were made there."""
     place, seen = urlsplit(url), list[str]()
 

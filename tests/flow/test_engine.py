@@ -1,6 +1,12 @@
 from orchestrator.dispatch.call import Outcome
 from orchestrator.flow.engine import MAX_ROUNDS, SORRY, offered, replay
-from orchestrator.flow.events import AnswerEnded, CallerLeft, ProviderLost, TransferEnded
+from orchestrator.flow.events import (
+    AgentSaid,
+    AnswerEnded,
+    CallerLeft,
+    ProviderLost,
+    TransferEnded,
+)
 from orchestrator.flow.snapshot import drained, quiescent
 from tests.flow.restaurant import (
     BOOKED,
@@ -201,6 +207,17 @@ def test_a_yes_dispatches_the_frozen_arguments_and_carries_the_result() -> None:
     assert scene.state == "goodbye"
     scene.model("Thank you, goodbye.")
     assert scene.snapshot.run.ended == "completed"
+
+
+def test_a_yes_to_the_last_words_of_the_read_back_counts() -> None:
+    scene = at_confirm()
+    scene.model(create_booking={})
+    assert scene.speaking
+    scene.apply(AgentSaid(scene.at, scene.speaking, "For Martin, is that right?"))
+    scene.caller("Yes.")
+    scene.model()
+    scene.model(confirm_create_booking={})
+    assert scene.dispatches("create_booking")
 
 
 def test_a_confirmation_that_the_caller_did_not_give_is_refused() -> None:
