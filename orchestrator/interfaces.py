@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 from orchestrator.dispatch.call import Call, Json, Outcome, Settler
 
-__all__ = ["Calls", "Claimed", "Claims", "Connection", "Journal", "Settlement"]
+__all__ = ["Calls", "Claimed", "Claims", "Connection", "Journal", "Outbox", "Settlement"]
 
 Settlement = Literal["settled", "late", "fenced", "gone"]
 """What became of a worker's outcome: it counts; another was first (ours is kept as
@@ -103,6 +103,14 @@ class Journal(Protocol):
         ...
 
     async def read(self) -> Sequence[Mapping[str, Json]]: ...
+
+
+class Outbox(Protocol):
+    """Events of an author's own (`emit`), for other programs. Best effort, at most once."""
+
+    async def emit(self, name: str, data: Mapping[str, Json]) -> None:
+        """Raises `QueueUnavailable`."""
+        ...
 
 
 class Connection(Protocol):

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias, cast
 
 from orchestrator.dispatch.call import Json
-from orchestrator.flow.commands import Command, End, Report, Say, Speak, Transfer
+from orchestrator.flow.commands import Command, Emit, End, Report, Say, Speak, Transfer
 from orchestrator.flow.definition import Flow
-from orchestrator.flow.events import AgentSaid, CallerTyped, Event, SessionStarted
+from orchestrator.flow.events import AgentSaid, CallerTyped, Event, SessionStarted, TranscriptFinal
 from orchestrator.flow.snapshot import Snapshot
 
 __all__ = ["MASK", "Record", "record"]
@@ -57,6 +57,10 @@ def _name(flow: Flow, item: Event | Command) -> tuple[str, Mapping[str, Json]] |
             return "agent.said", {"text": text, "by": "flow"}
         case Speak(id=speak, purpose=purpose):
             return "answer.asked", {"id": speak, "purpose": purpose}
+        case TranscriptFinal(text=text):
+            return "caller.said", {"text": text}
+        case Emit(name=name, data=data):
+            return "emitted", {"name": name, "data": data}
         case Transfer(to=to, note=note):
             return "transfer", {"to": to, "note": note}
         case End(reason=reason):

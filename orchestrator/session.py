@@ -34,7 +34,9 @@ from orchestrator.flow.commands import (
     AnswerCall,
     Command,
     Dispatch,
+    Emit,
     End,
+    Hush,
     Report,
     Say,
     Speak,
@@ -50,10 +52,11 @@ from orchestrator.flow.events import (
     Event,
     SessionStarted,
     TimerFired,
+    TranscriptFinal,
     TransferEnded,
 )
 from orchestrator.flow.snapshot import Snapshot, drained, quiescent
-from orchestrator.interfaces import Calls, Connection, Journal
+from orchestrator.interfaces import Calls, Connection, Journal, Outbox
 
 __all__ = ["Adapter", "Session"]
 
@@ -111,9 +114,11 @@ class Session:
         adapter: Adapter,
         calls: Calls,
         journal: Journal,
+        outbox: Outbox | None = None,
         *,
         session: str,
         caller: str | None = None,
+        values: Mapping[str, Json] | None = None,
         observe: Observe = _ignore,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -121,16 +126,19 @@ class Session:
         self.id = session
         self.snapshot = Snapshot()
         self._caller = caller
+        self._values = values or {}
         self._connection = connection
         self._adapter = adapter
         self._calls = calls
         self._journal = journal
+        self._outbox = outbox
         self._observe = observe
         self._clock = clock
         self._published: dict[str, Call] = {}
         self._send, self._inbox = anyio.create_memory_object_stream[_Item](256)
         self._changed = anyio.Event()
         self._waiting_turns = 0
+        self._lines = 0
         self._problem: OrchestratorError | None = None
 
     async def run(self) -> str:
@@ -154,9 +162,14 @@ class Session:
         return self.snapshot.run.ended or ""
 
     async def caller_says(self, text: str) -> None:
-        """A whole turn of the caller, in text."""
+        """A whole turn of the caller, in text; where a flow only transcribes, a line of it."""
         self._waiting_turns += 1
-        await self._post(CallerTyped(self._clock(), text))
+        now = self._clock()
+        if self.flow.session.mode == "transcribe":
+            self._lines += 1
+            await self._post(TranscriptFinal(now, f"line_{self._lines}", text))
+        else:
+            await self._post(CallerTyped(now, text))
 
     async def caller_leaves(self, *, interrupted: bool = False) -> None:
         await self._post(CallerLeft(self._clock(), "interrupted" if interrupted else "hangup"))
@@ -189,7 +202,7 @@ class Session:
     def _started(self) -> SessionStarted:
         at = self._clock()
         zone, offset = _zone(self.flow.session.zone, at)
-        return SessionStarted(at, self.id, zone, offset, caller=self._caller)
+        return SessionStarted(at, self.id, zone, offset, caller=self._caller, values=self._values)
 
     async def _post(self, event: Event) -> None:
         """Put an event into the inbox; after the end there is nobody to read it."""
@@ -261,7 +274,7 @@ class Session:
     async def _handle(self, event: Event, tasks: TaskGroup) -> None:
         await self._journal.append([events.to_json(event)])
         self.snapshot, commands = step(self.flow, self.snapshot, event)
-        if isinstance(event, CallerTyped):
+        if isinstance(event, CallerTyped | TranscriptFinal):
             self._waiting_turns -= 1
         self._observe(event, self.snapshot)
         for command in commands:
@@ -274,9 +287,11 @@ class Session:
                 tasks.start_soon(self._publish, command)
             case Withdraw():
                 tasks.start_soon(self._withdraw, command)
+            case Emit():
+                tasks.start_soon(self._emit, command)
             case Transfer():
                 await self._post(TransferEnded(self._clock(), ok=True))
-            case Speak() | Say() | AddItem() | AnswerCall():
+            case Speak() | Hush() | Say() | AddItem() | AnswerCall():
                 await self._transmit(self._adapter.perform(command))
             case End() | Report():
                 pass
@@ -313,6 +328,14 @@ class Session:
             rerun=command.rerun,
         )
 
+    async def _emit(self, command: Emit) -> None:
+        if self._outbox is None:
+            return
+        try:
+            await self._outbox.emit(command.name, command.data)
+        except QueueUnavailable as problem:
+            log.warning("session %s: %s was not emitted: %s", self.id, command.name, problem)
+
     async def _withdraw(self, command: Withdraw) -> None:
         call = self._published.get(f"{self.id}.{command.call}.{command.attempt}")
         if call is None:
@@ -321,10 +344,7 @@ class Session:
             outcome = await self._calls.withdraw(call, command.by)
         except QueueUnavailable:
             return  # the record's own deadline holds; nobody here waits for it any more
-        if outcome.by == command.by:
-            self._published.pop(call.id, None)  # as the engine has assumed already
-        else:
-            await self._settled(call.id, outcome)
+        await self._settled(call.id, outcome)
 
 
 def _zone(name: str | None, at: float) -> tuple[str, int]:

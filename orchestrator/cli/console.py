@@ -59,6 +59,7 @@ _QUIET = {
     "say.unset": "✗ not said: {name} has no value  ({place})",
     "answer.failed": "✗ the model failed: {error}",
     "error": "✗ {reason}",
+    "emitted": "» {name}  {data}",
     "transfer": "⇒ transferred to {to}  ({note})",
     "session.ended": "■ {reason}",
 }

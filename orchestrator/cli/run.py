@@ -4,7 +4,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,14 +19,16 @@ from orchestrator import link as redis_link
 from orchestrator.cli import console
 from orchestrator.cli.caller import typed_lines
 from orchestrator.cli.flows import load
+from orchestrator.dispatch.call import Json
 from orchestrator.dispatch.streams import StreamCalls
-from orchestrator.errors import ServiceError
-from orchestrator.flow.commands import Command, Say
-from orchestrator.flow.definition import Flow
+from orchestrator.errors import ServiceError, UsageError
+from orchestrator.flow.commands import Command, Dispatch, Say
+from orchestrator.flow.definition import Flow, Rejected
 from orchestrator.flow.events import AgentSaid, Event
-from orchestrator.flow.snapshot import Snapshot
+from orchestrator.flow.snapshot import Snapshot, quiescent
 from orchestrator.journal import RedisJournal
 from orchestrator.launch import part
+from orchestrator.outbox import RedisOutbox
 from orchestrator.projection import record
 from orchestrator.realtime.connection import connect
 from orchestrator.realtime.translate import Realtime, SessionSettings
@@ -52,6 +54,7 @@ class Options:
     url: str | None
     model: str
     caller: str | None
+    values: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,9 @@ class Provider:
 @click.option("--no-mcp-host", is_flag=True, help="MCP tools run elsewhere: `… mcp-host`.")
 @click.option("--url", metavar="URL", help="A Realtime service other than OpenAI's.")
 @click.option("--model", metavar="NAME", help="Instead of the flow's model.")
+@click.option(
+    "--set", "values", multiple=True, metavar="NAME=VALUE", help="A variable's first value."
+)
 @click.option("--caller", metavar="NUMBER", help="The caller's number, `call.caller` in the flow.")
 def command(
     flow: Path,
@@ -80,6 +86,7 @@ def command(
     url: str | None,
     model: str | None,
     caller: str | None,
+    values: tuple[str, ...],
 ) -> int:
     """Talk to FLOW in text.
 
@@ -105,7 +112,10 @@ def command(
         url,
         model or compiled.session.model or DEFAULT_MODEL,
         caller,
+        _values(compiled, values),
     )
+    if compiled.carriers:
+        options.notice(f"not served yet: {', '.join(compiled.carriers)}; as if a call had begun")
     reason = anyio.run(_run, options, from_environ(os.environ, Path.cwd()))
     return {"hangup": 3, "interrupted": 130, "provider_lost": 4}.get(reason, 0)
 
@@ -113,6 +123,24 @@ def command(
 def _is_terminal(stream: TextIO | None) -> bool:
     """There may be none at all: a process can be started with its input closed."""
     return stream is not None and stream.isatty()
+
+
+def _values(flow: Flow, pairs: tuple[str, ...]) -> Mapping[str, Json]:
+    """Variables from NAME=VALUE. Raises `UsageError` with everything that is wrong."""
+    values: dict[str, Json] = {}
+    problems: list[str] = []
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        try:
+            if not equals or name not in flow.variables:
+                problems.append(f"--set {pair}: the flow has no variable '{name}'")
+            else:
+                values[name] = flow.variables[name].accept(value, {})
+        except Rejected as problem:
+            problems.append(f"--set {pair}: {problem}")
+    if problems:
+        raise UsageError("\n".join(problems))
+    return values
 
 
 def _to_stderr(text: str) -> None:
@@ -147,7 +175,7 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
     adapter = Realtime()
     for frame in adapter.start(_settings(options)):
         await connection.send(frame)
-    journal = RedisJournal(name, link)
+    journal, outbox = RedisJournal(name, link), RedisOutbox(name, link)
     spoken = anyio.Event()
     session = Session(
         options.flow,
@@ -155,8 +183,10 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
         adapter,
         StreamCalls(link, name),
         journal,
+        outbox,
         session=name,
         caller=options.caller,
+        values=options.values,
         observe=_observer(options, spoken),
     )
     reason = "interrupted"  # what it stays if a second signal cuts the session off
@@ -200,14 +230,15 @@ def _observer(options: Options, spoken: anyio.Event) -> Callable[[Event | Comman
         shown = record(options.flow, snapshot, item, masked=options.masked)
         if shown:
             options.show(shown)
-        if isinstance(item, AgentSaid | Say):
+        if isinstance(item, AgentSaid | Say | Dispatch) or quiescent(snapshot):
             spoken.set()
 
     return observe
 
 
 async def _parts(options: Options, settings: Settings, redis_url: str, spoken: anyio.Event) -> None:
-    """Start worker and MCP host once the agent has spoken: importing theirs would delay that."""
+    """Start worker and MCP host once the agent has spoken, or has nothing to say: importing
+    theirs would delay its first words."""
     await spoken.wait()
     queues = {tool.queue for tool in options.flow.tools.values()}
     wanted = {

@@ -9,6 +9,7 @@ __all__ = [
     "call_record",
     "control",
     "dead",
+    "emitted",
     "inbox",
     "journal",
     "key_record",
@@ -46,6 +47,11 @@ def control(queue: str) -> str:
 
 def replies(process: str) -> str:
     return f"{PREFIX}:{{p:{process}}}:replies"
+
+
+def emitted(name: str) -> str:
+    """The stream of the events that flows emit under this name."""
+    return f"{PREFIX}:{{e:{name}}}:emitted"
 
 
 def journal(session: str) -> str:

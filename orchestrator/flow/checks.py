@@ -99,6 +99,8 @@ def _assigned(document: Document) -> Iterator[dict[str, Any]]:
         yield edge.set
     for step in _steps(document):
         yield step.set or {}
+    for trigger in document.triggers:
+        yield dict(trigger.sets_at())
 
 
 def _edges(document: Document) -> Iterator[Edge]:
@@ -113,6 +115,8 @@ def _steps(document: Document) -> Iterator[Step]:
         yield from edge.do
     for interrupt in document.interrupts.values():
         yield from interrupt.do
+    for steps in (document.on_start, document.on_end):
+        yield from steps.do if steps else ()
 
 
 def _check_effects(tool: Tool, report: Report) -> None:
@@ -165,9 +169,10 @@ def _check_use(document: Document, symbols: Symbols, report: Report) -> None:
     offered = _offered(document)
     called = {step.tool for step in _steps(document)}
     undoing = {tool.undo for tool in document.tools.values()}
+    scheduled = {(trigger.schedule or {}).get("tool") for trigger in document.triggers}
     complete = report.codes.isdisjoint({"T001", "S001", "S010", "X001"})
     for name, symbol in symbols.tools.items():
-        if symbol and complete and name not in offered | called | undoing:
+        if symbol and complete and name not in offered | called | undoing | scheduled:
             report.warn("T040", symbol.mark, f"tool '{name}' is never used")
         if symbol and name in offered:
             _check_given(symbol, symbols, report)

@@ -18,7 +18,9 @@ __all__ = [
     "AnswerCall",
     "Command",
     "Dispatch",
+    "Emit",
     "End",
+    "Hush",
     "Purpose",
     "Report",
     "Say",
@@ -50,6 +52,13 @@ class Speak:
     instructions: str
     tools: tuple[Mapping[str, Json], ...] = ()
     choice: ToolChoice = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Hush:
+    """Stop this answer; nobody waits for its end any more (repeatable)."""
+
+    speak: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +114,14 @@ class Withdraw:
 
 
 @dataclass(frozen=True, slots=True)
+class Emit:
+    """Tell the world (never): an event of the author's own, for other programs."""
+
+    name: str
+    data: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
 class Transfer:
     """Hand the caller to a person or another line (never). `TransferEnded` follows."""
 
@@ -128,5 +145,5 @@ class Report:
 
 
 Command: TypeAlias = (
-    Speak | Say | AddItem | AnswerCall | Dispatch | Withdraw | Transfer | End | Report
+    Speak | Hush | Say | AddItem | AnswerCall | Dispatch | Withdraw | Emit | Transfer | End | Report
 )

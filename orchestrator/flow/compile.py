@@ -22,7 +22,7 @@ from orchestrator.flow.steps import Steps
 from orchestrator.flow.symbols import EVERYWHERE, Lock, Symbols, declare
 from orchestrator.flow.texts import Texts
 from orchestrator.flow.tools import function_tool, server_tools, undone_types
-from orchestrator.flow.types import CALL, of_shape
+from orchestrator.flow.types import ANY, CALL, of_shape
 from orchestrator.flow.values import acceptor, fits, normaliser, schema_of
 
 __all__ = ["Lock", "check", "compile_flow"]
@@ -108,10 +108,30 @@ class _Compiler:
                 steps.interrupt(name, interrupt, marks("interrupts", name))
                 for name, interrupt in document.interrupts.items()
             ),
+            on_start=steps.whole(document.on_start),
+            on_end=steps.whole(document.on_end),
             on_error=document.on_error,
             limits=self._limits(),
             session=self._session(),
+            carriers=self._carriers(steps),
         )
+
+    def _carriers(self, steps: Steps) -> tuple[str, ...]:
+        """What only a carrier can serve is checked as far as it can be, and named."""
+        document = self.document
+        for trigger in document.triggers:
+            seen = steps.texts.seeing(event=ANY)
+            for name, node in trigger.sets_at():
+                self.symbols.check_variable(name, node.mark, self.report)
+                seen.value(node, self.symbols.variables.get(name, ANY), "V002", name)
+        outbound = document.outbound
+        for key in ("voicemail", "busy", "no_answer") if outbound else ():
+            assert outbound
+            self.symbols.check_state(
+                getattr(outbound, key), outbound.node.at(key).mark, self.report
+            )
+        kinds = [f"trigger {trigger.kind}" for trigger in document.triggers]
+        return (*kinds, *(("outbound",) if outbound else ()))
 
     def _everywhere(self) -> tuple[str, ...]:
         node = self.document.node.at("tools_everywhere")
@@ -131,7 +151,9 @@ class _Compiler:
 
     def _limits(self) -> made.Limits:
         limits = self.document.limits
-        return made.Limits(limits.duration, limits.visits) if limits else made.Limits()
+        if limits is None:
+            return made.Limits()
+        return made.Limits(limits.duration, limits.visits, limits.tool_calls, limits.turns)
 
     def _session(self) -> made.Session:
         session = self.document.session
@@ -142,7 +164,13 @@ class _Compiler:
             offset = session.persona.index("${")
             self.report("E003", place.place(offset), "the persona is constant: no ${…} here")
         return made.Session(
-            session.persona.strip(), session.model, session.voice, session.language, session.zone
+            session.mode,
+            session.persona.strip(),
+            session.model,
+            session.voice,
+            session.language,
+            session.zone,
+            session.reasoning,
         )
 
     def _variable(self, name: str, variable: doc.Variable) -> made.Variable:

@@ -12,8 +12,11 @@ from typing import Literal, Protocol, TypeAlias, cast
 from orchestrator.dispatch.call import Json
 
 __all__ = [
+    "After",
     "Collect",
+    "Digit",
     "Edge",
+    "Emit",
     "End",
     "Expression",
     "Filler",
@@ -38,6 +41,7 @@ __all__ = [
     "Transfer",
     "UseTool",
     "Variable",
+    "Wait",
 ]
 
 Scope: TypeAlias = Mapping[str, Json]
@@ -163,7 +167,24 @@ class UseTool:
     when: Expression | None = None
 
 
-Step: TypeAlias = Say | Prompt | Note | Set | UseTool
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Tell other programs: an event `name` with these fields."""
+
+    name: str
+    data: Mapping[str, Template]
+    when: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Do nothing for so many seconds."""
+
+    seconds: float
+    when: Expression | None = None
+
+
+Step: TypeAlias = Say | Prompt | Note | Set | UseTool | Emit | Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +206,25 @@ class On:
 
 
 @dataclass(frozen=True, slots=True)
+class Digit:
+    """The caller pressed this key."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """So many seconds have passed since the state was entered."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Edge:
     """One entry of a state's `next`. No trigger: it is tried whenever things settle."""
 
     mark: Mark
-    trigger: Intent | On | None = None
+    trigger: Intent | On | Digit | After | None = None
     condition: Expression | None = None
     set: Mapping[str, Template] = field(default_factory=dict[str, Template])
     do: tuple[Step, ...] = ()
@@ -284,6 +319,7 @@ class Tool:
         default=_read_back, repr=False, compare=False
     )  # the arguments in words, for a caller who has to say yes to them
     bound: Mapping[str, Template] = field(default_factory=dict[str, Template])
+    mode: Literal["wait", "background", "detached"] = "wait"
     timeout: float = 10.0
     deadline: float | None = None
     retry: Retry = Retry()
@@ -296,28 +332,36 @@ class Tool:
     filler: Filler | None = None
     on_hangup: Literal["keep", "cancel"] = "keep"
     assign: Mapping[str, Template] = field(default_factory=dict[str, Template])
+    ok_if: Expression | None = None  # over `result`; false makes the outcome a failure
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     duration: float | None = None  # seconds
     visits: int = 25  # per state
+    tool_calls: int | None = None
+    turns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """Settings of the provider's session, as the author gave them; None is the provider's own."""
 
+    mode: Literal["voice", "text", "transcribe"] = "voice"
     persona: str = ""
     model: str | None = None
     voice: str | None = None
     language: str | None = None
     zone: str | None = None
+    reasoning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """`sha256` is of the documents that it was made from; a journal's header carries it."""
+    """`sha256` is of the documents that it was made from; a journal's header carries it.
+
+    `carriers` says what the flow asks for that only a carrier of calls can serve.
+    """
 
     name: str
     version: str
@@ -328,6 +372,9 @@ class Flow:
     tools: Mapping[str, Tool]
     variables: Mapping[str, Variable]
     interrupts: tuple[Interrupt, ...] = ()
+    on_start: tuple[Step, ...] = ()
+    on_end: tuple[Step, ...] = ()
     on_error: str | None = None
     limits: Limits = Limits()
     session: Session = Session()
+    carriers: tuple[str, ...] = ()

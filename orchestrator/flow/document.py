@@ -42,6 +42,7 @@ __all__ = [
 
 DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m|h)\Z", re.ASCII)
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*\Z")
 ID = re.compile(r"[a-z][a-z0-9_]{0,47}\Z", re.ASCII)
 
 
@@ -64,6 +65,19 @@ def _id(value: str) -> str:
             "id", "a name has small letters, digits and _, begins with a letter, at most 48"
         )
     return value
+
+
+def _event_name(value: str) -> str:
+    if not EVENT_NAME.match(value):
+        raise PydanticCustomError("emit", "a name of words with small letters, joined by dots")
+    return value
+
+
+def _key(value: Json) -> Json:
+    text = str(value) if isinstance(value, int) else value
+    if text not in tuple("0123456789*#"):
+        raise PydanticCustomError("dtmf", 'one key of a telephone: "0" to "9", "*" or "#"')
+    return text
 
 
 def _as_list(value: Json) -> Json:
@@ -114,11 +128,13 @@ Seconds: TypeAlias = Annotated[
     BeforeValidator(_seconds),
     WithJsonSchema({"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}),
 ]
+Key: TypeAlias = Annotated[str, BeforeValidator(_key)]
+EventName: TypeAlias = Annotated[str, AfterValidator(_event_name)]
 Id: TypeAlias = Annotated[str, AfterValidator(_id)]
 Lines: TypeAlias = Annotated[list[str], BeforeValidator(_as_list)]
 Approval: TypeAlias = Annotated[Literal["none", "caller"], BeforeValidator(_approval)]
 Values: TypeAlias = dict[str, Any]
-Mode: TypeAlias = Annotated[Literal["wait"], _only("wait", "background", "detached")]
+Mode: TypeAlias = Literal["wait", "background", "detached"]
 TypeName: TypeAlias = Literal[
     "text", "int", "number", "bool", "date", "time", "datetime", "duration",
     "phone", "email", "enum", "list", "object", "any",
@@ -196,7 +212,7 @@ class Tool(Part):
 
     fallback: ClassVar[Mapping[str, Json]] = {"queue": ""}
     later: ClassVar[frozenset[str]] = frozenset(
-        {"ok_if", "answer", "errors", "concurrency", "rate", "priority"}
+        {"answer", "errors", "concurrency", "rate", "priority"}
     )
 
     queue: str
@@ -212,7 +228,7 @@ class Tool(Part):
     idempotent: bool = Field(False, description="Commits our key together with its effect")
     idempotency: str | None = Field(None, description="The key; the call's id by default")
     after_crash: Literal["rerun", "unknown"] | None = None
-    mode: Mode = "wait"
+    mode: Mode = Field("wait", description="Whether the conversation waits for the result")
     requires: str | None = Field(None, description="Hidden and refused while this is false")
     approval: Approval = "none"
     undo: str | None = Field(None, description="Tool that takes the effect back")
@@ -220,6 +236,7 @@ class Tool(Part):
     on_interrupt: Literal["keep", "cancel"] = "keep"
     on_hangup: Literal["keep", "cancel"] | None = None
     assign: Values = {}
+    ok_if: str | None = Field(None, description="Over `result`; false makes it a failure")
 
 
 class McpServer(Part):
@@ -240,11 +257,11 @@ class McpServer(Part):
 
 
 class Step(Part):
-    """One thing to do: exactly one of say, prompt, note, set, tool."""
+    """One thing to do: exactly one of say, prompt, note, set, tool, emit, wait."""
 
-    KINDS: ClassVar[tuple[str, ...]] = ("say", "prompt", "note", "set", "tool")
+    KINDS: ClassVar[tuple[str, ...]] = ("say", "prompt", "note", "set", "tool", "emit", "wait")
     later: ClassVar[frozenset[str]] = frozenset(
-        {"emit", "wait", "dtmf", "play", "classify", "into", "show", "exact", "audio", "approval"}
+        {"dtmf", "play", "classify", "into", "show", "exact", "audio", "approval"}
     )
 
     when: str | None = Field(None, alias="if")
@@ -253,24 +270,28 @@ class Step(Part):
     note: str | None = None
     set: Values | None = None
     tool: str | None = None
+    emit: EventName | None = Field(None, description="Tell other programs")
+    wait: Seconds | None = None
     arguments: Values = Field({}, alias="with")
     name: Id | None = Field(None, alias="as", description="Name of the tool's result")
 
     def rules(self) -> Iterator[tuple[str, str]]:
         kinds = [kind for kind in self.KINDS if kind in self.node.keys]
         if not kinds:
-            yield "", "a step is one of say, prompt, note, set, tool"
+            yield "", f"a step is one of {', '.join(self.KINDS)}"
         for kind in kinds[1:]:
             yield kind, f"a step does one thing; this one has '{kinds[0]}' already"
-        for key in ("with", "as"):
-            if key in self.node.keys and "tool" not in kinds:
-                yield key, f"only a tool has '{key}'"
+        if "as" in self.node.keys and "tool" not in kinds:
+            yield "as", "only a tool has 'as'"
+        if "with" in self.node.keys and not {"tool", "emit"} & set(kinds):
+            yield "with", "only a tool and an emit have 'with'"
 
 
 class Edge(Part):
     """One entry of `next`."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"dtmf", "silence", "after"})
+    TRIGGERS: ClassVar[tuple[str, ...]] = ("intent", "event", "dtmf", "after")
+    later: ClassVar[frozenset[str]] = frozenset({"silence"})
 
     intent: str | None = Field(None, description="The model decides: what the caller wants")
     id: Id | None = None
@@ -278,14 +299,17 @@ class Edge(Part):
     unless: str = Field("", alias="not")
     fill: list[str] = []
     event: str | None = None
+    dtmf: Key | None = Field(None, description="A key of the caller's telephone")
+    after: Seconds | None = Field(None, description="Time since the state was entered")
     when: str | None = Field(None, alias="if", description="The engine decides")
     set: Values = {}
     do: list[Step] = []
     goto: str | None = None
 
     def rules(self) -> Iterator[tuple[str, str]]:
-        if self.intent is not None and self.event is not None:
-            yield "event", "an edge has one trigger; this one has 'intent' already"
+        triggers = [key for key in self.TRIGGERS if key in self.node.keys]
+        for key in triggers[1:]:
+            yield key, f"an edge has one trigger; this one has '{triggers[0]}' already"
         if self.intent is not None and self.id is None:
             yield "intent", "an intent needs an `id`: the model calls go_<id>"
         for key in ("id", "examples", "not", "fill"):
@@ -381,11 +405,10 @@ class Session(Part):
     """Settings of the provider's session. Those that concern the voice wait for one."""
 
     later: ClassVar[frozenset[str]] = frozenset(
-        {"backup", "reasoning", "max_output", "truncation", "parallel_tools", "inputs",
-         "prompting", "trace"}
+        {"backup", "max_output", "truncation", "parallel_tools", "inputs", "prompting", "trace"}
     )  # fmt: skip
 
-    mode: Annotated[Literal["voice", "text"], _only("voice", "transcribe")] = "voice"
+    mode: Literal["voice", "text", "transcribe"] = "voice"
     channel: Literal["text", "websocket", "webrtc", "sip"] | None = None
     model: str | None = None
     voice: str | None = None
@@ -396,6 +419,7 @@ class Session(Part):
     turns: Turns | None = None
     transcribe: Transcribe | None = None
     noise: Literal["near_field", "far_field"] | None = None
+    reasoning: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
 
 
 class Silence(Part):
@@ -408,10 +432,61 @@ class Silence(Part):
 
 
 class Limits(Part):
-    later: ClassVar[frozenset[str]] = frozenset({"tool_calls", "turns", "cost"})
+    later: ClassVar[frozenset[str]] = frozenset({"cost"})
 
     duration: Seconds | None = None
     visits: Annotated[int, Field(ge=1, le=1000)] = 25
+    tool_calls: Annotated[int, Field(ge=1)] | None = None
+    turns: Annotated[int, Field(ge=1)] | None = None
+
+
+class Steps(Part):
+    """What is done when the session starts or ends."""
+
+    fallback: ClassVar[Mapping[str, Json]] = {"do": []}
+
+    do: list[Step]
+
+
+class Trigger(Part):
+    """What begins a session; known, and served when there is a carrier."""
+
+    KINDS: ClassVar[tuple[str, ...]] = ("call", "redis", "schedule", "http")
+
+    call: Values | None = None
+    redis: Values | None = None
+    schedule: Values | None = None
+    http: Values | None = None
+    when: str | None = Field(None, alias="if")
+    dedupe: str | None = None
+
+    def rules(self) -> Iterator[tuple[str, str]]:
+        if sum(key in self.node.keys for key in self.KINDS) != 1:
+            yield "", f"a trigger is one of {', '.join(self.KINDS)}"
+
+    @property
+    def kind(self) -> str:
+        return next((key for key in self.KINDS if getattr(self, key) is not None), "")
+
+    def sets_at(self) -> Iterator[tuple[str, Node]]:
+        """The variables that it gives a value, and where that stands."""
+        body = self.node.at(self.kind)
+        if self.kind and "set" in body.keys:
+            for name in body.at("set").keys:
+                yield str(name), body.at("set", name)
+
+
+class Outbound(Part):
+    """Whom to call, and the states for a call that nobody answers; served with a carrier."""
+
+    fallback: ClassVar[Mapping[str, Json]] = {"to": ""}
+
+    to: str
+    source: str | None = Field(None, alias="from")
+    ring: Seconds | None = None
+    voicemail: str | None = None
+    busy: str | None = None
+    no_answer: str | None = None
 
 
 class Document(Part):
@@ -420,9 +495,7 @@ class Document(Part):
     fallback: ClassVar[Mapping[str, Json]] = {
         "dsl": 1, "flow": "unnamed", "version": "", "start": "", "states": {},
     }  # fmt: skip
-    later: ClassVar[frozenset[str]] = frozenset(
-        {"defaults", "use", "guards", "on_end", "on_start", "triggers", "outbound"}
-    )
+    later: ClassVar[frozenset[str]] = frozenset({"defaults", "use", "guards"})
 
     dsl: Literal[1]
     flow: Id
@@ -437,6 +510,10 @@ class Document(Part):
     tools_everywhere: list[str] = []
     interrupts: dict[Id, Interrupt] = {}
     silence: list[Silence] = []
+    triggers: list[Trigger] = []
+    outbound: Outbound | None = None
+    on_start: Steps | None = None
+    on_end: Steps | None = None
     on_error: str | None = None
     limits: Limits | None = None
     start: str

@@ -7,7 +7,7 @@ Audio and deltas are never events; a transcript enters once, when it is final.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Literal, TypeAlias
 
 from orchestrator.dispatch.call import Error, Json, Outcome
@@ -19,11 +19,13 @@ __all__ = [
     "CallSettled",
     "CallerLeft",
     "CallerTyped",
+    "DigitPressed",
     "Event",
     "ProviderLost",
     "SessionStarted",
     "TimerFired",
     "ToolAsked",
+    "TranscriptFinal",
     "TransferEnded",
     "from_json",
     "to_json",
@@ -35,7 +37,10 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted:
-    """The provider accepted the session. `offset` is the zone's distance from UTC in seconds."""
+    """The provider accepted the session. `offset` is the zone's distance from UTC in seconds.
+
+    `values` are variables that whoever began the session gives: a trigger, a test, `--set`.
+    """
 
     at: float
     session: str
@@ -45,6 +50,7 @@ class SessionStarted:
     caller: str | None = None
     to: str | None = None
     direction: Literal["inbound", "outbound"] = "inbound"
+    values: Mapping[str, Json] = field(default_factory=dict[str, Json])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,23 @@ class CallerTyped:
 
     at: float
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptFinal:
+    """What the caller said, as text, once and final. `item` is the service's id of the turn."""
+
+    at: float
+    item: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DigitPressed:
+    """One key of the caller's telephone: `0` to `9`, `*` or `#`."""
+
+    at: float
+    digit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +154,8 @@ class ProviderLost:
 Event: TypeAlias = (
     SessionStarted
     | CallerTyped
+    | TranscriptFinal
+    | DigitPressed
     | AgentSaid
     | ToolAsked
     | AnswerEnded
@@ -144,6 +169,8 @@ Event: TypeAlias = (
 _TYPES: Mapping[str, type[Event]] = {
     "session.started": SessionStarted,
     "caller.typed": CallerTyped,
+    "transcript.final": TranscriptFinal,
+    "digit.pressed": DigitPressed,
     "agent.said": AgentSaid,
     "tool.asked": ToolAsked,
     "answer.ended": AnswerEnded,

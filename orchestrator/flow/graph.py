@@ -18,9 +18,11 @@ Ways: TypeAlias = Mapping[str, frozenset[str]]
 
 TOOL_EVENT = re.compile(r"tool\.(.+)\.([a-z_]+)\Z")
 LATER_EVENTS = re.compile(
-    r"(collect\.failed|(mcp|run|call|transcript|guard|signal)\..*|image|text|response\.cancelled"
+    r"(collect\.failed|(mcp|run|guard|signal)\..*|transcript\.partial|call\.hangup|image|response\.cancelled"
     r"|say\.drift|budget|tool\..+\.(started|cancelled|late))\Z"
 )
+CALL_EVENTS = ("call.voicemail", "call.busy", "call.no_answer")
+EVENTS = ("transcript.final", "text", *CALL_EVENTS)
 OUTCOMES = ("done", "failed", "denied")
 
 
@@ -51,11 +53,15 @@ def _event_problem(
 ) -> tuple[str, str, str] | None:
     if event == "collected":
         return None if state.collect else ("G006", "nothing is collected in this state", "")
+    if event in EVENTS:
+        return None
     if LATER_EVENTS.match(event):
         return "X001", f"event '{event}' is not supported yet", ""
     match = TOOL_EVENT.match(event)
     if match is None:
-        hint = did_you_mean(event, ["collected", *(f"tool.{name}.done" for name in symbols.tools)])
+        hint = did_you_mean(
+            event, ["collected", *EVENTS, *(f"tool.{name}.done" for name in symbols.tools)]
+        )
         return "G006", f"there is no event '{event}'", hint
     name, outcome = match[1], match[2]
     if name not in symbols.tools:
@@ -96,7 +102,7 @@ def _check_exits(name: str, document: Document, state: State, report: Report) ->
 
 
 def _unconditional(edge: Edge) -> bool:
-    return edge.intent is None and edge.event is None and edge.when is None
+    return edge.when is None and not any(key in edge.node.keys for key in Edge.TRIGGERS)
 
 
 def _check_collect(state: State, report: Report) -> None:
@@ -112,7 +118,11 @@ def _check_collect(state: State, report: Report) -> None:
 def _waits(state: State) -> bool:
     """Whether a caller, or the model, has something to do in this state."""
     talks = state.goal is not None or state.collect or state.tools
-    return bool(talks) or any(edge.intent is not None for edge in state.next)
+    heard = any(
+        edge.intent is not None or edge.dtmf is not None or edge.event in EVENTS
+        for edge in state.next
+    )
+    return bool(talks) or heard or any(edge.after is not None for edge in state.next)
 
 
 def _check_passing(name: str, state: State, report: Report) -> None:
@@ -167,6 +177,9 @@ def _roots(document: Document) -> Iterator[str]:
         yield interrupt.goto or ""
     for silence in document.silence:
         yield silence.goto or ""
+    if document.outbound:
+        outbound = document.outbound
+        yield from (outbound.voicemail or "", outbound.busy or "", outbound.no_answer or "")
 
 
 def _closure(roots: Iterable[str], ways: Ways) -> set[str]:

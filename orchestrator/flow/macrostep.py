@@ -75,6 +75,7 @@ class Macrostep:
         return {
             **self.values.vars,
             **self.values.results,
+            "event": self.place.steps[-1].event if self.place.steps else None,
             "call": {
                 "id": self.run.session,
                 "caller": self.run.caller,
@@ -98,9 +99,10 @@ class Macrostep:
         if any(timer in self.timers for timer in timers):
             self.timers = {key: due for key, due in self.timers.items() if key not in timers}
 
-    def push(self, path: str) -> None:
+    def push(self, path: str, event: Mapping[str, Json] | None = None) -> None:
         """Begin a list of steps, inside of whatever is under way."""
-        self.place = replace(self.place, steps=(*self.place.steps, Cursor(path)))
+        cursor = Cursor(path, event=event or {})
+        self.place = replace(self.place, steps=(*self.place.steps, cursor))
 
     def hold(self, waiting: str) -> None:
         """The innermost steps go on when this answer or call is over."""
@@ -130,9 +132,9 @@ class Macrostep:
         steps = (*self.place.steps[:index], *rest, *self.place.steps[index + 1 :])
         self.place = replace(self.place, steps=steps)
 
-    def happen(self, name: str, /, *, fatal: bool = False, **data: Json) -> None:
-        """Queue an outcome for the edges; one that is `fatal` must be taken by some edge."""
-        outcome = Happened(name, self.place.epoch, data, fatal)
+    def happen(self, name: str, /, *, fatal_in: int | None = None, **data: Json) -> None:
+        """Queue an event for the edges; while the epoch is `fatal_in`, one must take it."""
+        outcome = Happened(name, data, fatal_in)
         self.place = replace(self.place, outcomes=(*self.place.outcomes, outcome))
 
 

@@ -83,11 +83,21 @@ class Steps:
             return made.Note(texts.template(node.at("note")), when)
         if step.set is not None:
             return made.Set(self.values(step.set, node.at("set"), texts), when)
+        if step.wait is not None:
+            return made.Wait(step.wait, when)
+        if step.emit is not None:
+            return made.Emit(step.emit, self._fields(step, texts), when)
         if step.tool is not None:
             tool = self.symbols.tool(step.tool, node.at("tool").mark, self.report)
             given = self._arguments(step, tool, texts) if tool else dict[str, made.Template]()
             return made.UseTool(step.tool, given, step.name, when)
         return None
+
+    def _fields(self, step: doc.Step, texts: Texts) -> Mapping[str, made.Template]:
+        return {
+            name: texts.value(step.node.at("with", name), ANY, "V002", name)
+            for name in step.arguments
+        }
 
     def _arguments(
         self, step: doc.Step, tool: ToolSymbol, texts: Texts
@@ -126,14 +136,26 @@ class Steps:
             node.mark,
             trigger=self._trigger(edge),
             condition=seen.condition(node.at("if")) if edge.when is not None else None,
-            set=self.values(edge.set, node.at("set"), texts),
-            do=self._steps(edge.do, texts),
+            set=self.values(edge.set, node.at("set"), seen),
+            do=self._steps(edge.do, seen),
             goto=edge.goto,
         )
 
-    def _trigger(self, edge: doc.Edge) -> made.Intent | made.On | None:
+    def whole(self, steps: doc.Steps | None) -> tuple[made.Step, ...]:
+        """The steps of `on_start` or `on_end`."""
+        if steps is None:
+            return ()
+        return self._steps(steps.do, self.texts.seeing(**self._results(steps.do)))
+
+    def _trigger(self, edge: doc.Edge) -> made.Intent | made.On | made.Digit | made.After | None:
+        if edge.event is not None:
+            return made.On(edge.event)
+        if edge.dtmf is not None:
+            return made.Digit(edge.dtmf)
+        if edge.after is not None:
+            return made.After(edge.after)
         if edge.intent is None:
-            return made.On(edge.event) if edge.event is not None else None
+            return None
         self._check_asked(edge.fill, edge.node.at("fill"))
         return made.Intent(
             edge.id or "", edge.intent, tuple(edge.examples), edge.unless, tuple(edge.fill)

@@ -40,18 +40,20 @@ def function_tool(
         schema=_schema(shown),
         accept=arguments_acceptor(tool.params),
         bound=arguments(tool.args, node.at("args"), symbol, taking_back, report),
+        mode=tool.mode,
         timeout=tool.timeout,
         deadline=tool.deadline,
         retry=_retry(tool.retry),
         safe=tool.safe,
         rerun=_reruns(tool),
-        key=asked.template(node.at("idempotency")) if keyed else None,
+        key=asked.seeing(event=ANY).template(node.at("idempotency")) if keyed else None,
         requires=texts.condition(node.at("requires")) if tool.requires is not None else None,
         approval=tool.approval,
         undo=tool.undo,
         filler=_filler(tool, steps),
         on_hangup=tool.on_hangup or ("cancel" if tool.safe else "keep"),
         assign=steps.values(tool.assign, node.at("assign"), settled),
+        ok_if=settled.condition(node.at("ok_if")) if tool.ok_if is not None else None,
     )
 
 

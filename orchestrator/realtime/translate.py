@@ -15,7 +15,9 @@ from orchestrator.flow.commands import (
     AnswerCall,
     Command,
     Dispatch,
+    Emit,
     End,
+    Hush,
     Report,
     Say,
     Speak,
@@ -136,13 +138,15 @@ class Realtime:
             case Speak():
                 self._asked[command.id] = command
                 return self._sends(self._sequencer.ask(command.id))
+            case Hush():
+                return self._step(self._sequencer.cancel(command.speak), 0.0)[1]
             case Say():
                 return (_message(command.item, "assistant", command.text),)
             case AddItem():
                 return (_message(command.item, command.role, command.text),)
             case AnswerCall():
                 return (_output(command),)
-            case Dispatch() | Withdraw() | Transfer() | End() | Report():
+            case Dispatch() | Withdraw() | Emit() | Transfer() | End() | Report():
                 return ()
         assert_never(command)
 
