@@ -10,7 +10,7 @@ import anyio
 __all__ = ["typed_lines"]
 
 
-async def typed_lines(descriptor: int = 0) -> AsyncIterator[str]:
+async def typed_lines(descriptor: int) -> AsyncIterator[str]:
     """The lines of a terminal, a pipe or a file, without blank ones, until its end."""
     rest = b""
     while chunk := await _read(descriptor):
@@ -23,9 +23,15 @@ async def typed_lines(descriptor: int = 0) -> AsyncIterator[str]:
 
 
 async def _read(descriptor: int) -> bytes:
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # a file is always readable
+    if _may_block(descriptor):
         await anyio.wait_readable(descriptor)
     return os.read(descriptor, 65536)
+
+
+def _may_block(descriptor: int) -> bool:
+    """Files and devices such as /dev/null are always readable, and cannot be waited for."""
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)
 
 
 def _text(line: bytes) -> str:

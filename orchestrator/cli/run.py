@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO, cast
 
 import anyio
 import click
@@ -98,7 +99,7 @@ def command(
     compiled, warnings = load(flow)
     for warning in warnings:
         click.echo(str(warning), err=True)
-    terminal = not say and sys.stdin.isatty()
+    terminal = not say and _is_terminal(sys.stdin)
     options = Options(
         compiled,
         say,
@@ -117,6 +118,11 @@ def command(
         options.notice(f"not served yet: {', '.join(compiled.carriers)}; as if a call had begun")
     reason = anyio.run(_run, options, from_environ(os.environ, Path.cwd()))
     return {"hangup": 3, "interrupted": 130, "provider_lost": 4}.get(reason, 0)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    """There may be none at all: a process can be started with its input closed."""
+    return stream is not None and stream.isatty()
 
 
 def _values(flow: Flow, pairs: tuple[str, ...]) -> Mapping[str, Json]:
@@ -153,7 +159,7 @@ async def _run(options: Options, settings: Settings) -> str:
 def _innermost(problem: BaseException) -> BaseException:
     """Task groups wrap what their tasks raise; people are told of the first."""
     while isinstance(problem, BaseExceptionGroup):
-        problem = problem.exceptions[0]
+        problem = cast("BaseExceptionGroup[BaseException]", problem).exceptions[0]
     return problem
 
 
@@ -183,6 +189,7 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
         values=options.values,
         observe=_observer(options, spoken),
     )
+    reason = "interrupted"  # what it stays if a second signal cuts the session off
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(journal.run)
         tasks.start_soon(_parts, options, settings, redis.url, spoken)
@@ -267,8 +274,8 @@ async def _turns(options: Options) -> AsyncIterator[str]:
     if options.say:
         for text in options.say:
             yield text
-    else:
-        async for text in typed_lines():
+    elif sys.stdin:
+        async for text in typed_lines(sys.stdin.fileno()):
             yield text
 
 
