@@ -30,6 +30,7 @@ from orchestrator.flow.commands import (
     Dispatch,
     Emit,
     End,
+    Hush,
     Report,
     Say,
     Speak,
@@ -278,7 +279,7 @@ class Session:
             case Transfer():
                 # Not awaited: this is who empties the inbox.
                 errands.start_soon(self._post, TransferEnded(self._clock(), ok=True))
-            case Speak() | Say() | AddItem() | AnswerCall():
+            case Speak() | Hush() | Say() | AddItem() | AnswerCall():
                 await self._transmit(self._adapter.perform(command))
             case End() | Report():
                 pass

@@ -20,6 +20,7 @@ __all__ = [
     "Dispatch",
     "Emit",
     "End",
+    "Hush",
     "Purpose",
     "Report",
     "Say",
@@ -51,6 +52,13 @@ class Speak:
     instructions: str
     tools: tuple[Mapping[str, Json], ...] = ()
     choice: ToolChoice = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Hush:
+    """Stop this answer; nobody waits for its end any more (repeatable)."""
+
+    speak: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,5 +145,5 @@ class Report:
 
 
 Command: TypeAlias = (
-    Speak | Say | AddItem | AnswerCall | Dispatch | Withdraw | Emit | Transfer | End | Report
+    Speak | Hush | Say | AddItem | AnswerCall | Dispatch | Withdraw | Emit | Transfer | End | Report
 )

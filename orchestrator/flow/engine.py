@@ -8,8 +8,9 @@ Rule 2: nothing here does I/O, reads a clock or makes a random number. Two calls
 arguments return equal results, so a journal of events replays exactly.
 
 One event is one macrostep: the event is taken in, then things *settle* in microsteps, in
-this order, until none applies: steps that are under way; outcomes of calls, for the edges
-that name them; the state's edges without a trigger; `collected`. While an answer is open
+this order, until none applies: the move that was asked for; steps that are under way; calls
+of the model that wait; outcomes, for the edges that name them; the state's edges without a
+trigger; `collected`. While an answer is open
 or a step waits, nothing settles. When nothing is left to decide, at most one answer is
 asked for.
 
@@ -20,7 +21,7 @@ asked for.
 | TranscriptFinal| for the edges                                                           |
 | DigitPressed   | for the edges                                                           |
 | ToolAsked      | judged at once if it is offered, else again when the answer has ended   |
-| AnswerEnded    | the move asked for in it is carried out, what waited for it goes on     |
+| AnswerEnded    | what waited for it goes on; an empty one is asked for again             |
 | CallSettled    | `work`: retried, or closed and told to the edges and the model          |
 | TimerFired     | a deadline, a retry, a filler, a limit                                  |
 | TransferEnded  | the end, or the way out that the author gave                            |
@@ -28,13 +29,14 @@ asked for.
 | ProviderLost   | the end; kept calls drain                                               |
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeAlias, assert_never
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow import work
-from orchestrator.flow.commands import AddItem, Command, Say, Transfer
+from orchestrator.flow.commands import AddItem, Command, Hush, Say, Transfer
 from orchestrator.flow.commands import Emit as EmitEvent
 from orchestrator.flow.commands import End as EndSession
 from orchestrator.flow.definition import (
@@ -74,9 +76,10 @@ from orchestrator.flow.events import (
 )
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import missing, offers
-from orchestrator.flow.requests import collected, give, judge_again, tool_asked
-from orchestrator.flow.snapshot import Happened, Snapshot
-from orchestrator.flow.talk import owe, rest, say, speak
+from orchestrator.flow.requests import judge_again, refuse, tool_asked
+from orchestrator.flow.snapshot import AGAIN, Cursor, Happened, Snapshot
+from orchestrator.flow.talk import owe, patience, rest, say, speak
+from orchestrator.flow.variables import give
 
 __all__ = ["MAX_MICROSTEPS", "MAX_ROUNDS", "SEMANTICS", "SORRY", "offered", "replay", "step"]
 
@@ -89,6 +92,8 @@ MAX_MICROSTEPS = 50
 MAX_ROUNDS = 12
 """Answers without a word of the caller in between: a model that only calls tools is stopped."""
 MAX_FAILURES = 2
+PAUSE = 0.5
+"""Seconds before an answer that failed is asked for again; twice that before the next try."""
 
 SORRY = "I'm sorry, something went wrong at our end. Goodbye."
 
@@ -118,7 +123,7 @@ def offered(flow: Flow, snapshot: Snapshot) -> frozenset[str]:
     """The names that the model may call if it is asked now."""
     if snapshot.run.ended is not None or not snapshot.place.state:
         return frozenset()
-    event = TimerFired(snapshot.run.started, "")
+    event = TimerFired(snapshot.run.at, "")
     return frozenset(offers(Macrostep(flow, snapshot, event)))
 
 
@@ -132,8 +137,10 @@ def _take_in(m: Macrostep, event: Event) -> None:
             m.happen("transcript.final", text=text, item_id=item)
         case DigitPressed(digit=digit):
             m.happen(f"dtmf:{digit}")
-        case AgentSaid():
-            m.talk = replace(m.talk, said=False, failures=0)
+        case AgentSaid(speak=answer):
+            if answer == m.talk.speaking:
+                m.talk = replace(m.talk, spoke=True)
+                patience(m)
         case ToolAsked():
             tool_asked(m, event)
         case AnswerEnded():
@@ -144,10 +151,10 @@ def _take_in(m: Macrostep, event: Event) -> None:
             _timer_fired(m, event.timer)
         case TransferEnded():
             _transfer_ended(m, event)
-        case CallerLeft():
-            _end(m, event.how)
+        case CallerLeft(how=how):
+            _end(m, how, how)
         case ProviderLost():
-            _end(m, "provider_lost")
+            _end(m, "provider_lost", "provider_lost")
         case _:
             assert_never(event)
 
@@ -176,11 +183,9 @@ def _start(m: Macrostep, event: SessionStarted) -> None:
         direction=event.direction,
     )
     m.values = replace(m.values, vars={name: v.default for name, v in m.flow.variables.items()})
-    for name, variable in m.flow.variables.items():
-        if variable.source:
-            give(m, name, variable.source.evaluate(m.scope()))
-    for name, value in event.values.items():
-        give(m, name, value)
+    sources = {name: v.source for name, v in m.flow.variables.items() if v.source}
+    give(m, {name: source.evaluate(m.scope()) for name, source in sources.items()})
+    give(m, event.values)
     if m.flow.limits.duration:
         m.set_timer("limit:duration", m.flow.limits.duration)
     _enter(m, m.flow.start, by="start")
@@ -191,8 +196,10 @@ def _start(m: Macrostep, event: SessionStarted) -> None:
 def _caller_typed(m: Macrostep, event: CallerTyped) -> None:
     m.emit(AddItem(m.new_id("item"), "user", event.text))
     turns = m.talk.turns + 1
-    m.talk = replace(m.talk, turns=turns, unheard=True, said=False, rounds=0)
+    m.talk = replace(m.talk, turns=turns, unheard=True, rounds=0)
     m.happen("text", text=event.text)
+    if not any(cursor.waiting == AGAIN for cursor in m.place.steps):
+        m.drop_timers(AGAIN)
     work.keep_company(m)
 
 
@@ -207,7 +214,7 @@ def _heed_limits(m: Macrostep) -> None:
 
 
 def _timer_fired(m: Macrostep, timer: str) -> None:
-    if timer not in m.timers:
+    if m.timers.get(timer, math.inf) > m.at:
         return
     m.drop_timers(timer)
     kind, _, name = timer.partition(":")
@@ -224,6 +231,10 @@ def _timer_fired(m: Macrostep, timer: str) -> None:
                 m.happen(f"after:{index}")
         case "wait":
             m.let_go(timer)
+        case "answer":
+            _answer_overdue(m)
+        case "again":
+            _ask_again(m)
         case "limit":
             if not m.ended:
                 _fail(m, f"limit.{name}")
@@ -233,11 +244,11 @@ def _timer_fired(m: Macrostep, timer: str) -> None:
 
 def _transfer_ended(m: Macrostep, event: TransferEnded) -> None:
     final = m.state.final
-    if not m.run.transferring or not isinstance(final, TransferTo):
+    if not m.place.transferring or not isinstance(final, TransferTo):
         return
-    m.run = replace(m.run, transferring=False)
+    m.place = replace(m.place, transferring=False)
     if event.ok:
-        _end(m, "transferred")
+        _end(m, "transferred", "completed")
     elif final.on_failed:
         _enter(m, final.on_failed, by="transfer.failed")
     else:
@@ -247,66 +258,91 @@ def _transfer_ended(m: Macrostep, event: TransferEnded) -> None:
 def _answer_ended(m: Macrostep, event: AnswerEnded) -> None:
     if event.speak != m.talk.speaking:
         return
-    had_calls = bool(m.talk.calls)
+    calls, spoke = m.talk.calls, m.talk.spoke
     m.talk = replace(m.talk, speaking=None, calls=())
-    if event.how == "failed" and not had_calls:
-        _answer_failed(m, event)
+    m.drop_timers("answer:")
+    if not (calls or (spoke and event.how != "failed") or event.how == "cancelled"):
+        _answer_failed(m, event.speak, event.error or event.how)
         return
+    m.talk = replace(m.talk, failures=0)
     m.let_go(event.speak)
-    confirming = m.work.confirming
-    if m.talk.purpose == "readback" and confirming:
-        m.work = replace(m.work, confirming=replace(confirming, heard=m.talk.turns))
-    epoch = m.place.epoch
-    if m.place.move:
-        _follow(m, m.place.move)
-    judge_again(m)
+    if m.talk.purpose == "readback" and spoke and event.how == "completed":
+        _heard(m)
     if m.talk.rounds > MAX_ROUNDS:
         _fail(m, "model.loop")
-    elif had_calls and m.place.epoch == epoch and not m.ended:
+    elif calls and not m.place.move:
         owe(m, "answer")
 
 
-def _answer_failed(m: Macrostep, event: AnswerEnded) -> None:
-    """Ask again, a few times; then it is an error like any other."""
+def _heard(m: Macrostep) -> None:
+    """The read-back has been heard: what the caller says from now on may be a yes to it."""
+    if m.work.confirming:
+        confirming = replace(m.work.confirming, heard=m.talk.turns)
+        m.work = replace(m.work, confirming=confirming)
+
+
+def _answer_failed(m: Macrostep, answer: str, error: str) -> None:
+    """Nothing was said or asked for. Try again after a pause, a few times; then it is an error."""
     failures = m.talk.failures + 1
     m.talk = replace(m.talk, failures=failures)
-    m.report("answer.failed", error=event.error, failures=failures)
+    m.report("answer.failed", error=error, failures=failures)
     if failures > MAX_FAILURES:
-        m.let_go(event.speak)
-        _fail(m, event.error or "answer.failed")
-    else:
-        m.let_go(event.speak, now=speak(m, m.talk.purpose, m.talk.text))
+        m.talk = replace(m.talk, failures=0)
+        m.let_go(answer)
+        _fail(m, error)
+        return
+    m.set_timer(AGAIN, PAUSE * 2.0 ** (failures - 1))
+    m.let_go(answer, now=AGAIN)
+    if m.talk.purpose not in ("prompt", "say", "readback"):
+        owe(m, m.talk.purpose)
+
+
+def _ask_again(m: Macrostep) -> None:
+    """The pause is over. Steps that wait are spoken for here; any other debt is paid at rest."""
+    if any(cursor.waiting == AGAIN for cursor in m.place.steps):
+        m.let_go(AGAIN, now=speak(m, m.talk.purpose, m.talk.text))
+
+
+def _answer_overdue(m: Macrostep) -> None:
+    """The service gave no sign of an answer for so long that there will be none."""
+    answer = m.talk.speaking
+    if answer:
+        m.emit(Hush(answer))
+        m.talk = replace(m.talk, speaking=None, calls=())
+        m.let_go(answer)
+        _fail(m, "answer.timeout")
 
 
 # Settling
 
 
 def _settle(m: Macrostep) -> None:
-    for _ in range(MAX_MICROSTEPS):
-        if m.ended or m.run.transferring or not _microstep(m):
-            return
-    _fail(m, "loop")
-    if not m.ended:
-        _settle_once_more(m)
-
-
-def _settle_once_more(m: Macrostep) -> None:
     """After a loop the error state gets as many microsteps; one that loops too is the end."""
-    for _ in range(MAX_MICROSTEPS):
-        if m.ended or m.run.transferring or not _microstep(m):
-            return
-    _give_up(m, "loop")
+    if not _settles(m):
+        _fail(m, "loop")
+        if not _settles(m):
+            _give_up(m, "loop")
+
+
+def _settles(m: Macrostep) -> bool:
+    return any(not _microstep(m) for _ in range(MAX_MICROSTEPS))
 
 
 def _microstep(m: Macrostep) -> bool:
     """Decide one thing; False when there is nothing to decide now."""
     place = m.place
-    if m.talk.speaking or (place.steps and place.steps[-1].waiting):
+    if m.ended or place.transferring:
         return False
-    if place.steps:
-        _next_step(m)
-    elif place.move:
+    if m.talk.speaking:
+        return _refuse_left_over(m)
+    if place.move:
         _follow(m, place.move)
+    elif place.steps and place.steps[-1].waiting:
+        return _refuse_left_over(m)
+    elif place.steps:
+        _next_step(m)
+    elif m.work.asked:
+        judge_again(m)
     elif place.outcomes:
         _take_outcome(m)
     elif m.state.final:
@@ -314,10 +350,18 @@ def _microstep(m: Macrostep) -> bool:
     elif index := _bare_edge(m):
         _follow(m, f"edge:{place.state}:{index - 1}")
     elif place.collected:
-        m.place = replace(place, collected=None)
-        _try_edges(m, place.collected)
+        m.place = replace(place, collected=False)
+        _try_edges(m, Happened("collected"))
     else:
         return False
+    return True
+
+
+def _refuse_left_over(m: Macrostep) -> bool:
+    """Calls of an answer that is over cannot wait for another one, or for work: refuse them."""
+    if not m.work.asked or m.work.asked[0].call in m.talk.calls:
+        return False
+    refuse(m)
     return True
 
 
@@ -326,12 +370,24 @@ def _next_step(m: Macrostep) -> None:
     steps = _steps(m.flow, top.path)
     if top.index >= len(steps):
         m.place = replace(m.place, steps=tuple(outer))
-        _steps_done(m, top.path)
+        _steps_done(m, top)
         return
-    m.place = replace(m.place, steps=(*outer, replace(top, index=top.index + 1)))
     todo = steps[top.index]
-    if todo.when is None or todo.when.evaluate(m.scope()):
+    wanted = todo.when is None or bool(todo.when.evaluate(m.scope()))
+    spoke = _speaks(m, todo) if wanted else top.spoke
+    m.place = replace(m.place, steps=(*outer, replace(top, index=top.index + 1, spoke=spoke)))
+    if wanted:
         _do(m, todo)
+
+
+def _speaks(m: Macrostep, todo: Step) -> bool:
+    match todo:
+        case Prompt():
+            return True
+        case SayStep(text=text):
+            return text.unset(m.scope()) is None
+        case _:
+            return False
 
 
 def _do(m: Macrostep, todo: Step) -> None:
@@ -371,8 +427,7 @@ def _emit(m: Macrostep, name: str, data: Mapping[str, Template]) -> None:
 
 def _set(m: Macrostep, values: Mapping[str, Template], **extra: Json) -> None:
     scope = m.scope(**extra)
-    for name, value in [(name, template.evaluate(scope)) for name, template in values.items()]:
-        give(m, name, value)
+    give(m, {name: template.evaluate(scope) for name, template in values.items()})
 
 
 def _steps(flow: Flow, path: str) -> tuple[Step, ...]:
@@ -400,16 +455,16 @@ def _interrupt(flow: Flow, path: str) -> Interrupt:
     return next(item for item in flow.interrupts if item.id == name)
 
 
-def _steps_done(m: Macrostep, path: str) -> None:
-    match path.partition(":")[0]:
+def _steps_done(m: Macrostep, done: Cursor) -> None:
+    match done.path.partition(":")[0]:
         case "state":
-            _entered(m)
+            _entered(m, done)
         case "interrupt":
-            _leave_interrupt(m, _interrupt(m.flow, path))
+            _leave_interrupt(m, _interrupt(m.flow, done.path))
         case "edge":
-            goto = _edge(m.flow, path).goto
+            goto = _edge(m.flow, done.path).goto
             if goto:
-                _enter(m, goto, by=path)
+                _enter(m, goto, by=done.path)
         case _:
             pass
 
@@ -417,7 +472,7 @@ def _steps_done(m: Macrostep, path: str) -> None:
 def _take_outcome(m: Macrostep) -> None:
     outcome, *later = m.place.outcomes
     m.place = replace(m.place, outcomes=tuple(later))
-    if not _try_edges(m, outcome) and outcome.fatal:
+    if not _try_edges(m, outcome) and outcome.fatal_in == m.place.epoch:
         _fail(m, outcome.name)
 
 
@@ -467,8 +522,6 @@ def _follow(m: Macrostep, path: str, event: Mapping[str, Json] | None = None) ->
         _follow_interrupt(m, path)
         return
     edge = _edge(m.flow, path)
-    if isinstance(edge.trigger, Intent) and edge.trigger.fill:
-        work.correct(m)
     _set(m, edge.set, event=event)
     if edge.do:
         m.push(path, event)
@@ -506,12 +559,13 @@ def _enter(m: Macrostep, name: str, by: str) -> None:
         epoch=m.place.epoch + 1,
         steps=(),
         move=None,
-        collected=None,
+        collected=False,
+        transferring=False,
         visits=visits,
     )
     stale = m.values.stale | state.collect.fresh if state.collect else m.values.stale
     m.values = replace(m.values, results={}, stale=stale)
-    m.talk = replace(m.talk, owed=None, said=False)
+    m.talk = replace(m.talk, owed=None)
     m.report("state.entered", state=name, epoch=m.place.epoch, by=_cause(m.flow, by))
     if visits[name] > m.flow.limits.visits:
         _fail(m, "limit.visits")
@@ -519,7 +573,7 @@ def _enter(m: Macrostep, name: str, by: str) -> None:
         m.push(f"state:{name}")
         _arm(m)
         if state.collect and not missing(m) and not _wants_to_change(m.flow, by):
-            collected(m)
+            m.place = replace(m.place, collected=True)
 
 
 def _arm(m: Macrostep) -> None:
@@ -548,9 +602,10 @@ def _wants_to_change(flow: Flow, by: str) -> bool:
     return isinstance(trigger, Intent) and not trigger.fill
 
 
-def _entered(m: Macrostep) -> None:
-    """The entry steps are done: speak for the goal, unless they have spoken to the caller."""
-    if (m.state.goal or m.state.collect) and not m.talk.said:
+def _entered(m: Macrostep, done: Cursor) -> None:
+    """The entry steps are done: speak for the goal, unless the last of them spoke to the caller."""
+    talks = any(isinstance(edge.trigger, Intent) for edge in m.state.next)
+    if (m.state.goal or m.state.collect or talks) and not done.spoke:
         owe(m, "goal")
 
 
@@ -560,9 +615,9 @@ def _entered(m: Macrostep) -> None:
 def _finish(m: Macrostep, final: End | TransferTo) -> None:
     match final:
         case End(reason=reason):
-            _end(m, m.text(reason))
+            _end(m, m.text(reason), "completed")
         case TransferTo(to=to, note=note):
-            m.run = replace(m.run, transferring=True)
+            m.place = replace(m.place, transferring=True)
             m.emit(Transfer(m.text(to), m.text(note) if note else ""))
 
 
@@ -574,22 +629,25 @@ def _fail(m: Macrostep, reason: str) -> None:
         _give_up(m, reason)
         return
     m.run = replace(m.run, erred=reason)
-    m.place = replace(m.place, steps=(), outcomes=(), collected=None)
+    m.place = replace(m.place, outcomes=())
     m.talk = replace(m.talk, rounds=0)
+    m.drop_timers(AGAIN)
     _enter(m, target, by=f"error:{reason}")
 
 
 def _give_up(m: Macrostep, reason: str) -> None:
     m.run = replace(m.run, erred=m.run.erred or reason)
     m.emit(Say(m.new_id("item"), SORRY))
-    _end(m, "error")
+    _end(m, "error", "error")
 
 
-def _end(m: Macrostep, reason: str) -> None:
+def _end(m: Macrostep, reason: str, how: str) -> None:
     work.close_all(m)
     _take_leave(m)
-    m.run = replace(m.run, ended=reason, transferring=False)
-    m.place = replace(m.place, steps=(), move=None, outcomes=(), collected=None)
+    m.run = replace(m.run, ended=reason, how=how)
+    m.place = replace(
+        m.place, steps=(), move=None, outcomes=(), collected=False, transferring=False
+    )
     m.talk = replace(m.talk, speaking=None, owed=None, unheard=False)
     calls = m.work.calls
     kept = {timer: due for timer, due in m.timers.items() if timer.partition(":")[2] in calls}

@@ -58,6 +58,10 @@ class Node:
         """Where a key stands; this node's place if it has no such key."""
         return self.keys.get(name, self.mark)
 
+    def also(self, name: PathStep, key: PathStep) -> None:
+        """From now on, answer to `name` with what stands under `key`."""
+        self.keys[name], self.children[name] = self.keys[key], self.children[key]
+
     def place(self, offset: int) -> Mark:
         """Where character `offset` of this text stands; where the text begins if it was folded."""
         text = self.value if isinstance(self.value, str) else ""

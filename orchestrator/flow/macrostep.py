@@ -132,9 +132,9 @@ class Macrostep:
         steps = (*self.place.steps[:index], *rest, *self.place.steps[index + 1 :])
         self.place = replace(self.place, steps=steps)
 
-    def happen(self, name: str, /, *, fatal: bool = False, **data: Json) -> None:
-        """Queue an outcome for the edges; one that is `fatal` must be taken by some edge."""
-        outcome = Happened(name, self.place.epoch, data, fatal)
+    def happen(self, name: str, /, *, fatal_in: int | None = None, **data: Json) -> None:
+        """Queue an event for the edges; while the epoch is `fatal_in`, one must take it."""
+        outcome = Happened(name, data, fatal_in)
         self.place = replace(self.place, outcomes=(*self.place.outcomes, outcome))
 
 

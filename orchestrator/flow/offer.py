@@ -13,13 +13,14 @@ from orchestrator.flow.commands import Purpose
 from orchestrator.flow.definition import Flow, Intent, Interrupt, Tool
 from orchestrator.flow.macrostep import Macrostep, local_time
 
-__all__ = ["Offer", "instructions", "missing", "offers", "schemas"]
+__all__ = ["Offer", "gate_is_open", "instructions", "missing", "offers", "schemas"]
 
 CONFIRMED = (
     "Call this as soon as the goal is reached: "
     "the caller is asked to confirm before anything happens."
 )
-STATELESS_GOAL = "Keep the caller company until the work under way is done. Promise nothing."
+NO_GOAL = "Hear what the caller wants."
+COMPANY = "Keep the caller company until the work under way is done. Promise nothing."
 READ_BACK = "Read this back to the caller and ask whether it is right, a yes or a no: "
 NO_PARAMETERS: Mapping[str, Json] = {"type": "object", "properties": {}}
 NEWS = "Tell the caller what the last system message brings. Then go on: "
@@ -164,8 +165,12 @@ def _goal(m: Macrostep, purpose: Purpose, text: str) -> str:
         case "readback":
             return READ_BACK + text
         case "goal" | "answer" | "resume" | "result":
-            goal = m.text(m.state.goal).strip() if m.state.goal else STATELESS_GOAL
+            goal = m.text(m.state.goal).strip() if m.state.goal else _no_goal(m)
             return NEWS + goal if purpose == "result" else goal
+
+
+def _no_goal(m: Macrostep) -> str:
+    return COMPANY if m.work.calls else NO_GOAL
 
 
 def _today(m: Macrostep) -> str:

@@ -24,7 +24,7 @@ from orchestrator.dispatch.call import Json
 from orchestrator.errors import Problem
 from orchestrator.flow.definition import Mark
 from orchestrator.flow.loader import Node, PathStep, Table
-from orchestrator.flow.operations import is_list
+from orchestrator.flow.operations import is_list, is_object
 
 __all__ = ["Part", "Report", "did_you_mean", "not_yet"]
 
@@ -171,8 +171,9 @@ class Part(BaseModel):
             elif not cls.ignores(key):
                 near = closest(key, known | cls.later)
                 report("S010", mark, f"unknown key '{key}'", _meant(near))
-                if near in known:
-                    kept.setdefault(near, data[key])
+                if near in known and near not in kept:
+                    kept[near] = data[key]
+                    data.node.also(near, key)
         return kept
 
     @classmethod
@@ -197,7 +198,10 @@ class Part(BaseModel):
                 report("S001", node.mark, f"'{key}' is missing here")
             if not missing <= cls.fallback.keys():
                 raise PydanticCustomError(DROPPED, DROPPED)
-            paths = {_tell(e, node, report) for e in wrong if e["type"] != "missing"}
+            paths = {_tell(e, kept, node, report) for e in wrong if e["type"] != "missing"}
+            if () in paths:
+                raise PydanticCustomError(DROPPED, DROPPED)
+            # Each round takes something away, so this ends.
             kept = _without(kept, paths) | {key: cls.fallback[key] for key in missing}
 
     def _settle(self, node: Node, *, whole: bool) -> None:
@@ -215,29 +219,42 @@ class Part(BaseModel):
                         child._node = child._node or node.at(alias, key)
 
 
-def _tell(error: ErrorDetails, node: Node, report: Report) -> Path:
-    """Report an error of pydantic; the path of what has to be left out."""
-    path, owner = _real(error["loc"], node)
+def _tell(error: ErrorDetails, kept: Json, node: Node, report: Report) -> Path:
+    """Report an error of pydantic; the path, within what was read, of what has to be left out."""
+    path, owner, owner_node, node = _follow(error["loc"], kept, node)
     if error["loc"][-1:] == ("[key]",):
-        report("S001", owner.key(path[-1]), error["msg"])
+        report("S001", owner_node.key(path[-1]), error["msg"])
     elif error["type"] == NOT_YET:
-        report("X001", node.at(*path).mark, error["msg"])
+        report("X001", node.mark, error["msg"])
     elif error["type"] != DROPPED:
-        report("S001", node.at(*path).mark, *_in_words(error, node.at(*path).raw))
+        report("S001", node.mark, *_in_words(error, node.raw))
     # What is left of a list of plain values would stand at other places than it was written.
-    plain = is_list(owner.value) and not any(isinstance(item, Table) for item in owner.value)
+    plain = is_list(owner) and not any(isinstance(item, Table) for item in owner)
     return path[:-1] if plain else path
 
 
-def _real(loc: Path, node: Node) -> tuple[Path, Node]:
-    """The steps of an error's location that are steps of the document, and the last one's owner."""
+def _follow(loc: Path, value: Json, node: Node) -> tuple[Path, Json, Node, Node]:
+    """Walk an error's location, which holds steps that are none (names of types and such).
+
+    The path that is real, what holds its last step, the node of that, the node at its end.
+    """
     path: list[PathStep] = []
-    owner = node
+    owner, owner_node = value, node
     for step in loc:
-        if step in node.children:
+        inner = _inside(value, step)
+        if inner:
             path.append(step)
-            owner, node = node, node.children[step]
-    return tuple(path), owner
+            owner, owner_node = value, node
+            value = inner[0]
+            node = value.node if isinstance(value, Table) else node.at(step)
+    return tuple(path), owner, owner_node, node
+
+
+def _inside(value: Json, step: PathStep) -> list[Json]:
+    """What stands at this step of a list or mapping, alone in a list; empty if nothing does."""
+    if is_list(value):
+        return value[step : step + 1] if isinstance(step, int) else []
+    return [value[step]] if is_object(value) and step in value else []
 
 
 def _in_words(error: ErrorDetails, written: str) -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """What the model asks for within an answer, and how it is judged. Pure.
 
-A request that is offered is granted as it comes; any other waits for the answer's end and
-the move made there, and is judged once more. At most one move counts, the first.
+A request that is offered is granted as it comes. Any other waits: for the answer's end, the
+move made there and the entry of the new state; then it is judged once more. At most one move
+counts, the first. One that was meant for another state is never a move of this one.
 """
 
 from dataclasses import replace
@@ -12,9 +13,11 @@ from orchestrator.flow.definition import Rejected
 from orchestrator.flow.events import ToolAsked
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import Decide, Go, Offer, SetValues, Use, missing, offers
-from orchestrator.flow.snapshot import Asked, Happened
+from orchestrator.flow.snapshot import Asked
+from orchestrator.flow.talk import patience
+from orchestrator.flow.variables import give
 
-__all__ = ["collected", "give", "judge_again", "tool_asked"]
+__all__ = ["judge_again", "refuse", "tool_asked"]
 
 
 def tool_asked(m: Macrostep, event: ToolAsked) -> None:
@@ -22,8 +25,9 @@ def tool_asked(m: Macrostep, event: ToolAsked) -> None:
         m.report("tool.ignored", call=event.call, name=event.name)
         return
     m.talk = replace(m.talk, calls=(*m.talk.calls, event.call))
-    asked = Asked(event.call, event.name, event.arguments)
-    offer = offers(m).get(event.name)
+    patience(m)
+    asked = Asked(event.call, event.name, event.arguments, m.talk.epoch)
+    offer = offers(m).get(event.name) if asked.epoch == m.place.epoch else None
     if offer is None or (m.place.move and not isinstance(offer, Go)):
         m.work = replace(m.work, asked=(*m.work.asked, asked))
     else:
@@ -31,17 +35,26 @@ def tool_asked(m: Macrostep, event: ToolAsked) -> None:
 
 
 def judge_again(m: Macrostep) -> None:
-    """The answer has ended and its move is made: what was not offered may be so now."""
-    while m.work.asked and not m.ended:
-        asked, *later = m.work.asked
+    """The first of those that wait: what was not offered before may be so now."""
+    asked, *later = m.work.asked
+    offer = offers(m).get(asked.name)
+    if isinstance(offer, Go) and asked.epoch != m.place.epoch:
         m.work = replace(m.work, asked=tuple(later))
-        offer = offers(m).get(asked.name)
-        if offer is None or (isinstance(offer, Go) and m.place.move):
-            hint = "Use only the tools that are offered now."
-            work.answer(m, asked.call, {"error": "not_available", "message": hint})
-            m.report("tool.refused", call=asked.call, name=asked.name)
-        else:
-            _grant(m, asked, offer)
+        work.answer(m, asked.call, {"ignored": "already moved"})
+    elif offer is None:
+        refuse(m)
+    else:
+        m.work = replace(m.work, asked=tuple(later))
+        _grant(m, asked, offer)
+
+
+def refuse(m: Macrostep) -> None:
+    """The first of those that wait cannot be had."""
+    asked, *later = m.work.asked
+    m.work = replace(m.work, asked=tuple(later))
+    hint = "Use only the tools that are offered now."
+    work.answer(m, asked.call, {"error": "not_available", "message": hint})
+    m.report("tool.refused", call=asked.call, name=asked.name)
 
 
 def _grant(m: Macrostep, asked: Asked, offer: Offer) -> None:
@@ -62,7 +75,12 @@ def _go(m: Macrostep, asked: Asked, offer: Go) -> None:
     if m.place.move:
         work.answer(m, asked.call, {"ignored": "already moved"})
         return
-    output = _store(m, asked.arguments, offer.intent.fill) if offer.intent.fill else {"ok": True}
+    output = {"ok": True}
+    if offer.intent.fill:
+        before = m.values.vars
+        output = _store(m, asked.arguments, offer.intent.fill)
+        if m.values.vars is not before:
+            work.correct(m)
     if "rejected" not in output:
         m.place = replace(m.place, move=offer.path)
     work.answer(m, asked.call, output)
@@ -74,12 +92,8 @@ def _collect(m: Macrostep, asked: Asked, variables: tuple[str, ...]) -> None:
     if still:
         output["missing"] = list(still)
     elif "rejected" not in output:
-        collected(m)
+        m.place = replace(m.place, collected=True)
     work.answer(m, asked.call, output)
-
-
-def collected(m: Macrostep) -> None:
-    m.place = replace(m.place, collected=Happened("collected", m.place.epoch))
 
 
 def _store(m: Macrostep, text: str, names: tuple[str, ...]) -> dict[str, Json]:
@@ -88,30 +102,10 @@ def _store(m: Macrostep, text: str, names: tuple[str, ...]) -> dict[str, Json]:
         arguments = work.parse_arguments(text)
     except Rejected as problem:
         return {"rejected": {"arguments": str(problem)}}
-    rejected: dict[str, Json] = {}
+    unknown = dict.fromkeys(arguments.keys() - names, "nothing of that name can be set here")
     before = m.values.vars
-    for name, value in arguments.items():
-        if name not in names:
-            rejected[name] = "nothing of that name can be set here"
-        elif value is not None:
-            rejected |= give(m, name, value)
-    if m.values.vars != before:
-        m.work = replace(m.work, confirming=None)
+    given = {name: arguments[name] for name in names if arguments.get(name) is not None}
+    rejected = {**unknown, **give(m, given)}
+    if m.values.vars is not before:
+        m.work = replace(m.work, confirming=None)  # what was read back is no longer so
     return {"rejected": rejected} if rejected else {"ok": True}
-
-
-def give(m: Macrostep, name: str, value: Json) -> dict[str, Json]:
-    """Give one variable a value; `{name: why}` if it does not take it."""
-    variable = m.flow.variables[name]
-    try:
-        accepted = variable.accept(value, m.scope()) if value is not None else None
-    except Rejected as problem:
-        m.report("value.rejected", name=name, reason=str(problem))
-        return {name: str(problem)}
-    old = m.values.vars.get(name)
-    values = {**m.values.vars, name: accepted}
-    if accepted != old:
-        values |= {other: m.flow.variables[other].default for other in variable.clears}
-        m.report("value.set", name=name, value=accepted)
-    m.values = replace(m.values, vars=values, stale=m.values.stale - {name})
-    return {}

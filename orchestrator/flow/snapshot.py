@@ -11,6 +11,7 @@ from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import Purpose
 
 __all__ = [
+    "AGAIN",
     "Asked",
     "Confirmation",
     "Cursor",
@@ -27,18 +28,25 @@ __all__ = [
 ]
 
 
+AGAIN = "again"
+"""The timer, and what steps wait for, between an answer that failed and the next try."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Steps under way. `path` names their list, `waiting` the answer or call that holds them up.
+    """Steps under way. `path` names their list, `waiting` what holds them up: an answer, a call,
+    a timer, or `again` for an answer that failed and will be asked for again.
 
-    Paths: `state:NAME`, `edge:STATE:INDEX`, `interrupt:ID`, `start`, `end`. `event` is the
-    data of the event that an edge was followed for.
+    Paths: `state:NAME`, `edge:STATE:INDEX`, `interrupt:ID`, `start`. `event` is the
+    data of the event that an edge was followed for; `spoke` says that the last step spoke to
+    the caller.
     """
 
     path: str
     index: int = 0
     waiting: str | None = None
     event: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    spoke: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +54,8 @@ class Happened:
     """An event of the language (`collected`, `tool.x.done`) that no edge has seen yet."""
 
     name: str
-    epoch: int
     data: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    fatal: bool = False  # if no edge takes it, the flow's on_error does
+    fatal_in: int | None = None  # if no edge of this epoch takes it, the flow's on_error does
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,8 @@ class Place:
     steps: tuple[Cursor, ...] = ()
     move: str | None = None  # path of the edge or interrupt to follow when the answer ends
     outcomes: tuple[Happened, ...] = ()
-    collected: Happened | None = None
+    collected: bool = False
+    transferring: bool = False
     visits: Mapping[str, int] = field(default_factory=dict[str, int])
     cooling: Mapping[str, int] = field(default_factory=dict[str, int])  # interrupt -> epoch
 
@@ -78,19 +86,21 @@ class Values:
 class Talk:
     """Who speaks. At most one answer is open; what should follow it is `owed`.
 
-    `unheard`: the caller has said something that no answer has taken up yet.
+    `unheard`: the caller has said something that no answer has taken up yet. `epoch` and
+    `purpose` are those of the latest answer, `spoke` says that words of it have come.
     """
 
     turns: int = 0
     speaking: str | None = None
+    epoch: int = 0
+    spoke: bool = False
     purpose: Purpose = "goal"
     text: str = ""  # the author's words, for an answer that is a prompt, a say or a read-back
     calls: tuple[str, ...] = ()  # what the model asked for within the open answer
     owed: Purpose | None = None
     unheard: bool = False
-    said: bool = False  # the last words were an author's `say`, and nobody has answered
-    failures: int = 0
-    rounds: int = 0  # answers since the caller's last turn
+    failures: int = 0  # answers that failed, one after another
+    rounds: int = 0  # answers to outputs and goals since the caller's last turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +115,7 @@ class OpenCall:
     id: str
     tool: str
     origin: Literal["model", "step", "undo", "end"]
-    state: str
+    epoch: int
     arguments: Mapping[str, Json]
     key: str
     since: float
@@ -120,11 +130,13 @@ class OpenCall:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call of the model that waits for its answer's end, to be judged again."""
+    """A call of the model that waits to be judged again: for its answer's end, and for the entry
+    of the state that it moves to. `epoch` is that of its answer."""
 
     call: str
     name: str
     arguments: str
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +159,8 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The session as a whole. `ended` holds the reason once there is one."""
+    """The session as a whole. `ended` holds the author's reason once there is one, `how` ours:
+    `completed`, `hangup`, `interrupted`, `provider_lost` or `error`."""
 
     session: str = ""
     seq: int = 0
@@ -160,9 +173,9 @@ class Run:
     to: str | None = None
     direction: str = "inbound"
     erred: str | None = None
-    transferring: bool = False
     tool_calls: int = 0
     ended: str | None = None
+    how: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +194,9 @@ def quiescent(snapshot: Snapshot) -> bool:
     """Whether nothing happens any more until the caller (or a timer of the flow) speaks up."""
     if snapshot.run.ended is not None:
         return drained(snapshot)
-    busy = snapshot.talk.speaking or snapshot.work.calls or snapshot.place.steps
-    return bool(snapshot.run.seq) and not busy and not snapshot.run.transferring
+    place, talk = snapshot.place, snapshot.talk
+    busy = talk.speaking or talk.owed or snapshot.work.calls or place.steps or place.transferring
+    return bool(snapshot.run.seq) and not busy and AGAIN not in snapshot.timers
 
 
 def drained(snapshot: Snapshot) -> bool:

@@ -11,10 +11,16 @@ from orchestrator.flow.commands import Purpose, Say, Speak
 from orchestrator.flow.definition import Template
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import instructions, schemas
+from orchestrator.flow.snapshot import AGAIN
 
-__all__ = ["owe", "rest", "say", "speak"]
+__all__ = ["owe", "patience", "rest", "say", "speak"]
 
-_RANK: tuple[Purpose, ...] = ("result", "answer", "resume", "goal", "readback")
+_RANK: tuple[Purpose, ...] = ("result", "answer", "resume", "goal")
+_MUTE: tuple[Purpose, ...] = ("prompt", "say", "readback")
+"""Answers in which the model may call nothing: they pay no debt to the caller but their own."""
+
+PATIENCE = 30.0
+"""Seconds without a sign of the answer that was asked for."""
 
 
 def owe(m: Macrostep, purpose: Purpose) -> None:
@@ -26,37 +32,47 @@ def owe(m: Macrostep, purpose: Purpose) -> None:
 
 def rest(m: Macrostep) -> None:
     """Nothing is left to decide: pay what is owed, unless outputs of calls are still to come."""
-    purpose = m.talk.owed or ("answer" if m.talk.unheard else None)
-    if purpose is None or m.talk.speaking or m.ended:
+    busy = m.ended or m.talk.speaking or m.place.transferring or AGAIN in m.timers
+    if busy or any(call.answers for call in m.work.calls.values()):
         return
-    if any(call.answers for call in m.work.calls.values()):
-        return
-    if purpose == "readback" and m.work.confirming:
-        speak(m, "readback", m.work.confirming.read_back)
-    else:
-        speak(m, "answer" if purpose == "readback" else purpose)
+    confirming = m.work.confirming
+    if m.talk.unheard:
+        speak(m, m.talk.owed or "answer")
+    elif confirming and confirming.heard is None:
+        speak(m, "readback", confirming.read_back)
+    elif m.talk.owed:
+        speak(m, m.talk.owed)
 
 
 def speak(m: Macrostep, purpose: Purpose, text: str = "") -> str:
     """Ask for an answer now; its id is returned. Nothing else may be open."""
     assert m.talk.speaking is None, "one answer at a time"
     answer = m.new_id("say")
-    mute = purpose in ("prompt", "say", "readback")
+    mute = purpose in _MUTE
     m.talk = replace(
         m.talk,
         speaking=answer,
+        epoch=m.place.epoch,
+        spoke=False,
         purpose=purpose,
         text=text,
         calls=(),
-        owed=None,
-        unheard=False,
-        said=False,
-        rounds=m.talk.rounds + 1,
+        rounds=m.talk.rounds + (not mute),
     )
+    if not mute:
+        m.talk = replace(m.talk, owed=None, unheard=False)
+    elif purpose == "readback" and m.talk.owed != "result":
+        m.talk = replace(m.talk, owed=None)
+    patience(m)
     tools = () if mute else schemas(m)
     prose = instructions(m, purpose, text)
     m.emit(Speak(answer, purpose, m.place.epoch, prose, tools, "none" if mute else "auto"))
     return answer
+
+
+def patience(m: Macrostep) -> None:
+    """Wait for the next sign of the open answer, but not for ever."""
+    m.set_timer("answer:", PATIENCE)
 
 
 def say(m: Macrostep, template: Template) -> str | None:
@@ -72,5 +88,4 @@ def say(m: Macrostep, template: Template) -> str | None:
     if m.run.channel != "text":
         return speak(m, "say", text)
     m.emit(Say(m.new_id("item"), text))
-    m.talk = replace(m.talk, said=True)
     return None

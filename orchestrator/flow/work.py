@@ -14,8 +14,10 @@ from orchestrator.flow.commands import AddItem, AnswerCall, Dispatch, Withdraw
 from orchestrator.flow.definition import Rejected, Template, Tool
 from orchestrator.flow.events import CallSettled
 from orchestrator.flow.macrostep import Macrostep
+from orchestrator.flow.offer import gate_is_open
 from orchestrator.flow.snapshot import Confirmation, OpenCall
 from orchestrator.flow.talk import owe, say
+from orchestrator.flow.variables import give
 
 __all__ = [
     "abandon",
@@ -45,7 +47,7 @@ def parse_arguments(text: str) -> dict[str, Json]:
     """The model's arguments. Raises `Rejected` unless they are a JSON object."""
     try:
         arguments: Json = json.loads(text or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Rejected("the arguments are not JSON") from None
     if not isinstance(arguments, dict):
         raise Rejected("the arguments are not a JSON object")
@@ -53,20 +55,22 @@ def parse_arguments(text: str) -> dict[str, Json]:
 
 
 def use(m: Macrostep, call: str, tool: Tool, arguments: str) -> None:
-    """The model asks for a tool whose gate is open."""
+    """The model asks for a tool whose gate is open. What the author bound is not its to give."""
     try:
-        frozen = tool.accept({**parse_arguments(arguments), **bound(m, tool)})
+        given = parse_arguments(arguments)
+        own = {name: value for name, value in given.items() if name not in tool.bound}
+        frozen = tool.accept({**own, **bound(m, tool)})
     except Rejected as problem:
         answer(m, call, {"error": "invalid", "message": str(problem)})
         return
     if tool.approval == "caller":
         _ask_the_caller(m, call, tool, frozen)
     elif tool.mode == "wait":
-        _start(m, OpenCall(call, tool.name, "model", m.place.state, frozen, "", m.at, answers=call))
+        _start(m, OpenCall(call, tool.name, "model", m.place.epoch, frozen, "", m.at, answers=call))
     else:
         answer(m, call, {"status": "started"})
         told = tool.mode == "background"
-        _start(m, OpenCall(call, tool.name, "model", m.place.state, frozen, "", m.at, told=told))
+        _start(m, OpenCall(call, tool.name, "model", m.place.epoch, frozen, "", m.at, told=told))
 
 
 def bound(m: Macrostep, tool: Tool, **extra: Json) -> dict[str, Json]:
@@ -77,10 +81,13 @@ def bound(m: Macrostep, tool: Tool, **extra: Json) -> dict[str, Json]:
 
 
 def _ask_the_caller(m: Macrostep, call: str, tool: Tool, arguments: Mapping[str, Json]) -> None:
+    if m.work.confirming:
+        message = f"First the caller has to answer about {m.work.confirming.tool}."
+        answer(m, call, {"error": "not_available", "message": message})
+        return
     read_back = tool.read_back(arguments)
     m.work = replace(m.work, confirming=Confirmation(call, tool.name, arguments, read_back))
     answer(m, call, {"status": "needs_confirmation", "read_back": read_back})
-    owe(m, "readback")
 
 
 def confirm(m: Macrostep, call: str) -> None:
@@ -91,8 +98,21 @@ def confirm(m: Macrostep, call: str) -> None:
         answer(m, call, {"error": "not_confirmed", "message": message})
         return
     m.work = replace(m.work, confirming=None)
-    fresh = OpenCall(asked.call, asked.tool, "model", m.place.state, asked.arguments, "", m.at)
+    if not (gate_is_open(m, m.flow.tools[asked.tool]) and _still_so(m, asked)):
+        answer(m, call, {"error": "not_available", "message": "Things have changed since."})
+        return
+    fresh = OpenCall(asked.call, asked.tool, "model", m.place.epoch, asked.arguments, "", m.at)
     _start(m, replace(fresh, answers=call))
+
+
+def _still_so(m: Macrostep, asked: Confirmation | OpenCall) -> bool:
+    """Whether the bound arguments would be the same if the call were made now."""
+    tool = m.flow.tools[asked.tool]
+    own = {name: value for name, value in asked.arguments.items() if name not in tool.bound}
+    try:
+        return tool.accept({**own, **bound(m, tool)}) == asked.arguments
+    except Rejected:
+        return False
 
 
 def decline(m: Macrostep, call: str) -> None:
@@ -122,9 +142,9 @@ def _made_by_author(m: Macrostep, name: str, given: Mapping[str, Template]) -> O
     try:
         frozen = tool.accept({**arguments, **bound(m, tool)})
     except Rejected as problem:
-        _happen_failed(m, tool, "step", "invalid", str(problem))
+        _happen_failed(m, tool, "step", "invalid", str(problem), m.place.epoch)
         return None
-    return OpenCall(m.new_id("call"), name, "step", m.place.state, frozen, "", m.at)
+    return OpenCall(m.new_id("call"), name, "step", m.place.epoch, frozen, "", m.at)
 
 
 def use_at_the_end(m: Macrostep, name: str, given: Mapping[str, Template]) -> None:
@@ -148,9 +168,9 @@ def _start(m: Macrostep, call: OpenCall) -> None:
 def _supersede(m: Macrostep, call: OpenCall) -> None:
     """The same tool with other arguments: what the earlier call does is no longer wanted."""
     if m.flow.tools[call.tool].undo:
-        for other in m.work.calls.values():
+        for other in tuple(m.work.calls.values()):
             if other.tool == call.tool and other.arguments != call.arguments:
-                _put(m, replace(other, corrected=True))
+                _mark_corrected(m, other)
 
 
 def _put(m: Macrostep, call: OpenCall) -> None:
@@ -181,7 +201,7 @@ def _about(call: OpenCall, **more: Json) -> dict[str, Json]:
 def settled(m: Macrostep, event: CallSettled) -> None:
     """An outcome arrived. One that nobody waits for any more is told to people only."""
     call = m.work.calls.get(event.call)
-    expected = call and call.attempt == event.attempt and (not call.pausing or event.outcome.ok)
+    expected = call and call.attempt == event.attempt and not call.pausing
     if call is None or not expected:
         m.report("call.late", call=event.call, attempt=event.attempt, ok=event.outcome.ok)
     elif event.outcome.ok and _is_fine(m, call, event.outcome.result):
@@ -198,11 +218,11 @@ def _is_fine(m: Macrostep, call: OpenCall, result: Json) -> bool:
 
 
 def timed_out(m: Macrostep, call_id: str) -> None:
-    """An attempt took too long: settle it from our side, then as any failure."""
+    """An attempt took too long: settle it from our side. The outcome that stands comes back, and
+    it is the worker's if that was first after all."""
     call = m.work.calls.get(call_id)
     if call:
         m.emit(Withdraw(call.id, call.attempt, "deadline"))
-        _attempt_failed(m, call, Outcome.failed("deadline", "timeout", "it took too long"))
 
 
 def _attempt_failed(m: Macrostep, call: OpenCall, outcome: Outcome) -> None:
@@ -262,7 +282,7 @@ def _done(m: Macrostep, call: OpenCall, result: Json) -> None:
         return
     if call.origin != "undo" and tool.mode != "detached":
         _assign(m, call, tool, result)
-        if call.result_name and call.state == m.place.state:
+        if call.result_name and call.epoch == m.place.epoch:
             m.values = replace(m.values, results={**m.values.results, call.result_name: result})
         m.happen(f"tool.{call.tool}.done", result=result)
     _tell(m, call, result)
@@ -270,14 +290,7 @@ def _done(m: Macrostep, call: OpenCall, result: Json) -> None:
 
 def _assign(m: Macrostep, call: OpenCall, tool: Tool, result: Json) -> None:
     scope = m.scope(result=result, args=call.arguments)
-    for name, template in tool.assign.items():
-        try:
-            value = m.flow.variables[name].accept(template.evaluate(scope), scope)
-        except Rejected as problem:
-            m.report("value.rejected", name=name, reason=str(problem))
-            continue
-        m.values = replace(m.values, vars={**m.values.vars, name: value})
-        m.report("value.set", name=name, value=value)
+    give(m, {name: template.evaluate(scope) for name, template in tool.assign.items()})
 
 
 def _undo(m: Macrostep, call: OpenCall, tool: Tool, result: Json) -> None:
@@ -295,7 +308,7 @@ def _undo(m: Macrostep, call: OpenCall, tool: Tool, result: Json) -> None:
     except Rejected as problem:
         m.report("call.failed", **_about(call, code="undo", message=str(problem)))
         return
-    _start(m, OpenCall(m.new_id("call"), undo.name, "undo", call.state, frozen, "", m.at))
+    _start(m, OpenCall(m.new_id("call"), undo.name, "undo", call.epoch, frozen, "", m.at))
     m.report("call.undone", **_about(call, by=undo.name))
 
 
@@ -305,16 +318,18 @@ def _failed(m: Macrostep, call: OpenCall, code: str, message: str) -> None:
     _close(m, call)
     m.report("call.failed", **_about(call, code=code, message=message))
     if not call.corrected:
-        _happen_failed(m, tool, call.origin, code, message)
+        fatal_in = call.epoch if call.origin == "step" else None
+        _happen_failed(m, tool, call.origin, code, message, fatal_in)
     _tell(m, call, {"error": code, "message": message or "it failed"})
 
 
-def _happen_failed(m: Macrostep, tool: Tool, origin: str, code: str, message: str) -> None:
+def _happen_failed(
+    m: Macrostep, tool: Tool, origin: str, code: str, message: str, fatal_in: int | None
+) -> None:
     """A failure that the author's own step met must be taken by an edge; the model is told of its
     own. Nobody is told of a failed undo, or of a failure after the end, but people."""
     if origin in ("model", "step") and tool.mode != "detached":
-        fatal = origin == "step"
-        m.happen(f"tool.{tool.name}.failed", fatal=fatal, code=code, message=message)
+        m.happen(f"tool.{tool.name}.failed", fatal_in=fatal_in, code=code, message=message)
 
 
 def _tell(m: Macrostep, call: OpenCall, output: Json) -> None:
@@ -349,10 +364,19 @@ def keep_company(m: Macrostep) -> None:
 
 
 def correct(m: Macrostep) -> None:
-    """The caller changed what open calls of this state were made with."""
+    """The caller changed something: calls of this state that were made with it are outdated."""
     for call in tuple(m.work.calls.values()):
-        if call.origin != "undo":
-            _put(m, replace(call, corrected=True))
+        made_here = call.epoch == m.place.epoch and call.origin in ("model", "step")
+        if made_here and (call.origin == "step" or not _still_so(m, call)):
+            _mark_corrected(m, call)
+
+
+def _mark_corrected(m: Macrostep, call: OpenCall) -> None:
+    """What is running may still take effect, and is undone then; what pauses never starts again."""
+    corrected = replace(call, corrected=True)
+    _put(m, corrected)
+    if call.pausing:
+        _failed(m, corrected, "cancelled", "no longer wanted")
 
 
 def abandon(m: Macrostep) -> None:

@@ -17,6 +17,7 @@ from orchestrator.flow.commands import (
     Dispatch,
     Emit,
     End,
+    Hush,
     Report,
     Say,
     Speak,
@@ -137,6 +138,8 @@ class Realtime:
             case Speak():
                 self._asked[command.id] = command
                 return self._sends(self._sequencer.ask(command.id))
+            case Hush():
+                return self._step(self._sequencer.cancel(command.speak), 0.0)[1]
             case Say():
                 return (_message(command.item, "assistant", command.text),)
             case AddItem():

@@ -28,8 +28,8 @@ class Scene(World):
         """The open answer says this and makes these calls, then ends; the calls' ids."""
         assert self.speaking, "no answer was asked for"
         answer, ids = self.speaking, list[str]()
-        if says:
-            self.apply(AgentSaid(self.at, answer, says))
+        if says or not calls:
+            self.apply(AgentSaid(self.at, answer, says or "Well."))
         for name, arguments in calls.items():
             ids.append(self.asks(name, arguments))
         self.apply(AnswerEnded(self.at, answer, "completed"))
@@ -57,6 +57,7 @@ class Scene(World):
             timer, when = min(due, key=lambda item: item[1])
             self.at = max(self.at, when)
             self.apply(TimerFired(self.at, timer))
+            self.settle_overdue()
         self.at = until
 
     # What came of it.

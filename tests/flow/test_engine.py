@@ -1,6 +1,14 @@
 from orchestrator.dispatch.call import Outcome
+from orchestrator.flow.commands import Hush
 from orchestrator.flow.engine import MAX_ROUNDS, SORRY, offered, replay
-from orchestrator.flow.events import AnswerEnded, CallerLeft, ProviderLost, TransferEnded
+from orchestrator.flow.events import (
+    AnswerEnded,
+    CallerLeft,
+    CallSettled,
+    ProviderLost,
+    TimerFired,
+    TransferEnded,
+)
 from orchestrator.flow.snapshot import drained, quiescent
 from tests.flow.restaurant import (
     BOOKED,
@@ -153,14 +161,16 @@ def test_an_attempt_that_never_answers_is_withdrawn_and_made_again_until_none_is
     assert scene.path[-1] == "transfer"
 
 
-def test_an_outcome_that_crosses_its_deadline_still_counts_while_the_retry_pauses() -> None:
+def test_a_worker_that_was_first_at_the_deadline_counts() -> None:
     scene = at_details()
     scene.model(set_details=DETAILS)
-    scene.wait(4.1)
-    scene.settle("check_availability", FREE)
+    [call] = scene.snapshot.work.calls.values()
+    scene.at += 4.1
+    scene.apply(TimerFired(scene.at, f"timeout:{call.id}"))
+    assert [w.by for w in scene.withdrawals] == ["deadline"]
+    scene.apply(CallSettled(scene.at, call.id, 1, FREE))
     assert scene.state == "confirm"
-    scene.wait(5)
-    assert len(scene.dispatches("check_availability")) == 1
+    assert not scene.reports("call.late")
 
 
 def test_a_taken_hour_leads_to_alternatives_and_a_new_hour_is_checked_anew() -> None:
@@ -203,12 +213,21 @@ def test_a_yes_dispatches_the_frozen_arguments_and_carries_the_result() -> None:
     assert scene.snapshot.run.ended == "completed"
 
 
-def test_a_confirmation_that_the_caller_did_not_give_is_refused() -> None:
+def test_a_yes_that_came_before_the_read_back_was_heard_does_not_count() -> None:
+    scene = at_confirm()
+    scene.asks("create_booking", {})
+    scene.caller("Yes, yes.")
+    scene.model(create_booking={})
+    [confirmed] = scene.model(confirm_create_booking={})
+    assert scene.output(confirmed)["error"] == "not_available"
+    assert not scene.dispatches("create_booking")
+
+
+def test_a_declined_call_is_not_made_and_may_be_asked_for_again() -> None:
     scene = at_confirm()
     scene.model(create_booking={})
     scene.model()
-    scene.snapshot  # noqa: B018
-    scene.caller("Hm.")
+    scene.caller("Hm, no.")
     scene.model(decline_create_booking={})
     assert not scene.dispatches("create_booking")
     scene.model("Shall we change something?")
@@ -307,14 +326,25 @@ def test_a_kept_call_is_retried_after_the_hang_up() -> None:
     assert len(scene.dispatches("create_booking")) == 2
 
 
-def test_a_model_that_fails_is_asked_again_and_then_given_up() -> None:
+def test_a_model_that_fails_is_asked_again_after_a_pause_and_then_given_up() -> None:
     scene = started()
     scene.caller("Hello?")
     for _ in range(3):
         assert scene.speaking
         scene.apply(AnswerEnded(scene.at, scene.speaking, "failed", "server_error"))
+        scene.wait(2)
+    assert len(scene.answers) == 3
     assert scene.snapshot.run.erred == "server_error"
     assert scene.state == "transfer"
+
+
+def test_an_answer_of_which_nothing_is_heard_is_given_up() -> None:
+    scene = started()
+    scene.caller("Hello?")
+    answer = scene.speaking
+    scene.wait(60)
+    assert [c.speak for c in scene.commands if isinstance(c, Hush)] == [answer]
+    assert scene.snapshot.run.erred == "answer.timeout"
 
 
 def test_a_model_that_only_calls_tools_is_stopped() -> None:

@@ -1,7 +1,7 @@
 from orchestrator.errors import Problem
 from orchestrator.flow.document import Document, read
 from orchestrator.flow.loader import load
-from orchestrator.flow.part import Report, did_you_mean
+from orchestrator.flow.part import Part, Report, did_you_mean
 
 GOOD = """dsl: 1
 flow: f
@@ -48,6 +48,29 @@ def test_a_slip_in_a_key_is_read_as_what_was_meant() -> None:
     assert [(p.code, p.hint) for p in problems] == [("S010", "did you mean 'queue'?")]
     assert document.tools["book"].queue == "q"
     assert not document.tools["book"].whole
+
+
+def test_a_wrong_value_under_a_slip_in_a_key_is_told_once() -> None:
+    _, problems = read_text(GOOD.replace("queue: q", "queu: 5"))
+    assert [(p.code, p.line, p.column) for p in problems] == [("S010", 6, 10), ("S001", 6, 16)]
+
+
+def test_a_slip_beside_a_key_of_the_same_name_further_in_comes_to_an_end() -> None:
+    _, problems = read_text(GOOD.replace("vars:", "title: t\nvras:") + "session: {titel: [1]}\n")
+    assert {p.code for p in problems} == {"S010"}
+    _, problems = read_text(GOOD.replace("tools:", "toosl: {dsl: {queue: 5}}\nx-tools:"))
+    assert [p.code for p in problems] == ["S010", "S001"]
+
+
+def test_what_stands_in_for_missing_keys_can_be_read() -> None:
+    for part in parts_below(Part):
+        if part.fallback:
+            assert part.model_validate(dict(part.fallback), context=Report())
+
+
+def parts_below(part: type[Part]) -> list[type[Part]]:
+    below = part.__subclasses__()
+    return [*below, *(deeper for child in below for deeper in parts_below(child))]
 
 
 def test_an_edge_that_is_no_mapping_leaves_its_neighbours_alone() -> None:

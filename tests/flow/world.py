@@ -15,7 +15,9 @@ from orchestrator.flow.commands import (
     AnswerCall,
     Command,
     Dispatch,
+    Emit,
     End,
+    Hush,
     Report,
     Say,
     Speak,
@@ -53,7 +55,9 @@ class World:
     speaking: str | None = None
     asked: dict[str, int] = field(default_factory=dict[str, int])
     dispatched: dict[tuple[str, int], str] = field(default_factory=dict[tuple[str, int], str])
+    overdue: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
     transferring: bool = False
+    spoken: bool = True  # whether the caller's last turn was followed by words
     ended: bool = False
     calls: int = 0
 
@@ -62,11 +66,16 @@ class World:
 
     def apply(self, event: Event) -> tuple[Command, ...]:
         was_ended = self.snapshot.run.ended is not None
+        if isinstance(event, AgentSaid) and event.speak == self.speaking:
+            self.spoken = True
+        if isinstance(event, CallerTyped) and not was_ended:
+            self.spoken = False
         self.snapshot, commands = step(self.flow, self.snapshot, event)
         self.events.append(event)
         self.commands += commands
         if isinstance(event, AnswerEnded) and event.speak == self.speaking:
             self.speaking = None
+            self.spoken |= event.how == "cancelled"  # whoever cut it off will speak
         for command in commands:
             assert not was_ended or isinstance(command, Dispatch | Withdraw | Report), command
             self._note(command)
@@ -87,15 +96,25 @@ class World:
                 assert key not in self.dispatched, "an attempt was dispatched twice"
                 self.dispatched[key] = "open"
             case Withdraw():
-                assert self.dispatched[command.call, command.attempt] == "open"
-                self.dispatched[command.call, command.attempt] = "withdrawn"
+                assert self.dispatched[command.call, command.attempt] != "withdrawn"
+                if command.by == "deadline":
+                    self.overdue.append((command.call, command.attempt))
+                elif self.dispatched[command.call, command.attempt] == "open":
+                    self.dispatched[command.call, command.attempt] = "withdrawn"
+            case Hush():
+                assert self.speaking == command.speak
+                self.speaking = None
             case Transfer():
                 self.transferring = True
+            case Emit():
+                pass
             case End():
                 assert not self.ended, "ended twice"
                 self.ended = True
                 self.speaking = None
-            case Say() | AddItem() | Report():
+            case Say():
+                self.spoken = True
+            case AddItem() | Report():
                 pass
 
     def _check(self) -> None:
@@ -109,11 +128,22 @@ class World:
             assert not talk.unheard and talk.owed is None, "somebody waits for words in vain"
             assert all(self.asked.values()), "a call was left without an answer"
             assert not self.snapshot.place.move and not self.snapshot.place.outcomes
+            assert self.spoken or "again" in self.snapshot.timers, "the caller got no word"
+
+    def settle_overdue(self) -> None:
+        """The driver tells what stands of the calls that were withdrawn for their deadline."""
+        while self.overdue:
+            call, attempt = self.overdue.pop(0)
+            first = self.dispatched[call, attempt] == "open"
+            self.dispatched[call, attempt] = "withdrawn"
+            outcome = Outcome.withdrawn("deadline") if first else Outcome("worker", {"ref": "LATE"})
+            self.apply(CallSettled(self.at, call, attempt, outcome))
 
     # What can happen next, chosen by number.
 
     def tick(self, choice: int) -> None:
         """One event: mostly one that makes sense now, sometimes one that never should."""
+        self.settle_overdue()
         choice, kind = divmod(choice, 16)
         self.at += (choice % 7) / 10
         match kind:
@@ -154,6 +184,9 @@ class World:
     def answer_ends(self, choice: int) -> None:
         if self.speaking:
             how = ("completed", "completed", "completed", "cancelled", "failed", "incomplete")
+            choice, silent = divmod(choice, 4)
+            if silent:
+                self.apply(AgentSaid(self.at, self.speaking, "Well."))
             self.apply(AnswerEnded(self.at, self.speaking, how[choice % len(how)]))
 
     def call_settles(self, choice: int) -> None:
@@ -179,7 +212,7 @@ class World:
         timers = sorted(self.snapshot.timers.items(), key=lambda item: item[1])
         if timers:
             timer, due = timers[0] if choice % 4 else timers[-1]
-            if not timer.startswith("limit:") or choice % 61 == 0:
+            if not timer.startswith(("limit:", "answer:")) or choice % 61 == 0:
                 self.at = max(self.at, due)
                 self.apply(TimerFired(self.at, timer))
 
@@ -207,7 +240,9 @@ class World:
         """Let everything that is open come to its end, well-behaved from now on."""
         for _ in range(500):
             open_calls = [key for key, how in self.dispatched.items() if how == "open"]
+            self.settle_overdue()
             if self.speaking:
+                self.apply(AgentSaid(self.at, self.speaking, "Well."))
                 self.apply(AnswerEnded(self.at, self.speaking, "completed"))
             elif open_calls and any(call in self.snapshot.work.calls for call, _ in open_calls):
                 call, attempt = open_calls[0]

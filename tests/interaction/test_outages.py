@@ -13,7 +13,7 @@ from orchestrator.flow.events import from_json
 from orchestrator.flow.snapshot import Snapshot
 from orchestrator.link import connect
 from orchestrator.projection import record
-from tests.interaction.project import DAY, SPOKEN_DAY, Booked, Project, Told
+from tests.interaction.project import DAY, SPOKEN_DAY, Booked, Project
 from tests.redis_server import RedisServer
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]

@@ -1,0 +1,47 @@
+"""How variables get their values: one way for the model, the author and tools. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from orchestrator.dispatch.call import Json
+from orchestrator.flow.definition import Rejected
+from orchestrator.flow.macrostep import Macrostep
+
+__all__ = ["give"]
+
+
+def give(m: Macrostep, values: Mapping[str, Json]) -> dict[str, Json]:
+    """Give variables new values; `{name: why}` of those that do not take theirs.
+
+    None empties a variable. A value that changes resets what its variable `clears`, except
+    for what is given along with it.
+    """
+    accepted, rejected = dict[str, Json](), dict[str, Json]()
+    for name, value in values.items():
+        try:
+            taken = m.flow.variables[name].accept(value, m.scope()) if value is not None else None
+            accepted[name] = taken
+        except Rejected as problem:
+            rejected[name] = str(problem)
+            m.report("value.rejected", name=name, reason=str(problem))
+    _store(m, _cleared(m, accepted) | accepted)
+    m.values = replace(m.values, stale=m.values.stale - accepted.keys())
+    return rejected
+
+
+def _cleared(m: Macrostep, accepted: Mapping[str, Json]) -> dict[str, Json]:
+    return {
+        other: m.flow.variables[other].default
+        for name, value in accepted.items()
+        if value != m.values.vars.get(name)
+        for other in m.flow.variables[name].clears
+    }
+
+
+def _store(m: Macrostep, values: Mapping[str, Json]) -> None:
+    old = m.values.vars
+    changed = {name: value for name, value in values.items() if value != old.get(name)}
+    if changed:
+        m.values = replace(m.values, vars={**old, **changed})
+    for name, value in changed.items():
+        m.report("value.set", name=name, value=value)
