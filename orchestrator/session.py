@@ -140,7 +140,7 @@ class Session:
                     errands.cancel_scope.deadline = anyio.current_time() + PATIENCE
                 listeners.cancel_scope.cancel()
         self._notify()
-        if self._problem and self.snapshot.run.ended == "provider_lost":
+        if self._problem and self.snapshot.run.how == "provider_lost":
             raise self._problem
         return self.snapshot.run.ended or ""
 
@@ -233,16 +233,16 @@ class Session:
 
         Each is posted once, though it stands in the snapshot until its turn has come.
         """
-        posted: set[tuple[str, float]] = set()
+        posted: dict[str, float] = {}
         while True:
-            changed = self._changed
-            timers = set(self.snapshot.timers.items())
-            posted &= timers
-            timer, due = min(timers - posted, key=lambda item: item[1], default=("", math.inf))
+            changed, timers = self._changed, self.snapshot.timers
+            posted = {timer: due for timer, due in posted.items() if timers.get(timer) == due}
+            waiting = [(due, timer) for timer, due in timers.items() if posted.get(timer) != due]
+            due, timer = min(waiting, default=(math.inf, ""))
             with anyio.move_on_after(max(0.0, due - self._clock())):
                 await changed.wait()
                 continue
-            posted.add((timer, due))
+            posted[timer] = due
             # The two clocks disagree a little, and before its time a timer is ignored.
             await self._post(TimerFired(max(due, self._clock()), timer))
 
