@@ -23,7 +23,7 @@ COMMANDS = {
 EXIT_CODES = """\b
 Exit codes:
   0    the flow reached an end; the command did what it says
-  1    some tests failed
+  1    the flow failed, nothing handled an error; some tests failed
   2    the flow, a file or the arguments are wrong
   3    the caller hung up before an end
   4    a service could not be reached, or refused us

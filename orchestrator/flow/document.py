@@ -9,6 +9,7 @@ and not taken for a slip. The descriptions are what editors show.
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -110,6 +111,16 @@ def _allow(value: Json) -> Json:
     if isinstance(value, dict):
         raise not_yet("'read_only'")
     return value
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown, no name at all, a directory of zones
+        raise PydanticCustomError(
+            "zone", 'should be a time zone of the IANA database, as "Europe/Paris"'
+        ) from None
+    return name
 
 
 def _only(value: str, *later: str) -> BeforeValidator:
@@ -425,7 +436,7 @@ class Session(Part):
     voice: str | None = None
     speed: Annotated[float, Field(ge=0.25, le=1.5)] | None = None
     language: str | None = None
-    zone: str | None = None
+    zone: Annotated[str, AfterValidator(_zone)] | None = None
     persona: str = ""
     turns: Turns | None = None
     transcribe: Transcribe | None = None
