@@ -78,9 +78,7 @@ async def _settle(name: str, decision: dict[str, Json]) -> Outcome:
     async with _open() as calls:
         found = [call for call in await calls.list() if call.id == name]
         if not found:
-            raise UsageError(
-                f"{name}: nothing of that name waits; see `orchestrator approvals list`"
-            )
+            raise UsageError(f"{name} does not wait; `orchestrator approvals list` shows what does")
         return await calls.settle(found[0], Outcome("worker", decision))
 
 
