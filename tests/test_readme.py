@@ -45,7 +45,7 @@ LATER = {
     "guards": ("start: talk", "start: talk\nguards: {}"),
     "use": ("start: talk", "start: talk\nuse: []"),
     "run": ("tools: [find_parcel]", "run: another"),
-    "approval: human": ("safe: true", "approval: human"),
+    "via: openai": ("start: talk", "mcp: {kb: {server: kb, via: openai, allow: [t]}}\nstart: talk"),
 }
 
 
