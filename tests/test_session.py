@@ -166,11 +166,10 @@ class Talk:
 
     async def run_with(self, act: Callable[[], Any]) -> str:
         """Run to the end, with something going on beside."""
-        reason = ""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(act)
-            reason = await self.run()
-        return reason
+            await self.run()
+        return self.session.snapshot.run.ended or ""
 
 
 class SlowCalls(MemoryCalls):

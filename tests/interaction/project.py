@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -103,7 +103,7 @@ class Project:
         )
 
     @contextmanager
-    def part(self, *arguments: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
+    def part(self, *arguments: str, **environ: str) -> Generator[subprocess.Popen[str]]:
         """A part that runs by itself, from the moment that it is ready."""
         with (self.directory / f"{arguments[0]}.err").open("a") as errors:
             process = subprocess.Popen(
@@ -133,7 +133,7 @@ class Project:
         return Told(events, ended.returncode, ended.stderr)
 
     @contextmanager
-    def talk(self, *options: str, **environ: str) -> Iterator["Talk"]:
+    def talk(self, *options: str, **environ: str) -> Generator["Talk"]:
         """A conversation at a terminal: turns are given whenever the test likes."""
         ours, theirs = pty.openpty()
         flow = str(self.flow.relative_to(self.directory))
@@ -166,7 +166,7 @@ class Gate:
         self._path = path
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> Generator[None]:
         """A call stands before the gate; it goes on when the block ends."""
         with self._path.open("wb"):
             yield
