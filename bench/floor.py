@@ -47,7 +47,7 @@ async def command(connection: Any, *words: Any) -> Any:
 
 def _first(reply: Any) -> bytes:
     """The id of the first entry, in whichever shape the protocol version gives it."""
-    entries: Any = [*reply.values()][0] if hasattr(reply, "values") else reply[0][1]
+    entries: Any = next(iter(reply.values())) if hasattr(reply, "values") else reply[0][1]
     return bytes(entries[0][0])
 
 

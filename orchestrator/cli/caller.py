@@ -10,7 +10,7 @@ import anyio
 __all__ = ["typed_lines"]
 
 
-async def typed_lines(descriptor: int = 0) -> AsyncIterator[str]:
+async def typed_lines(descriptor: int) -> AsyncIterator[str]:
     """The lines of a terminal, a pipe or a file, without blank ones, until its end."""
     rest = b""
     while chunk := await _read(descriptor):

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import TextIO, cast
 
 import anyio
 import click
@@ -101,7 +101,7 @@ def command(
     compiled, warnings = load(flow)
     for warning in warnings:
         console.aside(str(warning))
-    terminal = bool(not say and sys.stdin and sys.stdin.isatty())
+    terminal = not say and _is_terminal(sys.stdin)
     options = Options(
         compiled,
         say,
@@ -119,6 +119,11 @@ def command(
     if compiled.carriers:
         options.notice(f"not served yet: {', '.join(compiled.carriers)}; as if a call had begun")
     return EXIT_CODES[anyio.run(_run, options, from_environ(os.environ, Path.cwd()))]
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    """There may be none at all: a process can be started with its input closed."""
+    return stream is not None and stream.isatty()
 
 
 def _values(flow: Flow, pairs: tuple[str, ...]) -> Mapping[str, Json]:
@@ -269,8 +274,8 @@ async def _turns(options: Options) -> AsyncIterator[str]:
     if options.say:
         for text in options.say:
             yield text
-    elif sys.stdin:  # None if it was closed
-        async for text in typed_lines():
+    elif sys.stdin:
+        async for text in typed_lines(sys.stdin.fileno()):
             yield text
 
 

@@ -53,7 +53,8 @@ def check_document(document: Document, symbols: Symbols, report: Report) -> None
 
 def _check_session(document: Document, report: Report) -> None:
     session = document.session
-    if (session is None or session.mode == "voice") and document.on_error is None:
+    spoken = session is None or (session.mode == "voice" and session.channel != "text")
+    if spoken and document.on_error is None:
         message = "a voice flow should have on_error: what to do when something fails"
         report.warn("G020", document.node.key("flow"), message)
     if session and session.model in SHUTDOWNS:

@@ -142,7 +142,11 @@ Seconds: TypeAlias = Annotated[
 Key: TypeAlias = Annotated[str, BeforeValidator(_key)]
 EventName: TypeAlias = Annotated[str, AfterValidator(_event_name)]
 Id: TypeAlias = Annotated[str, AfterValidator(_id)]
-Lines: TypeAlias = Annotated[list[str], BeforeValidator(_as_list)]
+Lines: TypeAlias = Annotated[
+    list[str],
+    BeforeValidator(_as_list),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
 Approval: TypeAlias = Annotated[Literal["none", "caller"], BeforeValidator(_approval)]
 Values: TypeAlias = dict[str, Any]
 Mode: TypeAlias = Literal["wait", "background", "detached"]
@@ -150,6 +154,13 @@ TypeName: TypeAlias = Literal[
     "text", "int", "number", "bool", "date", "time", "datetime", "duration",
     "phone", "email", "enum", "list", "object", "any",
 ]  # fmt: skip
+
+
+Approvals: TypeAlias = Annotated[
+    dict[str, Approval],
+    BeforeValidator(_approvals),
+    WithJsonSchema({"type": ["string", "object"]}),
+]
 
 
 class Shape(Part):
@@ -259,7 +270,7 @@ class McpServer(Part):
     server: str
     via: Annotated[Literal["host"], _only("host", "openai")] = "host"
     allow: Annotated[list[str], BeforeValidator(_allow)]
-    approval: Annotated[dict[str, Approval], BeforeValidator(_approvals)] = {}
+    approval: Approvals = {}
     pin: Literal[True] = True
     timeout: Seconds = 10.0
     assign: dict[str, Values] = {}
@@ -420,7 +431,7 @@ class Session(Part):
     )  # fmt: skip
 
     mode: Literal["voice", "text", "transcribe"] = "voice"
-    channel: Literal["text", "websocket", "webrtc", "sip"] | None = None
+    channel: Annotated[Literal["text"] | None, _only("text", "websocket", "webrtc", "sip")] = None
     model: str | None = None
     voice: str | None = None
     speed: Annotated[float, Field(ge=0.25, le=1.5)] | None = None
