@@ -17,8 +17,7 @@ import pytest
 from orchestrator.cli.main import COMMANDS, EXIT_CODES
 from orchestrator.flow.compile import check
 from orchestrator.mcp_host.lock import read_lock
-from tests.interaction.conftest import gone_within
-from tests.interaction.project import PATIENCE, Project
+from tests.interaction.project import PATIENCE, Project, gone_within
 from tests.redis_server import RedisServer
 
 ROOT = Path(__file__).parents[1]
