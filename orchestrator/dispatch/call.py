@@ -108,7 +108,7 @@ class Call:
     session: str
     reply_to: str
     created: float
-    rerun: bool = False  # after a crash of its worker: run again, or answer "unknown"
+    rerun: bool = False  # for whoever takes over the call of a dead worker (docs/redis.md)
     trace: Mapping[str, str] = field(default_factory=dict[str, str])  # W3C traceparent
 
     def to_json(self) -> str:
