@@ -16,7 +16,7 @@ from orchestrator.flow.events import CallSettled
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import gate_is_open
 from orchestrator.flow.snapshot import Confirmation, OpenCall
-from orchestrator.flow.talk import owe, say
+from orchestrator.flow.talk import busy, owe, say
 from orchestrator.flow.variables import give
 
 __all__ = [
@@ -65,12 +65,18 @@ def use(m: Macrostep, call: str, tool: Tool, arguments: str) -> None:
         return
     if tool.approval == "caller":
         _ask_the_caller(m, call, tool, frozen)
-    elif tool.mode == "wait":
-        _start(m, OpenCall(call, tool.name, "model", m.place.epoch, frozen, "", m.at, answers=call))
     else:
-        answer(m, call, {"status": "started"})
-        told = tool.mode == "background"
-        _start(m, OpenCall(call, tool.name, "model", m.place.epoch, frozen, "", m.at, told=told))
+        _begin(m, OpenCall(call, tool.name, "model", m.place.epoch, frozen, "", m.at), call)
+
+
+def _begin(m: Macrostep, call: OpenCall, asked: str) -> None:
+    """The model's call is made. What it asked with waits for the result, or is answered now."""
+    mode = m.flow.tools[call.tool].mode
+    if mode == "wait":
+        _start(m, replace(call, answers=asked))
+    else:
+        answer(m, asked, {"status": "started"})
+        _start(m, replace(call, told=mode == "background"))
 
 
 def bound(m: Macrostep, tool: Tool, **extra: Json) -> dict[str, Json]:
@@ -101,8 +107,8 @@ def confirm(m: Macrostep, call: str) -> None:
     if not (gate_is_open(m, m.flow.tools[asked.tool]) and _still_so(m, asked)):
         answer(m, call, {"error": "not_available", "message": "Things have changed since."})
         return
-    fresh = OpenCall(asked.call, asked.tool, "model", m.place.epoch, asked.arguments, "", m.at)
-    _start(m, replace(fresh, answers=call))
+    made = OpenCall(asked.call, asked.tool, "model", m.place.epoch, asked.arguments, "", m.at)
+    _begin(m, made, call)
 
 
 def _still_so(m: Macrostep, asked: Confirmation | OpenCall) -> bool:
@@ -158,11 +164,18 @@ def _start(m: Macrostep, call: OpenCall) -> None:
     tool = m.flow.tools[call.tool]
     m.run = replace(m.run, tool_calls=m.run.tool_calls + 1)
     _supersede(m, call)
-    key = tool.key.text(m.scope(args=call.arguments)) if tool.key else f"{m.run.session}.{call.id}"
-    _put(m, replace(call, key=key))
+    _put(m, replace(call, key=_key(m, call, tool)))
     _dispatch(m, m.work.calls[call.id], tool)
     if tool.filler:
         m.set_timer(f"filler:{call.id}", tool.filler.after)
+
+
+def _key(m: Macrostep, call: OpenCall, tool: Tool) -> str:
+    """The author's idempotency key if everything in it has a value; else the call's own."""
+    scope = m.scope(args=call.arguments)
+    if tool.key and tool.key.unset(scope) is None:
+        return tool.key.text(scope)
+    return f"{m.run.session}.{call.id}"
 
 
 def _supersede(m: Macrostep, call: OpenCall) -> None:
@@ -266,7 +279,7 @@ def filler_due(m: Macrostep, call_id: str) -> None:
     filler = m.flow.tools[call.tool].filler if call else None
     if not call or not filler or m.ended:
         return
-    if not m.talk.speaking:
+    if not busy(m):
         say(m, filler.lines[call.fillers % len(filler.lines)])
         _put(m, replace(call, fillers=call.fillers + 1))
     if filler.every:

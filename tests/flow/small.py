@@ -54,8 +54,9 @@ states:
     do: [{say: Hello.}]
     goal: Help.
     tools: [pay, wire, order, balance]
-    collect: {vars: [amount]}
-    next: [{intent: The caller is done., id: done, goto: bye}]
+    next:
+      - {intent: The caller says how much., id: amount, fill: [amount], do: [{note: Noted.}]}
+      - {intent: The caller is done., id: done, goto: bye}
   bye:
     do: [{prompt: Bye.}]
     end: {reason: completed}
