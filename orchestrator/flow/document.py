@@ -46,7 +46,7 @@ def _unless_never(value: Json) -> Json:
 def _approvals(value: Json) -> Json:
     """One policy for every tool of a server is its `default`."""
     whole = isinstance(value, str) or (isinstance(value, dict) and "by" in value)
-    return {"default": value} if whole else value
+    return cast("Json", {"default": value} if whole else value)
 
 
 def _allow(value: Json) -> Json:

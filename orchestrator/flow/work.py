@@ -8,6 +8,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import cast
 
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.commands import AddItem, AnswerCall, Dispatch, Withdraw
@@ -201,9 +202,14 @@ def _ask_a_person(m: Macrostep, call: OpenCall, tool: Tool, review: Review) -> N
     m.report("call.review", **_about(call, queue=APPROVALS, arguments=shown, reason=reason))
 
 
+def _decision(result: Json) -> Mapping[str, Json]:
+    """What a person settled a review with; whatever has no such shape is a no."""
+    return cast("dict[str, Json]", result) if isinstance(result, dict) else {}
+
+
 def _reviewed(m: Macrostep, call: OpenCall, outcome: Outcome) -> None:
     """The person has decided, or nobody has in time."""
-    decision = outcome.result if isinstance(outcome.result, dict) else {}
+    decision = _decision(outcome.result)
     if outcome.ok and decision.get("approved") is True:
         approved = replace(call, attempt=1)
         _put(m, approved)
