@@ -60,6 +60,8 @@ _QUIET = {
     "value.set": "  {name} = {value}",
     "value.rejected": "  {name}: {reason}",
     "call.dispatched": "⇢ {tool}  {arguments}  through queue {queue}, attempt {attempt}",
+    "call.review": "? {tool}  {arguments}  waits for a person: orchestrator approvals list",
+    "call.denied": "✗ {tool}  denied: {note}",
     "call.retrying": "↻ {tool}  {code}; again in {pause} s",
     "call.done": "⇠ {tool}  {result}  after {seconds} s",
     "call.failed": "✗ {tool}  {code}: {message}",

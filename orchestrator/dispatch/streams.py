@@ -20,7 +20,7 @@ from orchestrator.errors import QueueUnavailable, ServiceError
 from orchestrator.interfaces import Claimed, Settlement
 from orchestrator.link import Backoff, Link, RedisRefused, Script
 
-__all__ = ["StreamCalls", "StreamClaims"]
+__all__ = ["OpenCalls", "StreamCalls", "StreamClaims"]
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class StreamCalls:
             await _signal(self._link, self._process, call, outcome)
 
     async def withdraw(self, call: Call, by: Settler) -> Outcome:
-        outcome = await self._link.act(WITHDRAW, *_withdrawing(call, by))
+        outcome = await self._link.act(WITHDRAW, *_withdrawing(call, Outcome.withdrawn(by)))
         self._unanswered.pop(call.id, None)
         return _outcome(outcome, call.id) or Outcome.withdrawn(by)
 
@@ -265,6 +265,26 @@ class StreamClaims:
         return {call_id for call_id, status in found if status == "settled"}
 
 
+class OpenCalls:
+    """The calls of a queue that nobody has settled, for people: approvals are such calls."""
+
+    def __init__(self, link: Link, queue: str) -> None:
+        self._link = link
+        self._queue = queue
+
+    async def list(self) -> Sequence[Call]:
+        """The oldest first; those whose deadline has passed are left out."""
+        [entries] = await self._link.ask(("XRANGE", keys.work(self._queue), "-", "+"))
+        calls = [Call.from_json(_pairs(fields)["request"]) for _, fields in entries]
+        return [call for call in calls if call.deadline > time.time()]
+
+    async def settle(self, call: Call, outcome: Outcome) -> Outcome:
+        """Settle from outside, as if a worker had; the outcome that stands returns."""
+        stood = await self._link.act(WITHDRAW, *_withdrawing(call, outcome))
+        await _signal(self._link, call.reply_to, call, stood)
+        return Outcome.from_json(stood)
+
+
 async def _signal(link: Link, process: str, call: Call, outcome: str) -> None:
     """Tell the asker, as well as we can: if this is lost, the record still tells."""
     stream = keys.replies(process)
@@ -302,11 +322,10 @@ def _settling(claimed: Claimed, outcome: Outcome, text: str, consumer: str, star
     )
 
 
-def _withdrawing(call: Call, by: Settler) -> Act:
+def _withdrawing(call: Call, outcome: Outcome) -> Act:
     record = keys.call_record(call.queue, call.id)
-    outcome = Outcome.withdrawn(by).to_json()
     return (record, keys.work(call.queue)), (
-        *(call.id, call.to_json(), outcome, HOUR),
+        *(call.id, call.to_json(), outcome.to_json(), HOUR),
         keys.control(call.queue),
     )
 

@@ -73,7 +73,7 @@ def test_the_slot_is_computed_as_a_cluster_does() -> None:
     "acted",
     [
         streams._publishing(CALL),  # pyright: ignore[reportPrivateUsage]
-        streams._withdrawing(CALL, "cancel"),  # pyright: ignore[reportPrivateUsage]
+        streams._withdrawing(CALL, DONE),  # pyright: ignore[reportPrivateUsage]
         streams._settling(Claimed(CALL, "1-0"), DONE, DONE.to_json(), "w1", 0.0),  # pyright: ignore[reportPrivateUsage]
     ],
 )
