@@ -2,8 +2,8 @@
 end while nobody types."""
 
 import os
-import stat
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import anyio
 
@@ -23,15 +23,9 @@ async def typed_lines(descriptor: int) -> AsyncIterator[str]:
 
 
 async def _read(descriptor: int) -> bytes:
-    if _may_block(descriptor):
+    with suppress(PermissionError):  # files and /dev/null are always ready: nobody can wait
         await anyio.wait_readable(descriptor)
     return os.read(descriptor, 65536)
-
-
-def _may_block(descriptor: int) -> bool:
-    """Files and devices such as /dev/null are always readable, and cannot be waited for."""
-    mode = os.fstat(descriptor).st_mode
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)
 
 
 def _text(line: bytes) -> str:

@@ -19,13 +19,14 @@ COMMANDS = {
     "schema": ("orchestrator.cli.schema", "Print the JSON Schema of flows, for editors."),
     "worker": ("orchestrator.cli.worker", "Run the handlers of tools."),
     "mcp-host": ("orchestrator.cli.mcp_host", "Run the tools of registered MCP servers."),
+    "approvals": ("orchestrator.cli.approvals", "See what waits for a person, and decide."),
     "mcp": ("orchestrator.cli.mcp", "Register, list and pin MCP servers."),
 }
 
 EXIT_CODES = """\b
 Exit codes:
   0    the flow reached an end; the command did what it says
-  1    some tests failed
+  1    the flow failed, nothing handled an error; some tests failed
   2    the flow, a file or the arguments are wrong
   3    the caller hung up before an end
   4    a service could not be reached, or refused us

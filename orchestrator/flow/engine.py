@@ -78,7 +78,7 @@ from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import missing, offers
 from orchestrator.flow.requests import judge_again, refuse, tool_asked
 from orchestrator.flow.snapshot import AGAIN, Cursor, Happened, Snapshot
-from orchestrator.flow.talk import owe, patience, rest, say, speak
+from orchestrator.flow.talk import MUTE, owe, patience, rest, say, speak
 from orchestrator.flow.variables import give
 
 __all__ = ["MAX_MICROSTEPS", "MAX_ROUNDS", "SEMANTICS", "SORRY", "offered", "replay", "step"]
@@ -184,7 +184,8 @@ def _start(m: Macrostep, event: SessionStarted) -> None:
     )
     m.values = replace(m.values, vars={name: v.default for name, v in m.flow.variables.items()})
     sources = {name: v.source for name, v in m.flow.variables.items() if v.source}
-    give(m, {name: source.evaluate(m.scope()) for name, source in sources.items()})
+    first = {name: source.evaluate(m.scope()) for name, source in sources.items()}
+    give(m, {name: value for name, value in first.items() if value is not None})
     give(m, event.values)
     if m.flow.limits.duration:
         m.set_timer("limit:duration", m.flow.limits.duration)
@@ -209,7 +210,7 @@ def _heed_limits(m: Macrostep) -> None:
         ("turns", limits.turns, m.talk.turns),
         ("tool_calls", limits.tool_calls, m.run.tool_calls),
     ):
-        if most is not None and used > most and not m.run.erred and not m.ended:
+        if most is not None and used > most and not m.ended and m.run.erred != f"limit.{name}":
             _fail(m, f"limit.{name}")
 
 
@@ -226,9 +227,7 @@ def _timer_fired(m: Macrostep, timer: str) -> None:
         case "filler":
             work.filler_due(m, name)
         case "after":
-            epoch, _, index = name.partition(".")
-            if int(epoch) == m.place.epoch:
-                m.happen(f"after:{index}")
+            m.happen(timer)
         case "wait":
             m.let_go(timer)
         case "answer":
@@ -264,7 +263,8 @@ def _answer_ended(m: Macrostep, event: AnswerEnded) -> None:
     if not (calls or (spoke and event.how != "failed") or event.how == "cancelled"):
         _answer_failed(m, event.speak, event.error or event.how)
         return
-    m.talk = replace(m.talk, failures=0)
+    alone = m.talk.rounds if calls or m.talk.purpose in MUTE else 0
+    m.talk = replace(m.talk, failures=0, rounds=alone)
     m.let_go(event.speak)
     if m.talk.purpose == "readback" and spoke and event.how == "completed":
         _heard(m)
@@ -462,9 +462,7 @@ def _steps_done(m: Macrostep, done: Cursor) -> None:
         case "interrupt":
             _leave_interrupt(m, _interrupt(m.flow, done.path))
         case "edge":
-            goto = _edge(m.flow, done.path).goto
-            if goto:
-                _enter(m, goto, by=done.path)
+            _followed(m, done.path, done.spoke)
         case _:
             pass
 
@@ -480,22 +478,25 @@ def _try_edges(m: Macrostep, happened: Happened) -> bool:
     """Follow the first edge of this state that names the event and whose guard holds."""
     scope = m.scope(event=happened.data)
     for index, edge in enumerate(m.state.next):
-        named = _names(edge, index) == happened.name
+        named = _names(edge, f"{m.place.epoch}.{index}") == happened.name
         if named and (edge.condition is None or edge.condition.evaluate(scope)):
             _follow(m, f"edge:{m.place.state}:{index}", happened.data)
             return True
     return False
 
 
-def _names(edge: Edge, index: int) -> str | None:
-    """The event that an edge waits for, by the name that it is queued with."""
+def _names(edge: Edge, where: str) -> str | None:
+    """The event that an edge waits for, by the name that it is queued with.
+
+    `where` says which edge of which entry it is: time ran for no other one.
+    """
     match edge.trigger:
         case On(event=event):
             return event
         case Digit(digit=digit):
             return f"dtmf:{digit}"
         case After():
-            return f"after:{index}"
+            return f"after:{where}"
         case Intent() | None:
             return None
 
@@ -526,13 +527,23 @@ def _follow(m: Macrostep, path: str, event: Mapping[str, Json] | None = None) ->
     _set(m, edge.set, event=event)
     if edge.do:
         m.push(path, event)
-    elif edge.goto:
+    else:
+        _followed(m, path, spoke=False)
+
+
+def _followed(m: Macrostep, path: str, spoke: bool) -> None:
+    """An edge's steps are done. The model's move is taken up with words, wherever it leads."""
+    edge = _edge(m.flow, path)
+    if edge.goto:
         _enter(m, edge.goto, by=path)
+    elif isinstance(edge.trigger, Intent) and not spoke:
+        owe(m, "answer")
 
 
 def _follow_interrupt(m: Macrostep, path: str) -> None:
     interrupt = _interrupt(m.flow, path)
-    cooling = {**m.place.cooling, interrupt.id: m.place.epoch + interrupt.cool_down + 1}
+    moves = interrupt.cool_down + bool(interrupt.goto)
+    cooling = {**m.place.cooling, interrupt.id: m.place.epoch + moves}
     if interrupt.cool_down:
         m.place = replace(m.place, cooling=cooling)
     m.report("interrupt.taken", id=interrupt.id)
@@ -592,7 +603,7 @@ def _cause(flow: Flow, by: str) -> str:
     edge = _edge(flow, by)
     if isinstance(edge.trigger, Intent):
         return f"intent:{edge.trigger.id}"
-    return (_names(edge, 0) or "if").removesuffix(":0")
+    return (_names(edge, "") or "if").removesuffix(":")
 
 
 def _wants_to_change(flow: Flow, by: str) -> bool:

@@ -97,6 +97,7 @@ class Talk:
     purpose: Purpose = "goal"
     text: str = ""  # the author's words, for an answer that is a prompt, a say or a read-back
     calls: tuple[str, ...] = ()  # what the model asked for within the open answer
+    moved: bool = False  # whether it asked for a move within the latest answer
     owed: Purpose | None = None
     unheard: bool = False
     failures: int = 0  # answers that failed, one after another
@@ -106,6 +107,7 @@ class Talk:
 @dataclass(frozen=True, slots=True)
 class OpenCall:
     """A request to a tool that is not closed. Its idempotency key stays the same over attempts.
+    Attempt 0 is a person's decision whether there will be any.
 
     `answers` is the model's call that still waits for the output; `told` says that it was
     answered `pending`, so that the result has to come as a system item. A `corrected` call

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.commands import AddItem, AnswerCall, Dispatch, Report, Say, Speak, Withdraw
@@ -14,6 +15,8 @@ from orchestrator.flow.events import (
     ToolAsked,
 )
 from tests.flow.world import World
+
+How: TypeAlias = Literal["completed", "cancelled", "failed", "incomplete"]
 
 
 class Scene(World):
@@ -43,6 +46,11 @@ class Scene(World):
         self.asked[call] = 0
         self.apply(ToolAsked(self.at, self.speaking, call, name, json.dumps(arguments)))
         return call
+
+    def fail(self, error: str = "", how: How = "failed") -> None:
+        """The open answer ends like this, without another word."""
+        assert self.speaking
+        self.apply(AnswerEnded(self.at, self.speaking, how, error))
 
     def settle(self, tool: str, outcome: Outcome) -> None:
         """The newest attempt of this tool's open call comes back."""
@@ -89,8 +97,9 @@ class Scene(World):
     def notes(self) -> list[str]:
         return [c.text for c in self.commands if isinstance(c, AddItem) and c.role == "system"]
 
-    def dispatches(self, tool: str) -> list[Dispatch]:
-        handler = self.flow.tools[tool].handler
+    def dispatches(self, tool: str, handler: str = "") -> list[Dispatch]:
+        """The calls of this tool's handler, or of the one that is named."""
+        handler = handler or self.flow.tools[tool].handler
         return [c for c in self.commands if isinstance(c, Dispatch) and c.tool == handler]
 
     @property

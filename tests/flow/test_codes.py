@@ -31,8 +31,10 @@ talk:
     - {intent: The caller is done., id: done, goto: bye}
 bye: {end: {reason: completed}}
 """
-KEYS = ("description", "interrupts", "limits", "mcp", "on_error", "session", "tools")
-KEYS += ("tools_everywhere", "vars", "x-common", "x-deep")
+KEYS = {
+    *("description", "interrupts", "limits", "mcp", "on_error", "session", "silence", "tools"),
+    *("tools_everywhere", "vars", "x-common", "x-deep"),
+}
 
 
 def blocks(text: str) -> dict[str, str]:

@@ -133,14 +133,7 @@ class Project:
         return {word for word in PARTS if word in lines}
 
     def gone(self, seconds: float) -> None:
-        """Wait until nothing runs here any more: parts end by themselves when their parent has."""
-        while running := processes_in(self.directory):
-            for process in running:
-                with suppress(ProcessLookupError):
-                    handle = os.pidfd_open(process)
-                    with open(handle, "rb"):
-                        ended, _, _ = select.select([handle], [], [], seconds)
-                        assert ended, running
+        gone_within(self.directory, seconds)
 
     @contextmanager
     def part(self, *arguments: str, **environ: str) -> Generator[subprocess.Popen[str]]:
@@ -313,3 +306,14 @@ def processes_in(directory: Path) -> dict[int, str]:
             if alive and (where.startswith(str(directory)) or str(directory) in words):
                 found[int(entry.name)] = words
     return found
+
+
+def gone_within(directory: Path, seconds: float) -> None:
+    """Wait until nothing runs there any more: parts end by themselves when their parent has."""
+    while running := processes_in(directory):
+        for process in running:
+            with suppress(ProcessLookupError):
+                handle = os.pidfd_open(process)
+                with open(handle, "rb"):
+                    ended, _, _ = select.select([handle], [], [], seconds)
+                    assert ended, running
