@@ -214,7 +214,12 @@ vars:
   customer: {type: text, from: call.caller}
   name: text
 tools:
-  who: {queue: q, params: {caller: text}, returns: {name: text}, safe: true, assign: {name: "${result.name}"}}
+  who:
+    queue: q
+    params: {caller: text}
+    returns: {name: text}
+    safe: true
+    assign: {name: "${result.name}"}
   log: {queue: q, params: {name: text, how: {type: text, optional: true}}, retry: {max: 1}}
   never: {queue: q}
 on_start:
