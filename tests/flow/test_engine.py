@@ -216,7 +216,7 @@ states:
 """
 
 
-def open_interrupts(scene: Scene) -> set[str]:
+def open_interrupts(scene: Scene) -> frozenset[str]:
     return offered(scene.flow, scene.snapshot) & {"go_prices", "go_again"}
 
 
