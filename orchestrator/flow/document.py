@@ -7,7 +7,7 @@ and not taken for a slip. The descriptions are what editors show.
 # ruff: noqa: RUF012 (pydantic copies defaults)
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema

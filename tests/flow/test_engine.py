@@ -1,16 +1,10 @@
-from orchestrator.flow.engine import SORRY, offered, replay
-from orchestrator.flow.events import (
-    CallerLeft,
-    ProviderLost,
-    TransferEnded,
-)
-from tests.flow.restaurant import (
-    DETAILS,
-    FULL,
-    at_booking,
-    at_details,
-    started,
-)
+import pytest
+
+from orchestrator.flow.engine import MAX_MICROSTEPS, SORRY, offered, replay
+from orchestrator.flow.events import CallerLeft, ProviderLost, TransferEnded
+from tests.flow.restaurant import DETAILS, FULL, at_booking, at_details, started
+from tests.flow.scene import Scene
+from tests.flow.small import play
 
 
 def test_an_intent_moves_when_its_answer_has_ended_and_creates_no_answer_of_its_own() -> None:
@@ -105,3 +99,165 @@ def test_nothing_follows_the_end() -> None:
 def test_a_journal_replays_to_the_same_snapshot() -> None:
     scene = at_booking()
     assert replay(scene.flow, scene.events) == scene.snapshot
+
+
+TRANSFER = """
+limits: {duration: 10m}
+on_error: sorry
+interrupts:
+  stop: {intent: The caller changes their mind., goto: sorry}
+start: desk
+states:
+  desk:
+    do: [{say: Hello.}]
+    goal: Help.
+    next: [{intent: The caller wants a person., id: human, goto: transfer}]
+  transfer:
+    do: [{say: One moment.}]
+    transfer: {to: "sip:a@b.example", on_failed: sorry}
+  sorry:
+    do: [{say: Sorry.}]
+    end: {reason: sorry}
+"""
+
+
+def transferring() -> Scene:
+    scene = play(TRANSFER)
+    scene.caller("A person, please.")
+    scene.model(go_human={})
+    return scene
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_a_limit_during_a_transfer_does_not_strand_the_session(ok: bool) -> None:
+    scene = transferring()
+    scene.wait(601)
+    scene.apply(TransferEnded(scene.at, ok=ok))
+    assert scene.ended
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_a_caller_who_speaks_during_a_transfer_does_not_strand_the_session(ok: bool) -> None:
+    scene = transferring()
+    scene.caller("Oh no, stop!")
+    assert not scene.speaking
+    scene.apply(TransferEnded(scene.at, ok=ok))
+    assert scene.snapshot.run.ended == ("transferred" if ok else "sorry")
+
+
+def test_a_transfer_that_nobody_asked_for_ends_nothing() -> None:
+    scene = play(TRANSFER)
+    scene.apply(TransferEnded(scene.at, ok=True))
+    assert not scene.ended
+
+
+def test_a_transfer_that_fails_without_a_way_out_is_an_error() -> None:
+    scene = play(TRANSFER.replace(", on_failed: sorry", ""))
+    scene.caller("A person, please.")
+    scene.model(go_human={})
+    scene.apply(TransferEnded(scene.at, ok=False))
+    assert scene.snapshot.run.erred == "transfer.failed"
+
+
+def test_an_end_waits_until_its_words_were_said() -> None:
+    scene = play(TRANSFER, channel="websocket")
+    scene.model("Hello.")
+    scene.caller("Nonsense.")
+    scene.model(go_stop={})
+    assert not scene.ended
+    scene.model("Sorry.")
+    assert scene.ended
+
+
+LOOP = """
+vars: {n: {type: int, default: 0}}
+on_error: ERROR
+start: desk
+states:
+  desk:
+    next: [{if: n >= 0, set: {n: "${n + 1}"}}, {goto: sorry}]
+  other:
+    next: [{if: n >= 0, set: {n: "${n + 1}"}}, {goto: sorry}]
+  sorry:
+    do: [{say: Sorry.}]
+    end: {reason: sorry}
+"""
+
+
+def test_a_flow_that_goes_in_circles_without_a_word_is_stopped() -> None:
+    scene = play(LOOP.replace("ERROR", "sorry"))
+    assert scene.snapshot.run.erred == "loop"
+    assert scene.snapshot.run.ended == "sorry"
+    assert scene.vars["n"] == MAX_MICROSTEPS - 1
+
+
+def test_an_error_state_that_goes_in_circles_too_is_the_end() -> None:
+    scene = play(LOOP.replace("ERROR", "other"))
+    assert (scene.snapshot.run.ended, scene.said) == ("error", [SORRY])
+
+
+DETOURS = """
+interrupts:
+  prices: {intent: The caller asks for prices., do: [{say: Ten.}], return: true, cool_down: 2}
+  again: {intent: The caller starts again., goto: one, cool_down: 1, except: [two]}
+start: one
+states:
+  one:
+    do: [{note: One.}]
+    goal: One.
+    next: [{intent: The caller goes on., id: next, goto: two}]
+  two:
+    goal: Two.
+    next: [{intent: The caller goes on., id: next, goto: three}]
+  three:
+    goal: Three.
+    next: [{intent: The caller goes on., id: next, goto: one}, {if: turns > 99, goto: bye}]
+  bye: {end: {reason: completed}}
+"""
+
+
+def open_interrupts(scene: Scene) -> frozenset[str]:
+    return offered(scene.flow, scene.snapshot) & {"go_prices", "go_again"}
+
+
+def test_a_detour_is_offered_again_after_as_many_moves_as_it_has_to_cool_down() -> None:
+    scene = play(DETOURS)
+    scene.model(go_prices={})
+    assert open_interrupts(scene) == set()
+    scene.model(go_next={})
+    assert open_interrupts(scene) == set()
+    scene.model(go_next={})
+    assert open_interrupts(scene) == {"go_prices", "go_again"}
+
+
+def test_an_interrupt_that_leaves_cools_down_from_where_it_leads() -> None:
+    scene = play(DETOURS.replace("cool_down: 1, except: [two]", "cool_down: 2"))
+    scene.model(go_next={})
+    scene.model(go_again={})
+    scene.model(go_next={})
+    assert "go_again" not in open_interrupts(scene)
+    scene.model(go_next={})
+    assert "go_again" in open_interrupts(scene)
+
+
+def test_an_interrupt_is_not_offered_where_it_leads_or_is_excepted() -> None:
+    scene = play(DETOURS)
+    assert open_interrupts(scene) == {"go_prices"}
+    scene.model(go_next={})
+    assert open_interrupts(scene) == {"go_prices"}
+
+
+def test_a_detour_does_not_enter_its_state_again() -> None:
+    scene = play(DETOURS)
+    scene.model(go_prices={})
+    assert scene.path == ["one"]
+    assert scene.notes == ["One."]
+    assert (scene.answers[-1].purpose, scene.answers[-1].epoch) == ("resume", 1)
+
+
+def test_a_bare_edge_does_not_fire_while_steps_wait() -> None:
+    scene = at_details()
+    scene.model(set_details=DETAILS)
+    scene.caller("Hello?")
+    scene.model("One moment.")
+    assert scene.state == "check"
