@@ -11,6 +11,7 @@ from orchestrator.errors import FlowInvalid, OrchestratorError, ServiceError
 __all__ = ["COMMANDS", "EXIT_CODES", "main"]
 
 COMMANDS = {
+    "init": ("orchestrator.cli.init", "Lay down a project that works."),
     "run": ("orchestrator.cli.run", "Talk to a flow."),
     "check": ("orchestrator.cli.check", "Report every problem of some flows."),
     "test": ("orchestrator.cli.test", "Play the tests of some flows."),
