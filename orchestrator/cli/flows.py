@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from orchestrator.errors import Problem, UsageError
+from orchestrator.errors import Problem
+from orchestrator.files import read_text
 from orchestrator.flow.compile import check, compile_flow
 from orchestrator.flow.definition import Flow
 from orchestrator.mcp_host.lock import FILE, read_lock
 
-__all__ = ["check_file", "load", "read_text"]
+__all__ = ["check_file", "load"]
 
 
 def load(path: Path) -> tuple[Flow, tuple[Problem, ...]]:
@@ -18,17 +19,3 @@ def load(path: Path) -> tuple[Flow, tuple[Problem, ...]]:
 def check_file(path: Path) -> tuple[Problem, ...]:
     """Every problem of a file, warnings too. Raises `UsageError` if it cannot be read."""
     return check(read_text(path), str(path), lock=read_lock(Path(FILE)).definitions())
-
-
-def read_text(path: Path) -> str:
-    """What a file says. Raises `UsageError` if it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UsageError(f"{path}: there is no such file") from None
-    except IsADirectoryError:
-        raise UsageError(f"{path}: that is a directory; name a file of flows/") from None
-    except UnicodeDecodeError as problem:
-        raise UsageError(f"{path}: not UTF-8 (byte {problem.start})") from None
-    except OSError as problem:
-        raise UsageError(f"{path}: {problem.strerror}") from None
