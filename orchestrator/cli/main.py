@@ -14,6 +14,8 @@ COMMANDS = {
     "run": ("orchestrator.cli.run", "Talk to a flow."),
     "check": ("orchestrator.cli.check", "Report every problem of some flows."),
     "test": ("orchestrator.cli.test", "Play the tests of some flows."),
+    "explain": ("orchestrator.cli.explain", "Say what the code of a problem means."),
+    "graph": ("orchestrator.cli.graph", "Draw the states of a flow, as Mermaid."),
     "schema": ("orchestrator.cli.schema", "Print the JSON Schema of flows, for editors."),
     "worker": ("orchestrator.cli.worker", "Run the handlers of tools."),
     "mcp-host": ("orchestrator.cli.mcp_host", "Run the tools of registered MCP servers."),

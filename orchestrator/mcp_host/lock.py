@@ -151,7 +151,7 @@ def parse_lock(text: str, file: str) -> tuple[Lock, Sequence[Problem]]:
         document: Json = json.loads(text)
     except json.JSONDecodeError as error:
         message = f"this is not JSON: {error.msg}"
-        return Lock(), (Problem(file, error.lineno, error.colno, "L001", message, _PIN),)
+        return Lock(), (Problem(file, error.lineno, error.colno, "M020", message, _PIN),)
     where = lines(text)
 
     def problem(code: str, path: JsonPath, message: str) -> Problem:
@@ -161,9 +161,9 @@ def parse_lock(text: str, file: str) -> tuple[Lock, Sequence[Problem]]:
         checked = _Document.model_validate(document)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        return Lock(), sorted(problem("L002", each["loc"], each["msg"]) for each in details)
+        return Lock(), sorted(problem("M021", each["loc"], each["msg"]) for each in details)
     edited = [
-        problem("L003", ("servers", server, "tools", name), f"{server}.{name} was edited by hand")
+        problem("M022", ("servers", server, "tools", name), f"{server}.{name} was edited by hand")
         for server, name, tool in _each(checked)
         if (tool.alias, tool.hash) != _stamp(_tool(server, name, tool))
     ]
