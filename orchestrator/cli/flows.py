@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from orchestrator.errors import Problem, UsageError
+from orchestrator.files import read_text
 from orchestrator.flow.compile import check, compile_flow
 from orchestrator.flow.definition import Flow
 from orchestrator.mcp_host.lock import FILE, read_lock
 
-__all__ = ["below", "check_file", "flow_files", "load", "read_text"]
+__all__ = ["below", "check_file", "flow_files", "load"]
 
 
 def load(path: Path) -> tuple[Flow, tuple[Problem, ...]]:
@@ -43,17 +44,3 @@ def below(directory: Path, pattern: str) -> list[Path]:
         return any(part.startswith(".") for part in file.relative_to(directory).parts)
 
     return [file for file in sorted(directory.rglob(pattern)) if not hidden(file)]
-
-
-def read_text(path: Path) -> str:
-    """What a file says. Raises `UsageError` if it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UsageError(f"{path}: there is no such file") from None
-    except IsADirectoryError:
-        raise UsageError(f"{path}: that is a directory; name a file of flows/") from None
-    except UnicodeDecodeError as problem:
-        raise UsageError(f"{path}: not UTF-8 (byte {problem.start})") from None
-    except OSError as problem:
-        raise UsageError(f"{path}: {problem.strerror}") from None

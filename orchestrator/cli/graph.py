@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from orchestrator.cli.flows import load, read_text
+from orchestrator.cli.flows import load
+from orchestrator.files import read_text
 from orchestrator.flow.diagram import mermaid
 from orchestrator.flow.document import read
 from orchestrator.flow.loader import load as load_yaml

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.cli.flows import below, read_text
+from orchestrator.cli.flows import below
 from orchestrator.cli.flows import load as load_flow
 from orchestrator.errors import FlowInvalid, Problem, UsageError
+from orchestrator.files import read_text
 from orchestrator.flow.definition import Flow
 from orchestrator.flow.loader import load as load_yaml
 from orchestrator.flow.part import Report

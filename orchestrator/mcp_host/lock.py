@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orchestrator.dispatch.call import Json
 from orchestrator.errors import Problem, UsageError
+from orchestrator.files import read_text
 from orchestrator.mcp_host.positions import JsonPath, lines, nearest
 
 __all__ = ["FILE", "Lock", "Tool", "Tools", "alias", "parse_lock", "read_lock", "write_lock"]
@@ -111,7 +112,7 @@ def read_lock(path: Path) -> Lock:
     """The lock at `path`; no file is an empty lock. Raises `UsageError` with every problem."""
     if not path.exists():
         return Lock()
-    lock, problems = parse_lock(path.read_text("utf-8"), str(path))
+    lock, problems = parse_lock(read_text(path), str(path))
     if problems:
         raise UsageError("\n".join(map(str, problems)))
     return lock
