@@ -46,7 +46,7 @@ PLAYS = {
     ),
     "wide": Play(
         "tests/flow/wide.flow.yaml",
-        {"caller": "+33612345678"},
+        {"caller": "+33612345678", "values": {"amount": 5, "verified": True}},
         [
             {"amount": 5, "day": "2026-11-24"},
             {},
