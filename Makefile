@@ -52,7 +52,7 @@ VENV = test -x $(1)/bin/python || $(PYTHON) -m venv $(1) || $(PYTHON) -m venv --
 
 constraints: .venv/.dev  ## pin every dependency anew, with hashes (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		pyproject.toml requirements/build.in -o requirements/run.txt
+		pyproject.toml requirements/repository.in -o requirements/run.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		-c requirements/run.txt --group dev -o requirements/dev.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

@@ -53,7 +53,8 @@ def check_document(document: Document, symbols: Symbols, report: Report) -> None
 
 def _check_session(document: Document, report: Report) -> None:
     session = document.session
-    if (session is None or session.mode == "voice") and document.on_error is None:
+    spoken = session is None or (session.mode == "voice" and session.channel != "text")
+    if spoken and document.on_error is None:
         message = "a voice flow should have on_error: what to do when something fails"
         report.warn("G020", document.node.key("flow"), message)
     if session and session.model in SHUTDOWNS:
@@ -205,7 +206,7 @@ def _check_model_names(document: Document, symbols: Symbols, report: Report) -> 
     tools = [tool for tool in symbols.tools.values() if tool]
     aliases = Counter(tool.alias for tool in tools)
     for tool in tools:
-        longest = f"confirm_{tool.alias}" if tool.approval else tool.alias
+        longest = f"confirm_{tool.alias}" if tool.approval == "caller" else tool.alias
         if not MODEL_NAME.match(longest):
             message = f"the model cannot call '{longest}': letters, digits, _ and -, at most 64"
             report("T060", tool.mark, message)

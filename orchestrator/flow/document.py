@@ -1,4 +1,4 @@
-"""The document of a flow, as its author wrote it: shapes and types of keys, nothing else. Pure.
+"""The document of a flow, as its author wrote it: keys and their types, nothing else. Pure.
 
 What the language has and this version does not is named in `later`, so that it is refused
 and not taken for a slip. The descriptions are what editors show.
@@ -6,9 +6,9 @@ and not taken for a slip. The descriptions are what editors show.
 
 # ruff: noqa: RUF012 (pydantic copies defaults)
 
-import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias, cast
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -16,8 +16,10 @@ from pydantic_core import PydanticCustomError
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.loader import Node, Table
 from orchestrator.flow.part import Part, Report, not_yet
+from orchestrator.flow.shapes import EventName, Id, Key, Lines, Param, Seconds, Values, Variable
 
 __all__ = [
+    "Approval",
     "Collect",
     "Document",
     "Edge",
@@ -26,80 +28,25 @@ __all__ = [
     "Interrupt",
     "Limits",
     "McpServer",
-    "Param",
     "Retry",
     "Session",
-    "Shape",
     "Silence",
     "State",
     "Step",
     "Tool",
     "Transfer",
-    "Variable",
-    "parse_duration",
     "read",
 ]
-
-DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m|h)\Z", re.ASCII)
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*\Z")
-ID = re.compile(r"[a-z][a-z0-9_]{0,47}\Z", re.ASCII)
-
-
-def parse_duration(text: str) -> float | None:
-    """Seconds of "200ms", "4s", "15m", "1h"; None for anything else."""
-    match = DURATION.match(text)
-    return round(float(match[1]) * UNITS[match[2]], 3) if match else None
-
-
-def _seconds(value: Json) -> float:
-    seconds = parse_duration(value) if isinstance(value, str) else None
-    if seconds is None:
-        raise PydanticCustomError("duration", 'should be a duration, as "4s", "200ms" or "15m"')
-    return seconds
-
-
-def _id(value: str) -> str:
-    if not ID.match(value):
-        raise PydanticCustomError(
-            "id", "a name has small letters, digits and _, begins with a letter, at most 48"
-        )
-    return value
-
-
-def _event_name(value: str) -> str:
-    if not EVENT_NAME.match(value):
-        raise PydanticCustomError("emit", "a name of words with small letters, joined by dots")
-    return value
-
-
-def _key(value: Json) -> Json:
-    text = str(value) if isinstance(value, int) else value
-    if text not in tuple("0123456789*#"):
-        raise PydanticCustomError("dtmf", 'one key of a telephone: "0" to "9", "*" or "#"')
-    return text
-
-
-def _as_list(value: Json) -> Json:
-    return [value] if isinstance(value, str) else value
 
 
 def _unless_never(value: Json) -> Json:
     return None if value == "never" else value
 
 
-def _approval(value: Json) -> Json:
-    if value == "human" or isinstance(value, dict):
-        raise not_yet("approval other than none or caller")
-    return value
-
-
 def _approvals(value: Json) -> Json:
-    if isinstance(value, str):
-        return {"default": value}
-    if isinstance(value, Table) and any(key in value for key in ("by", "if", "channel")):
-        raise not_yet("approval other than none or caller")
-    return value
+    """One policy for every tool of a server is its `default`."""
+    whole = isinstance(value, str) or (isinstance(value, dict) and "by" in value)
+    return cast("Json", {"default": value} if whole else value)
 
 
 def _allow(value: Json) -> Json:
@@ -110,6 +57,16 @@ def _allow(value: Json) -> Json:
     if isinstance(value, dict):
         raise not_yet("'read_only'")
     return value
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown, no name at all, a directory of zones
+        raise PydanticCustomError(
+            "zone", 'should be a time zone of the IANA database, as "Europe/Paris"'
+        ) from None
+    return name
 
 
 def _only(value: str, *later: str) -> BeforeValidator:
@@ -123,70 +80,7 @@ def _only(value: str, *later: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-Seconds: TypeAlias = Annotated[
-    float,
-    BeforeValidator(_seconds),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}),
-]
-Key: TypeAlias = Annotated[str, BeforeValidator(_key)]
-EventName: TypeAlias = Annotated[str, AfterValidator(_event_name)]
-Id: TypeAlias = Annotated[str, AfterValidator(_id)]
-Lines: TypeAlias = Annotated[list[str], BeforeValidator(_as_list)]
-Approval: TypeAlias = Annotated[Literal["none", "caller"], BeforeValidator(_approval)]
-Values: TypeAlias = dict[str, Any]
 Mode: TypeAlias = Literal["wait", "background", "detached"]
-TypeName: TypeAlias = Literal[
-    "text", "int", "number", "bool", "date", "time", "datetime", "duration",
-    "phone", "email", "enum", "list", "object", "any",
-]  # fmt: skip
-
-
-class Shape(Part):
-    """The type of a value; a bare text is its `type`."""
-
-    short: ClassVar[str] = "type"
-    fallback: ClassVar[Mapping[str, Json]] = {"type": "any"}
-
-    type: TypeName
-    describe: str = Field("", description="What the model reads")
-    values: list[str] = Field([], description="Of an enum")
-    of: "Param | None" = Field(None, description="Type of a list's items")
-    fields: dict[str, "Param"] = Field({}, description="Types of an object's fields")
-    min: int | float | None = None
-    max: int | float | None = None
-    pattern: str | None = Field(None, description="Regular expression for the whole text")
-
-    def rules(self) -> Iterator[tuple[str, str]]:
-        if (self.type == "enum") != bool(self.values):
-            yield "values", "an enum, and nothing else, has `values`"
-        if (self.type == "list") != (self.of is not None):
-            yield "of", "a list, and nothing else, has `of`"
-        if self.fields and self.type != "object":
-            yield "fields", "only an object has `fields`"
-        if self.pattern is not None and self.type != "text":
-            yield "pattern", "only a text has a `pattern`"
-        for key, value in (("min", self.min), ("max", self.max)):
-            if value is not None and self.type not in ("int", "number", "text", "list"):
-                yield key, f"'{key}' is for numbers, and for the length of a text or list"
-
-
-class Param(Shape):
-    optional: bool = False
-
-
-class Variable(Shape):
-    """What the session remembers; a bare text is its `type`."""
-
-    later: ClassVar[frozenset[str]] = frozenset({"scope", "ttl", "missing"})
-
-    check: str | None = Field(None, alias="validate", description="Expression over `value`")
-    message: str = Field("", description="Told to the caller when a value is refused")
-    normalise: list[Literal["trim", "lower", "upper", "compact", "e164", "digits"]] = []
-    default: Any = None
-    source: str | None = Field(None, alias="from", description="Where its first value comes from")
-    clears: list[str] = Field([], description="Variables reset when this one changes")
-    pii: bool = False
-    writable: Literal["model", "engine"] = "model"
 
 
 class Retry(Part):
@@ -195,6 +89,34 @@ class Retry(Part):
     factor: Annotated[float, Field(ge=1, le=10)] = 2.0
     jitter: Annotated[float, Field(ge=0, le=1)] = 0.1
     on: list[str] = ["timeout", "unavailable", "rate_limited"]
+
+
+class Approval(Part):
+    """Who has to agree before the tool is called; a bare text is its `by`."""
+
+    short: ClassVar[str] = "by"
+    fallback: ClassVar[Mapping[str, Json]] = {"by": "none"}
+    PERSON: ClassVar[tuple[str, ...]] = ("if", "channel", "timeout", "on_timeout", "reason", "show")
+
+    by: Literal["none", "caller", "human"]
+    when: str | None = Field(None, alias="if", description="Asked only if this is true of `args`")
+    channel: str = Field("", description="Which people are asked")
+    timeout: Seconds = 60.0
+    on_timeout: Literal["deny"] = "deny"
+    reason: str | None = Field(None, description="Why, told to the person")
+    show: list[str] | None = Field(None, description="The arguments that the person sees")
+
+    def rules(self) -> Iterator[tuple[str, str]]:
+        for key in self.PERSON:
+            if key in self.node.keys and self.by != "human":
+                yield key, f"only an approval by a human has '{key}'"
+
+
+Approvals: TypeAlias = Annotated[
+    dict[str, Approval],
+    BeforeValidator(_approvals),
+    WithJsonSchema({"type": ["string", "object"]}),
+]
 
 
 class Filler(Part):
@@ -230,7 +152,7 @@ class Tool(Part):
     after_crash: Literal["rerun", "unknown"] | None = None
     mode: Mode = Field("wait", description="Whether the conversation waits for the result")
     requires: str | None = Field(None, description="Hidden and refused while this is false")
-    approval: Approval = "none"
+    approval: Approval | None = None
     undo: str | None = Field(None, description="Tool that takes the effect back")
     filler: Filler | None = None
     on_interrupt: Literal["keep", "cancel"] = "keep"
@@ -248,7 +170,7 @@ class McpServer(Part):
     server: str
     via: Annotated[Literal["host"], _only("host", "openai")] = "host"
     allow: Annotated[list[str], BeforeValidator(_allow)]
-    approval: Annotated[dict[str, Approval], BeforeValidator(_approvals)] = {}
+    approval: Approvals = {}
     pin: Literal[True] = True
     timeout: Seconds = 10.0
     assign: dict[str, Values] = {}
@@ -409,12 +331,12 @@ class Session(Part):
     )  # fmt: skip
 
     mode: Literal["voice", "text", "transcribe"] = "voice"
-    channel: Literal["text", "websocket", "webrtc", "sip"] | None = None
+    channel: Annotated[Literal["text"] | None, _only("text", "websocket", "webrtc", "sip")] = None
     model: str | None = None
     voice: str | None = None
     speed: Annotated[float, Field(ge=0.25, le=1.5)] | None = None
     language: str | None = None
-    zone: str | None = None
+    zone: Annotated[str, AfterValidator(_zone)] | None = None
     persona: str = ""
     turns: Turns | None = None
     transcribe: Transcribe | None = None

@@ -105,7 +105,8 @@ def _store(m: Macrostep, text: str, names: tuple[str, ...]) -> dict[str, Json]:
         return {"rejected": {"arguments": str(problem)}}
     unknown = dict.fromkeys(arguments.keys() - names, "nothing of that name can be set here")
     before = m.values.vars
-    given = {name: arguments[name] for name in names if arguments.get(name) is not None}
+    known = ((name, value) for name, value in arguments.items() if name in names)
+    given = {name: value for name, value in known if value is not None}
     rejected = {**unknown, **give(m, given)}
     if m.values.vars is not before:
         m.work = replace(m.work, confirming=None)  # what was read back is no longer so

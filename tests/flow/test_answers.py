@@ -1,8 +1,9 @@
 import pytest
 
 from orchestrator.dispatch.call import Outcome
+from orchestrator.flow.answers import MAX_ROUNDS
 from orchestrator.flow.commands import Hush
-from orchestrator.flow.engine import MAX_ROUNDS, SORRY
+from orchestrator.flow.engine import SORRY
 from orchestrator.flow.events import AgentSaid, AnswerEnded, ToolAsked
 from orchestrator.flow.snapshot import quiescent
 from tests.flow.restaurant import at_details, started

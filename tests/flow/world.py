@@ -169,6 +169,9 @@ class World:
         assert command.call not in self.closed, "a call that is closed was made again"
         self.dispatched[key] = "open"
         assert "POISON" not in str(command.arguments), "the model gave what its author binds"
+        if command.queue == "approvals":
+            assert command.attempt == 0, "a person is asked before the first attempt"
+            return
         tool = next(t for t in self.flow.tools.values() if t.handler == command.tool)
         if command.attempt == 1 and command.call in self.names:
             self._by_the_model(command, tool, before)
