@@ -5,7 +5,16 @@ from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from orchestrator.dispatch.call import Json, Outcome
-from orchestrator.flow.commands import AddItem, AnswerCall, Dispatch, Report, Say, Speak, Withdraw
+from orchestrator.flow.commands import (
+    AddItem,
+    AnswerCall,
+    Dispatch,
+    Emit,
+    Report,
+    Say,
+    Speak,
+    Withdraw,
+)
 from orchestrator.flow.events import (
     AgentSaid,
     AnswerEnded,
@@ -101,6 +110,10 @@ class Scene(World):
         """The calls of this tool's handler, or of the one that is named."""
         handler = handler or self.flow.tools[tool].handler
         return [c for c in self.commands if isinstance(c, Dispatch) and c.tool == handler]
+
+    @property
+    def emitted(self) -> list[tuple[str, Json]]:
+        return [(c.name, c.data) for c in self.commands if isinstance(c, Emit)]
 
     @property
     def withdrawals(self) -> list[Withdraw]:

@@ -2,8 +2,7 @@ import pytest
 
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.definition import Rejected
-from orchestrator.flow.events import CallerLeft, CallSettled, TimerFired
-from orchestrator.flow.snapshot import drained
+from orchestrator.flow.events import CallSettled, TimerFired
 from orchestrator.flow.work import parse_arguments
 from tests.flow.restaurant import (
     AWAY,
@@ -11,7 +10,6 @@ from tests.flow.restaurant import (
     DETAILS,
     FREE,
     at_booking,
-    at_confirm,
     at_details,
     started,
 )
@@ -105,47 +103,6 @@ def test_a_caller_who_speaks_while_work_is_open_is_answered_and_the_result_comes
     scene.settle("create_booking", BOOKED)
     assert any("AB12" in note for note in scene.notes)
     assert scene.state == "goodbye"
-
-
-def test_a_correction_while_the_booking_is_written_undoes_it() -> None:
-    scene = at_booking()
-    scene.caller("Wait, make it five.")
-    scene.model(go_correct={"party_size": 5})
-    assert scene.path[-2:] == ["confirm", "check"]
-    scene.settle("check_availability", FREE)
-    scene.settle("create_booking", BOOKED)
-    [undo] = scene.dispatches("cancel_booking")
-    assert undo.arguments == {"ref": "AB12"}
-    assert scene.vars["booking_ref"] is None
-    assert scene.vars["party_size"] == 5
-    assert scene.state == "confirm"
-    assert scene.reports("call.undone")
-
-
-def test_a_hang_up_keeps_the_booking_and_withdraws_what_is_only_read() -> None:
-    scene = at_booking()
-    scene.apply(CallerLeft(scene.at))
-    assert scene.snapshot.run.ended == "hangup"
-    assert not drained(scene.snapshot)
-    scene.settle("create_booking", BOOKED)
-    assert scene.vars["booking_ref"] == "AB12"
-    assert drained(scene.snapshot)
-
-
-def test_a_hang_up_cancels_a_safe_call() -> None:
-    scene = at_details()
-    scene.model(set_details=DETAILS)
-    scene.apply(CallerLeft(scene.at))
-    assert [w.by for w in scene.withdrawals] == ["cancel"]
-    assert drained(scene.snapshot)
-
-
-def test_a_kept_call_is_retried_after_the_hang_up() -> None:
-    scene = at_booking()
-    scene.apply(CallerLeft(scene.at))
-    scene.settle("create_booking", AWAY)
-    scene.wait(1)
-    assert len(scene.dispatches("create_booking")) == 2
 
 
 def test_a_timer_that_fires_early_is_ignored() -> None:
@@ -258,95 +215,6 @@ def test_a_filler_does_not_come_between_a_prompt_that_failed_and_its_next_try() 
     assert scene.answers[-1].purpose == "prompt"
 
 
-def test_a_corrected_call_that_pauses_is_dropped() -> None:
-    scene = at_booking()
-    scene.settle("create_booking", AWAY)
-    scene.caller("Wait, make it five.")
-    scene.model(go_correct={"party_size": 5})
-    scene.settle("check_availability", FREE)
-    scene.wait(3)
-    assert len(scene.dispatches("create_booking")) == 1
-
-
-def test_a_corrected_call_is_not_attempted_again() -> None:
-    scene = at_booking()
-    scene.caller("Wait, make it five.")
-    scene.model(go_correct={"party_size": 5})
-    scene.settle("check_availability", FREE)
-    scene.settle("create_booking", AWAY)
-    scene.wait(3)
-    assert len(scene.dispatches("create_booking")) == 1
-    assert scene.state == "confirm"
-
-
-def test_a_correction_that_changes_nothing_undoes_nothing() -> None:
-    scene = at_booking()
-    scene.caller("Wait.")
-    scene.model(go_correct={})
-    scene.settle("check_availability", FREE)
-    scene.settle("create_booking", BOOKED)
-    assert not scene.dispatches("cancel_booking")
-
-
-def test_a_correction_does_not_touch_calls_that_do_not_depend_on_it() -> None:
-    scene = at_confirm()
-    scene.caller("What is vegetarian? And make it five.")
-    [search, _] = scene.model(menu__search_dishes={"query": "v"}, go_correct={"party_size": 5})
-    scene.settle("menu.search_dishes", Outcome("worker", {"dishes": ["risotto"]}))
-    assert scene.output(search) == {"dishes": ["risotto"]}
-
-
-def test_what_is_undone_assigns_nothing_and_is_no_event() -> None:
-    scene = at_booking()
-    scene.caller("Wait, make it five.")
-    scene.model(go_correct={"party_size": 5})
-    scene.settle("create_booking", BOOKED)
-    assert scene.vars["booking_ref"] is None
-    assert scene.state == "check"
-    scene.settle("cancel_booking", Outcome.failed("worker", "refused"))
-    assert scene.snapshot.run.erred is None
-
-
-ORDER = """
-vars: {ref: text}
-tools:
-  order:
-    queue: q
-    describe: Order.
-    params: {dish: text}
-    returns: {ref: text}
-    assign: {ref: "${result.ref}"}
-    undo: cancel
-  cancel: {queue: q, params: {ref: text}, args: {ref: "${result.ref}"}}
-start: desk
-states:
-  desk:
-    goal: Take the order.
-    tools: [order]
-    next: [{intent: The caller is done., id: done, goto: bye}]
-  bye: {end: {reason: completed}}
-"""
-
-
-def test_the_same_tool_with_other_arguments_undoes_the_former_call() -> None:
-    scene = play(ORDER)
-    [first] = scene.model(order={"dish": "soup"})
-    scene.caller("No, the risotto!")
-    [second] = scene.model(order={"dish": "risotto"})
-    scene.apply(CallSettled(scene.at, first, 1, Outcome("worker", {"ref": "S1"})))
-    scene.apply(CallSettled(scene.at, second, 1, Outcome("worker", {"ref": "R1"})))
-    assert [call.arguments for call in scene.dispatches("cancel")] == [{"ref": "S1"}]
-    assert scene.vars["ref"] == "R1"
-
-
-def test_the_same_tool_with_the_same_arguments_is_called_twice() -> None:
-    scene = play(ORDER)
-    first, second = scene.asks("order", {"dish": "soup"}), scene.asks("order", {"dish": "soup"})
-    for call in (first, second):
-        scene.apply(CallSettled(scene.at, call, 1, Outcome("worker", {"ref": "S1"})))
-    assert not scene.dispatches("cancel")
-
-
 LEFT = """
 tools:
   record: {queue: q, describe: Record., EXTRA}
@@ -411,14 +279,6 @@ def test_a_step_whose_arguments_have_no_value_fails_without_a_call() -> None:
     scene.model(go_it={})
     assert scene.path == ["desk", "write", "desk"]
     assert not scene.dispatches("record")
-
-
-def test_an_idempotency_key_with_something_unset_in_it_is_not_shared_by_calls() -> None:
-    scene = play(ORDER.replace("undo: cancel", 'undo: cancel\n    idempotency: "order-${ref}"'))
-    scene.asks("order", {"dish": "soup"})
-    scene.asks("order", {"dish": "risotto"})
-    first, second = scene.dispatches("order")
-    assert first.key != second.key
 
 
 def test_arguments_nested_without_end_are_refused() -> None:

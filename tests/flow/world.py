@@ -158,8 +158,8 @@ class World:
     def _answer(self, command: AnswerCall) -> None:
         self.asked[command.call] += 1
         assert self.asked[command.call] == 1, "a call was answered twice"
-        output = json.loads(command.output)
-        if self.names.get(command.call, "").startswith("go_") and output == {"ok": True}:
+        moves = self.names.get(command.call, "").startswith("go_")
+        if moves and command.output == '{"ok": true}':
             self.moves += 1
             assert self.moves == 1, "one answer moved twice"
 
@@ -263,7 +263,9 @@ class World:
     def model_asks(self, choice: int) -> None:
         if not self.speaking:
             return
-        names = [*sorted(offered(self.flow, self.snapshot)), "go_nowhere", "set_nothing"]
+        may = sorted(offered(self.flow, self.snapshot))
+        likely = [name for name in may if name.startswith("confirm_")] * 4
+        names = [*may, *likely, "go_nowhere", "set_nothing"]
         choice, which = divmod(choice, len(names))
         choice, repeat = divmod(choice, 5)
         call = f"call_{self.calls}"
@@ -291,10 +293,13 @@ class World:
             return
         choice, which = divmod(choice, len(tried))
         call, attempt = tried[which]
+        good = {"free": True, "alternatives": ["18:30"], "ok": True, "token": "T1", "ref": "AB12"}
         outcomes = (
-            Outcome("worker", {"free": True, "alternatives": []}),
-            Outcome("worker", {"free": False, "alternatives": ["18:30", "21:30"]}),
-            Outcome("worker", {"ref": "AB12", "ok": True, "token": "no" if choice % 3 else "T1"}),
+            Outcome("worker", good),
+            Outcome("worker", good),
+            Outcome("worker", good),
+            Outcome("worker", {**good, "free": False, "token": "no"}),
+            Outcome("worker", {"ok": False}),
             Outcome("worker", "plain text"),
             Outcome.failed("worker", "unavailable", "not now", 0.5),
             Outcome.failed("worker", "refused", "fully booked"),
