@@ -16,7 +16,7 @@ from orchestrator.flow.definition import Flow
 from orchestrator.flow.events import AgentSaid, CallerTyped, Event, SessionStarted, TranscriptFinal
 from orchestrator.flow.snapshot import Snapshot
 
-__all__ = ["MASK", "Record", "record"]
+__all__ = ["MASK", "Record", "looks", "mask", "record"]
 
 MASK = "•••"
 PHONE = r"\+?\d(?:[\s().-]*\d){5,}"
@@ -42,6 +42,11 @@ def record(
     if masked or not (spoken or name == "transfer"):
         data = _masked(data, _personal(flow, snapshot, spoken))
     return {"event": name, "at": round(snapshot.run.at, 3), **data}
+
+
+def mask(flow: Flow, snapshot: Snapshot, value: Json, *, spoken: bool = False) -> Json:
+    """The value without personal values; if it was `spoken`, without what looks like one."""
+    return _masked(value, _personal(flow, snapshot, spoken))
 
 
 def _name(flow: Flow, item: Event | Command) -> tuple[str, Mapping[str, Json]] | None:
@@ -82,11 +87,12 @@ def _personal(flow: Flow, snapshot: Snapshot, spoken: bool) -> re.Pattern[str] |
         if variable.pii:
             value = snapshot.values.vars.get(name)
             hidden += [re.escape(str(value))] if value not in (None, "") else []
-            hidden += _looks(variable.schema) if spoken else []
+            hidden += looks(variable.schema) if spoken else []
     return re.compile("|".join(hidden), re.IGNORECASE) if hidden else None
 
 
-def _looks(schema: Mapping[str, Json]) -> list[str]:
+def looks(schema: Mapping[str, Json]) -> list[str]:
+    """Regular expressions (one or none) for what in somebody's words may be such a value."""
     known = {"phone": PHONE, "email": EMAIL}.get(str(schema.get("format")))
     pattern = schema.get("pattern")
     return [known] if known else [f"(?:{str(pattern).strip('^$')})"] if pattern else []

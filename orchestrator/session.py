@@ -44,7 +44,7 @@ from orchestrator.flow.commands import (
     Withdraw,
 )
 from orchestrator.flow.definition import Flow
-from orchestrator.flow.engine import SEMANTICS, step
+from orchestrator.flow.engine import step
 from orchestrator.flow.events import (
     CallerLeft,
     CallerTyped,
@@ -55,6 +55,7 @@ from orchestrator.flow.events import (
     TranscriptFinal,
     TransferEnded,
 )
+from orchestrator.flow.replaying import header
 from orchestrator.flow.snapshot import Snapshot, drained, quiescent
 from orchestrator.interfaces import Calls, Connection, Journal, Outbox
 
@@ -151,7 +152,7 @@ class Session:
                 tasks.start_soon(self._read_connection)
                 tasks.start_soon(self._read_outcomes)
                 tasks.start_soon(self._fire_timers)
-                await self._journal.append([self._header()])
+                await self._journal.append([header(self.flow, self.id)])
                 await self._take(self._started(), tasks)
                 while not drained(self.snapshot):
                     await self._take(await self._inbox.receive(), tasks)
@@ -186,18 +187,6 @@ class Session:
     def _notify(self) -> None:
         self._changed.set()
         self._changed = anyio.Event()
-
-    def _header(self) -> dict[str, Json]:
-        return {
-            "type": "journal",
-            "version": events.VERSION,
-            "session": self.id,
-            "flow": self.flow.name,
-            "flow_version": self.flow.version,
-            "sha256": self.flow.sha256,
-            "dsl": 1,
-            "semantics": SEMANTICS,
-        }
 
     def _started(self) -> SessionStarted:
         at = self._clock()

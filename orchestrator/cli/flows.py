@@ -7,20 +7,21 @@ from orchestrator.flow.compile import check, compile_flow
 from orchestrator.flow.definition import Flow
 from orchestrator.mcp_host.lock import FILE, read_lock
 
-__all__ = ["check_file", "load"]
+__all__ = ["check_file", "load", "read_text"]
 
 
 def load(path: Path) -> tuple[Flow, tuple[Problem, ...]]:
     """The compiled flow of a file, with its warnings. Raises `FlowInvalid` or `UsageError`."""
-    return compile_flow(_read(path), str(path), lock=read_lock(Path(FILE)).definitions())
+    return compile_flow(read_text(path), str(path), lock=read_lock(Path(FILE)).definitions())
 
 
 def check_file(path: Path) -> tuple[Problem, ...]:
     """Every problem of a file, warnings too. Raises `UsageError` if it cannot be read."""
-    return check(_read(path), str(path), lock=read_lock(Path(FILE)).definitions())
+    return check(read_text(path), str(path), lock=read_lock(Path(FILE)).definitions())
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a file. Raises `UsageError` if there is none to read."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
