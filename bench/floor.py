@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 from redis.asyncio import ConnectionPool
 
+_pools: Any = ConnectionPool  # whose types are partial
 WORK, REPLIES = "floor:work", "floor:replies"
 
 
@@ -18,7 +19,7 @@ class Floor:
     """One asker. `round_trip` gives seconds."""
 
     def __init__(self, url: str) -> None:
-        pool = ConnectionPool.from_url(url, socket_timeout=None)
+        pool = _pools.from_url(url, socket_timeout=None)
         self._writer: Any = pool.make_connection()
         self._reader: Any = pool.make_connection()
         self._last = b"0"
@@ -46,12 +47,12 @@ async def command(connection: Any, *words: Any) -> Any:
 
 def _first(reply: Any) -> bytes:
     """The id of the first entry, in whichever shape the protocol version gives it."""
-    entries = next(iter(reply.values())) if isinstance(reply, dict) else reply[0][1]
+    entries: Any = next(iter(reply.values())) if hasattr(reply, "values") else reply[0][1]
     return bytes(entries[0][0])
 
 
 async def _work(url: str) -> None:
-    pool = ConnectionPool.from_url(url, socket_timeout=None)
+    pool = _pools.from_url(url, socket_timeout=None)
     reader: Any = pool.make_connection()
     writer: Any = pool.make_connection()
     await reader.connect()

@@ -19,8 +19,8 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -62,29 +62,32 @@ async def find(settings: Settings) -> AsyncGenerator[Broker]:
     if settings.redis_url:
         yield await _given(settings.redis_url)
         return
-    with _directory(settings) as data:
-        users = await anyio.to_thread.run_sync(_join, data)
-        try:
-            yield await anyio.to_thread.run_sync(_embedded, data)
-        finally:
-            os.close(users)
+    users, found = await anyio.to_thread.run_sync(_join, settings)
+    try:
+        yield found
+    finally:
+        os.close(users)
 
 
-@contextmanager
-def _directory(settings: Settings) -> Generator[Path]:
-    """The directory of the embedded server's data; trouble with files becomes our own error."""
+def _join(settings: Settings) -> tuple[int, Broker]:
+    """Become a user of the embedded server; trouble with its files becomes our own error."""
     data = (settings.data / "redis").resolve()
     if sys.platform == "win32":
         raise ServiceError("no embedded Redis on Windows: set REDIS_URL")
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        yield data
+        users = _held(data)
+        try:
+            return users, _embedded(data)
+        except BaseException:
+            os.close(users)
+            raise
     except OSError as failure:
         raise ServiceError(f"cannot use {data}: {failure.strerror}; or set REDIS_URL") from failure
 
 
-def _join(data: Path) -> int:
-    """Become a user of the server: wait while it is being stopped, then hold the lock."""
+def _held(data: Path) -> int:
+    """The lock of the server's users, held with others: this waits while it is being stopped."""
     users = os.open(data / redis_keeper.USERS_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(users, fcntl.LOCK_SH)
     return users

@@ -58,8 +58,14 @@ class RedisJournal:
             self._report("it does not answer")
 
     async def read(self) -> Sequence[Mapping[str, Json]]:
-        """All entries in Redis. Raises `QueueUnavailable`."""
+        """All entries in Redis. Raises `QueueUnavailable`.
+
+        What is appended from now on follows the last of these. If another process has added
+        to them meanwhile, it is the one that drives the session: the append is refused.
+        """
         [rows] = await self._link.ask(("XRANGE", self._stream, "-", "+"))
+        if not self._held:
+            self._next = _number(rows[-1][0]) + 1 if rows else 1
         return [json.loads(fields[1]) for _, fields in rows]
 
     async def run(self) -> None:
@@ -114,4 +120,9 @@ class RedisJournal:
 
     async def _length(self) -> int:
         [newest] = await self._link.ask(("XREVRANGE", self._stream, "+", "-", "COUNT", 1))
-        return int(newest[0][0].partition("-")[0]) if newest else 0
+        return _number(newest[0][0]) if newest else 0
+
+
+def _number(entry: str) -> int:
+    """Of an entry, from its id in the stream."""
+    return int(entry.partition("-")[0])

@@ -29,15 +29,16 @@ GRACE = 5.0  # seconds that a part may take to end
 class Part:
     """A process beside us, coming up."""
 
-    def __init__(self, name: str, process: Process, log: Path) -> None:
+    def __init__(self, name: str, process: Process, log: Path, start: int) -> None:
         self._name = name
         self._process = process
         self._log = log
+        self._start = start  # where its part of the log begins
 
     async def ready(self) -> Mapping[str, Json]:
         """The JSON object that it says it is ready with.
 
-        Raises `ServiceError` if it ends or stays silent instead; its log says why.
+        Raises `ServiceError` with its last words if it ends or stays silent instead.
         """
         assert self._process.stdout
         lines = BufferedByteReceiveStream(self._process.stdout)
@@ -46,7 +47,12 @@ class Part:
                 line = await lines.receive_until(b"\n", 65536)
             return cast("Mapping[str, Json]", json.loads(line))
         except (anyio.EndOfStream, anyio.IncompleteRead, TimeoutError, ValueError):
-            raise ServiceError(f"the {self._name} did not start; see {self._log}") from None
+            why = self._last_words() or f"see {self._log}"
+            raise ServiceError(f"the {self._name} did not start: {why}") from None
+
+    def _last_words(self) -> str:
+        said = self._log.read_bytes()[self._start :].decode(errors="replace").strip()
+        return said.rpartition("\n")[2].removeprefix("error: ")
 
 
 @asynccontextmanager
@@ -56,6 +62,7 @@ async def part(
     """Run `python -m ARGUMENTS` beside us for as long as the context is open."""
     log = logs / f"{name}.log"
     with _opened(log) as stderr:
+        start = stderr.tell()
         process = await anyio.open_process(
             [sys.executable, "-m", *arguments],
             stdin=PIPE,
@@ -65,7 +72,7 @@ async def part(
             start_new_session=True,  # a Ctrl-C on the terminal is for us, not for it
         )
     try:
-        yield Part(name, process, log)
+        yield Part(name, process, log, start)
     finally:
         with anyio.CancelScope(shield=True):
             await _finish(process)

@@ -1,13 +1,19 @@
 """What people and machines are shown of a session: events and commands as plain records. Pure.
 
 A projection decides nothing and nothing reads it back. Personal data is masked here, for
-everything that leaves the journal: a `pii` variable's value is hidden wherever it occurs,
-and so is what looks like one: digits for a phone, an address, the variable's own pattern.
-Numbers that a caller spells out in words are not recognised.
+everything that leaves the journal:
+
+- the value of a `pii` variable, and what is in it, wherever it occurs;
+- what looks like one: a phone number, an address, the variable's own pattern, because it is
+  said before any variable holds it, and stays in calls after it was corrected;
+- a field of arguments, results and data that has the name of such a variable.
+
+Dates in ISO form and ids are kept, unless they are the value. Numbers that a caller spells
+out in words, and former values that look like nothing in particular, are not recognised.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias, cast
 
 from orchestrator.dispatch.call import Json
@@ -16,11 +22,19 @@ from orchestrator.flow.definition import Flow
 from orchestrator.flow.events import AgentSaid, CallerTyped, Event, SessionStarted, TranscriptFinal
 from orchestrator.flow.snapshot import Snapshot
 
-__all__ = ["MASK", "Record", "looks", "mask", "record"]
+__all__ = ["KEPT", "MASK", "Record", "conceal", "looks", "record", "texts"]
 
 MASK = "•••"
-PHONE = r"\+?\d(?:[\s().-]*\d){5,}"
+PHONE = r"(?<!\w)\+?\d(?:[\s().-]*\d){5,}"
 EMAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+DATE = r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?)?\b"
+ID = r"\b[a-z]+_\w+|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
+KEPT = f"(?P<kept>{DATE}|{ID})"
+"""What looks like a number and is none: it stays."""
+NAMES = frozenset(
+    {"call", "tool", "queue", "state", "by", "id", "name", "session", "flow", "version", "purpose"}
+)
+"""Fields of records that hold names which the flow or the engine has given."""
 Record: TypeAlias = dict[str, Json]
 
 
@@ -40,13 +54,8 @@ def record(
         data = {"name": data["name"], "value" if "value" in data else "reason": MASK}
     spoken = name in ("agent.said", "caller.said")
     if masked or not (spoken or name == "transfer"):
-        data = _masked(data, _personal(flow, snapshot, spoken))
+        data = conceal(flow, snapshot, data)
     return {"event": name, "at": round(snapshot.run.at, 3), **data}
-
-
-def mask(flow: Flow, snapshot: Snapshot, value: Json, *, spoken: bool = False) -> Json:
-    """The value without personal values; if it was `spoken`, without what looks like one."""
-    return _masked(value, _personal(flow, snapshot, spoken))
 
 
 def _name(flow: Flow, item: Event | Command) -> tuple[str, Mapping[str, Json]] | None:
@@ -76,38 +85,51 @@ def _name(flow: Flow, item: Event | Command) -> tuple[str, Mapping[str, Json]] |
             return None
 
 
-def _personal(flow: Flow, snapshot: Snapshot, spoken: bool) -> re.Pattern[str] | None:
-    """What to hide: the values of personal variables; in speech, also what looks like one.
+def conceal(flow: Flow, snapshot: Snapshot, data: Mapping[str, Json]) -> Mapping[str, Json]:
+    """The fields with everything personal, and what looks like it, behind a mask."""
+    personal = {name: variable for name, variable in flow.variables.items() if variable.pii}
+    if not personal:
+        return data
+    held = {text for name in personal for text in texts(snapshot.values.vars.get(name))}
+    shapes = {look for variable in personal.values() for look in looks(variable.schema)}
+    longest_first = sorted(held, key=lambda text: (-len(text), text))
+    hidden = [*map(re.escape, longest_first), KEPT]
+    hidden += sorted(shapes, key=lambda look: (look not in (PHONE, EMAIL), look))
+    pattern = re.compile("|".join(hidden), re.IGNORECASE)
 
-    A caller says a number before any variable holds it, so its look has to be enough.
-    Elsewhere it would hide dates.
-    """
-    hidden: list[str] = []
-    for name, variable in flow.variables.items():
-        if variable.pii:
-            value = snapshot.values.vars.get(name)
-            hidden += [re.escape(str(value))] if value not in (None, "") else []
-            hidden += looks(variable.schema) if spoken else []
-    return re.compile("|".join(hidden), re.IGNORECASE) if hidden else None
+    def mask(value: Json) -> Json:
+        if isinstance(value, str):
+            return pattern.sub(lambda found: found["kept"] or MASK, value)
+        if isinstance(value, Mapping):
+            items = cast("Mapping[str, Json]", value).items()
+            return {k: MASK if k in personal and v is not None else mask(v) for k, v in items}
+        if isinstance(value, list | tuple):
+            return [mask(item) for item in cast("Sequence[Json]", value)]
+        if isinstance(value, bool) or value is None:
+            return value
+        return MASK if str(value) in held else value
+
+    return {key: value if key in NAMES else mask(value) for key, value in data.items()}
 
 
-def looks(schema: Mapping[str, Json]) -> list[str]:
-    """Regular expressions (one or none) for what in somebody's words may be such a value."""
-    known = {"phone": PHONE, "email": EMAIL}.get(str(schema.get("format")))
-    pattern = schema.get("pattern")
-    return [known] if known else [f"(?:{str(pattern).strip('^$')})"] if pattern else []
-
-
-def _masked(value: Json, personal: re.Pattern[str] | None) -> Json:
-    if personal is None:
-        return value
-    if isinstance(value, str):
-        return personal.sub(MASK, value)
+def texts(value: Json) -> Iterator[str]:
+    """What stands in a value, piece by piece."""
     if isinstance(value, Mapping):
-        items = cast("Mapping[str, Json]", value).items()
-        return {key: _masked(item, personal) for key, item in items}
+        value = list(cast("Mapping[str, Json]", value).values())
     if isinstance(value, list | tuple):
-        return [_masked(item, personal) for item in cast("Sequence[Json]", value)]
-    if isinstance(value, bool) or value is None:
-        return value
-    return MASK if personal.fullmatch(str(value)) else value
+        for item in cast("Sequence[Json]", value):
+            yield from texts(item)
+    elif value not in (None, "") and not isinstance(value, bool):
+        yield str(value)
+
+
+def looks(schema: Mapping[str, Json]) -> Iterator[str]:
+    """Patterns of what a value of this JSON Schema looks like, if that can be told."""
+    known = {"phone": PHONE, "email": EMAIL}.get(str(schema.get("format")))
+    if known:
+        yield known
+    elif pattern := schema.get("pattern"):
+        yield f"(?:{str(pattern).strip('^$')})"
+    for inner in (schema.get("items"), *schema.get("properties", {}).values()):
+        if inner:
+            yield from looks(inner)

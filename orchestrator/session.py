@@ -4,30 +4,24 @@
 |-------------------|----------------------------|----------------------------------------------|
 | connection        | the caller of `Session`    | the caller, after `run` returned             |
 | inbox and tasks   | `run`                      | `run`: one task group, nothing outlives it   |
-| published calls   | a `Dispatch`               | `work.calls` of the engine: settled or kept  |
+| published calls   | a `Dispatch`               | `CallDesk`: settled or withdrawn             |
 | journal           | the caller of `Session`    | the caller                                   |
 
 Journal, then act: an event is appended before the commands that follow from it are performed.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias, assert_never
 
 import anyio
 from anyio.abc import TaskGroup
 
-from orchestrator.dispatch.call import Call, Json, Outcome
-from orchestrator.errors import (
-    OrchestratorError,
-    ProtocolError,
-    ProviderRefused,
-    QueueUnavailable,
-    ServiceError,
-)
+from orchestrator.desk import CallDesk
+from orchestrator.dispatch.call import Json
+from orchestrator.errors import OrchestratorError, ProtocolError, ProviderRefused, ServiceError
 from orchestrator.flow import events
 from orchestrator.flow.commands import (
     AddItem,
@@ -58,10 +52,12 @@ from orchestrator.flow.events import (
 from orchestrator.flow.replaying import header
 from orchestrator.flow.snapshot import Snapshot, drained, quiescent
 from orchestrator.interfaces import Calls, Connection, Journal, Outbox
+from orchestrator.zone import zone
 
 __all__ = ["Adapter", "Session"]
 
 Frame: TypeAlias = Mapping[str, Json]
+_Step: TypeAlias = tuple[tuple[Event, ...], tuple[Frame, ...]]
 Observe: TypeAlias = Callable[[Event | Command, Snapshot], None]
 
 
@@ -70,31 +66,19 @@ class Adapter(Protocol):
 
     def perform(self, command: Command) -> tuple[Frame, ...]: ...
 
-    def receive(self, event: Frame, at: float) -> tuple[tuple[Event, ...], tuple[Frame, ...]]: ...
+    def receive(self, event: Frame, at: float) -> _Step: ...
 
     def complaint(self, event: Frame) -> str | None:
         """What people should know of an error that changes nothing."""
         ...
 
-    def lost(self, reason: str, at: float) -> tuple[tuple[Event, ...], tuple[Frame, ...]]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Received:
-    frame: Frame
-
-
-@dataclass(frozen=True, slots=True)
-class _Lost:
-    """The connection is over; `problem` says so if the provider refused for good."""
-
-    reason: str
-    problem: OrchestratorError | None = None
+    def lost(self, reason: str, at: float) -> _Step: ...
 
 
 log = logging.getLogger(__name__)
 
-_Item: TypeAlias = Event | _Received | _Lost
+PATIENCE = 3.0
+"""Seconds that the last publishes, withdrawals and emits may take after the end."""
 
 
 def _ignore(item: Event | Command, snapshot: Snapshot) -> None:
@@ -130,13 +114,12 @@ class Session:
         self._values = values or {}
         self._connection = connection
         self._adapter = adapter
-        self._calls = calls
         self._journal = journal
         self._outbox = outbox
         self._observe = observe
         self._clock = clock
-        self._published: dict[str, Call] = {}
-        self._send, self._inbox = anyio.create_memory_object_stream[_Item](256)
+        self._desk = CallDesk(calls, session, self._post, clock)
+        self._send, self._inbox = anyio.create_memory_object_stream[Event](256)
         self._changed = anyio.Event()
         self._waiting_turns = 0
         self._lines = 0
@@ -148,19 +131,25 @@ class Session:
         Returns the reason of the end. What the edges raise (`ServiceError`) comes through.
         """
         with self._send, self._inbox:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._read_connection)
-                tasks.start_soon(self._read_outcomes)
-                tasks.start_soon(self._fire_timers)
-                await self._journal.append([header(self.flow, self.id)])
-                await self._take(self._started(), tasks)
-                while not drained(self.snapshot):
-                    await self._take(await self._inbox.receive(), tasks)
-                tasks.cancel_scope.cancel()
+            async with anyio.create_task_group() as listeners:
+                listeners.start_soon(self._read_connection)
+                listeners.start_soon(self._desk.listen)
+                listeners.start_soon(self._fire_timers)
+                async with anyio.create_task_group() as errands:
+                    await self._converse(errands)
+                    errands.cancel_scope.shield = True
+                    errands.cancel_scope.deadline = anyio.current_time() + PATIENCE
+                listeners.cancel_scope.cancel()
         self._notify()
-        if self._problem:
+        if self._problem and self.snapshot.run.how == "provider_lost":
             raise self._problem
         return self.snapshot.run.ended or ""
+
+    async def _converse(self, errands: TaskGroup) -> None:
+        await self._journal.append([header(self.flow, self.id)])
+        await self._handle(self._started(), errands)
+        while not drained(self.snapshot):
+            await self._handle(await self._inbox.receive(), errands)
 
     async def caller_says(self, text: str) -> None:
         """A whole turn of the caller, in text; where a flow only transcribes, a line of it."""
@@ -190,8 +179,8 @@ class Session:
 
     def _started(self) -> SessionStarted:
         at = self._clock()
-        zone, offset = _zone(self.flow.session.zone, at)
-        return SessionStarted(at, self.id, zone, offset, caller=self._caller, values=self._values)
+        name, offset = zone(self.flow.session.zone, at)
+        return SessionStarted(at, self.id, name, offset, caller=self._caller, values=self._values)
 
     async def _post(self, event: Event) -> None:
         """Put an event into the inbox; after the end there is nobody to read it."""
@@ -201,56 +190,24 @@ class Session:
             return
 
     async def _read_connection(self) -> None:
+        """Frames to events, which are few: most frames are deltas, and mean nothing here."""
         try:
             async for frame in self._connection:
-                await self._send.send(_Received(frame))
-            await self._send.send(_Lost(self._connection.closed))
+                await self._take(self._received(frame))
+            reason = self._connection.closed
         except ProviderRefused as problem:
-            await self._send.send(_Lost(problem.code, problem))
+            reason, self._problem = problem.code, problem
         except (ServiceError, ProtocolError) as problem:
-            await self._send.send(_Lost("lost", problem))
+            reason, self._problem = "lost", problem
+        await self._take(self._adapter.lost(reason, self._clock()))
 
-    async def _read_outcomes(self) -> None:
-        async for call_id, outcome in self._calls.settled():
-            await self._settled(call_id, outcome)
-
-    async def _settled(self, call_id: str, outcome: Outcome) -> None:
-        call = self._published.pop(call_id, None)
-        if call:
-            name = call_id.removeprefix(f"{self.id}.").removesuffix(f".{call.attempt}")
-            await self._send.send(CallSettled(self._clock(), name, call.attempt, outcome))
-
-    async def _fire_timers(self) -> None:
-        """Sleep until the next due time of the snapshot; it says which, this only watches."""
-        while True:
-            changed = self._changed
-            timers = self.snapshot.timers.items()
-            timer, due = min(timers, key=lambda item: item[1], default=("", float("inf")))
-            with anyio.move_on_after(max(0.0, due - self._clock())):
-                await changed.wait()
-                continue
-            await self._send.send(TimerFired(self._clock(), timer))
-            await changed.wait()
-
-    async def _take(self, item: _Item, tasks: TaskGroup) -> None:
-        happened, frames = self._translate(item)
+    async def _take(self, received: _Step) -> None:
+        happened, frames = received
         await self._transmit(frames)
         for event in happened:
-            await self._handle(event, tasks)
-        if happened:
-            self._notify()
+            await self._post(event)
 
-    def _translate(self, item: _Item) -> tuple[tuple[Event, ...], tuple[Frame, ...]]:
-        match item:
-            case _Received(frame=frame):
-                return self._received(frame)
-            case _Lost(reason=reason, problem=problem):
-                self._problem = problem
-                return self._adapter.lost(reason, self._clock())
-            case _:
-                return (item,), ()
-
-    def _received(self, frame: Frame) -> tuple[tuple[Event, ...], tuple[Frame, ...]]:
+    def _received(self, frame: Frame) -> _Step:
         """A frame that breaks the protocol is told to people; the conversation goes on."""
         try:
             if complaint := self._adapter.complaint(frame):
@@ -260,26 +217,57 @@ class Session:
             log.warning("session %s: %s", self.id, problem)
             return (), ()
 
-    async def _handle(self, event: Event, tasks: TaskGroup) -> None:
+    async def _fire_timers(self) -> None:
+        """Sleep until the next due time of the snapshot; it says which, this only watches.
+
+        Each is posted once, though it stands in the snapshot until its turn has come.
+        """
+        posted: dict[str, float] = {}
+        while True:
+            changed, timers = self._changed, self.snapshot.timers
+            posted = {timer: due for timer, due in posted.items() if timers.get(timer) == due}
+            waiting = [(due, timer) for timer, due in timers.items() if posted.get(timer) != due]
+            due, timer = min(waiting, default=(math.inf, ""))
+            with anyio.move_on_after(max(0.0, due - self._clock())):
+                await changed.wait()
+                continue
+            posted[timer] = due
+            # The two clocks disagree a little, and before its time a timer is ignored.
+            await self._post(TimerFired(max(due, self._clock()), timer))
+
+    async def _handle(self, event: Event, errands: TaskGroup) -> None:
+        if self.snapshot.run.ended is not None and not isinstance(event, CallSettled | TimerFired):
+            return  # there is no conversation any more, only calls that are kept
         await self._journal.append([events.to_json(event)])
         self.snapshot, commands = step(self.flow, self.snapshot, event)
         if isinstance(event, CallerTyped | TranscriptFinal):
             self._waiting_turns -= 1
-        self._observe(event, self.snapshot)
+        self._show(event)
         for command in commands:
-            self._observe(command, self.snapshot)
-            await self._perform(command, tasks)
+            self._show(command)
+            await self._perform(command, errands)
+        self._notify()
 
-    async def _perform(self, command: Command, tasks: TaskGroup) -> None:
+    def _show(self, item: Event | Command) -> None:
+        """People watch, whatever they see: a fault in the showing is no fault of the talk."""
+        try:
+            self._observe(item, self.snapshot)
+        except OSError:
+            raise  # nobody is there to see anything
+        except Exception:
+            log.exception("session %s: cannot show a %s", self.id, type(item).__name__)
+
+    async def _perform(self, command: Command, errands: TaskGroup) -> None:
         match command:
             case Dispatch():
-                tasks.start_soon(self._publish, command)
+                errands.start_soon(self._desk.publish, command)
             case Withdraw():
-                tasks.start_soon(self._withdraw, command)
+                errands.start_soon(self._desk.withdraw, command)
             case Emit():
-                tasks.start_soon(self._emit, command)
+                errands.start_soon(self._emit, command)
             case Transfer():
-                await self._post(TransferEnded(self._clock(), ok=True))
+                # Not awaited: this is who empties the inbox.
+                errands.start_soon(self._post, TransferEnded(self._clock(), ok=True))
             case Speak() | Hush() | Say() | AddItem() | AnswerCall():
                 await self._transmit(self._adapter.perform(command))
             case End() | Report():
@@ -291,55 +279,10 @@ class Session:
         for frame in frames:
             await self._connection.send(frame)
 
-    async def _publish(self, command: Dispatch) -> None:
-        call = self._call(command)
-        self._published[call.id] = call
-        try:
-            await self._calls.publish(call)
-        except QueueUnavailable as problem:
-            refused = Outcome.failed("refused", "unavailable", str(problem))
-            await self._settled(call.id, refused)
-
-    def _call(self, command: Dispatch) -> Call:
-        now = self._clock()
-        return Call(
-            id=f"{self.id}.{command.call}.{command.attempt}",
-            queue=command.queue,
-            tool=command.tool,
-            arguments=command.arguments,
-            key=command.key,
-            attempt=command.attempt,
-            timeout=command.timeout,
-            deadline=now + command.timeout,
-            session=self.id,
-            reply_to=self._calls.reply_to,
-            created=now,
-            rerun=command.rerun,
-        )
-
     async def _emit(self, command: Emit) -> None:
         if self._outbox is None:
             return
         try:
             await self._outbox.emit(command.name, command.data)
-        except QueueUnavailable as problem:
+        except ServiceError as problem:
             log.warning("session %s: %s was not emitted: %s", self.id, command.name, problem)
-
-    async def _withdraw(self, command: Withdraw) -> None:
-        call = self._published.get(f"{self.id}.{command.call}.{command.attempt}")
-        if call is None:
-            return
-        try:
-            outcome = await self._calls.withdraw(call, command.by)
-        except QueueUnavailable:
-            return  # the record's own deadline holds; nobody here waits for it any more
-        await self._settled(call.id, outcome)
-
-
-def _zone(name: str | None, at: float) -> tuple[str, int]:
-    """The name and the offset (seconds from UTC) of a zone, of this machine's if none is named."""
-    from zoneinfo import ZoneInfo
-
-    moment = datetime.fromtimestamp(at).astimezone(ZoneInfo(name) if name else None)
-    offset = moment.utcoffset() or timedelta()
-    return name or moment.tzname() or "UTC", int(offset.total_seconds())

@@ -14,7 +14,8 @@ MODULES = sorted(path.relative_to(ROOT) for path in PACKAGE.rglob("*.py"))
 
 PURE = ("flow", "realtime.protocol", "realtime.objects", "realtime.translate",
         "realtime.sequencer", "dispatch.call", "dispatch.keys", "interfaces", "errors",
-        "projection", "mcp_host.positions")  # fmt: skip
+        "projection", "mcp_host.positions", "testing")  # fmt: skip
+TESTING_SEES = ("testing", "flow", "dispatch.call", "errors", "projection")
 DRIVERS = ("session", "worker", "mcp_host")
 EMULATOR_SEES = ("realtime.protocol", "realtime.objects", "dispatch.call", "errors", "emulator")
 
@@ -79,6 +80,8 @@ def test_a_module_imports_only_what_its_floor_allows(path: Path) -> None:
             assert imported.partition(".")[0] in PURE_MAY_IMPORT, imported
     if under(name, "flow"):
         assert all(under(other, "flow", "dispatch.call", "errors") for other in ours(path))
+    if under(name, "testing"):
+        assert all(under(other, *TESTING_SEES) for other in ours(path))
     if under(name, "emulator"):
         assert all(under(other, *EMULATOR_SEES) for other in ours(path) if other != "realtime")
     if not under(name, "cli", "__main__"):

@@ -84,6 +84,16 @@ async def test_two_processes_cannot_write_one_journal(link: Link) -> None:
         await first.append([event(2)])
 
 
+async def test_who_has_read_a_journal_writes_after_what_it_read(link: Link) -> None:
+    owner, successor = RedisJournal("s1", link), RedisJournal("s1", link)
+    await owner.append([HEADER])
+    assert list(await successor.read()) == [HEADER]
+    await owner.append([event(1)])
+    with pytest.raises(RedisRefused, match="another"):
+        await successor.append([event(2)])
+    assert list(await owner.read()) == [HEADER, event(1)]
+
+
 async def test_entries_are_held_while_redis_is_away_and_written_in_order(
     own_redis: RedisServer, link: Link
 ) -> None:

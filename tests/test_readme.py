@@ -17,7 +17,6 @@ import pytest
 from orchestrator.cli.main import COMMANDS, EXIT_CODES
 from orchestrator.flow.compile import check
 from orchestrator.mcp_host.lock import read_lock
-from tests.interaction.conftest import gone_within
 from tests.interaction.project import PATIENCE, Project
 from tests.redis_server import RedisServer
 
@@ -46,7 +45,7 @@ LATER = {
     "guards": ("start: talk", "start: talk\nguards: {}"),
     "use": ("start: talk", "start: talk\nuse: []"),
     "run": ("tools: [find_parcel]", "run: another"),
-    "approval: human": ("safe: true", "approval: human"),
+    "via: openai": ("start: talk", "mcp: {kb: {server: kb, via: openai, allow: [t]}}\nstart: talk"),
 }
 
 
@@ -142,8 +141,9 @@ class Reader(Project):
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Reader]:
-    yield Reader(tmp_path, README)
-    gone_within(tmp_path, 20)
+    made = Reader(tmp_path, README)
+    yield made
+    made.gone(20)
 
 
 @pytest.fixture
@@ -228,7 +228,7 @@ def test_the_page_on_mcp_adds_a_server_to_the_flow_of_the_readme(tmp_path: Path)
     [addition] = blocks(written, "yaml")
     flow = (tmp_path / "flows/parcel.flow.yaml").read_text() + addition.text
     assert check(flow, "parcel", read_lock(tmp_path / "mcp.lock.json").definitions()) == ()
-    gone_within(tmp_path, 20)
+    reader.gone(20)
 
 
 def registry() -> Mapping[str, object]:

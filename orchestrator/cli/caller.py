@@ -2,15 +2,15 @@
 end while nobody types."""
 
 import os
-import stat
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import anyio
 
 __all__ = ["typed_lines"]
 
 
-async def typed_lines(descriptor: int = 0) -> AsyncIterator[str]:
+async def typed_lines(descriptor: int) -> AsyncIterator[str]:
     """The lines of a terminal, a pipe or a file, without blank ones, until its end."""
     rest = b""
     while chunk := await _read(descriptor):
@@ -23,7 +23,7 @@ async def typed_lines(descriptor: int = 0) -> AsyncIterator[str]:
 
 
 async def _read(descriptor: int) -> bytes:
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # a file is always readable
+    with suppress(PermissionError):  # files and /dev/null are always ready: nobody can wait
         await anyio.wait_readable(descriptor)
     return os.read(descriptor, 65536)
 

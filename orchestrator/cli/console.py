@@ -1,6 +1,7 @@
 """How a conversation looks: on a terminal, or as one JSON line per record."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
@@ -9,13 +10,13 @@ import click
 from orchestrator.dispatch.call import Json
 from orchestrator.projection import Record
 
-__all__ = ["Show", "as_json", "as_text", "notice"]
+__all__ = ["Show", "as_json", "as_text", "aside", "notice"]
 
 Show: TypeAlias = Callable[[Record], None]
 
 
 def as_json(record: Record) -> None:
-    click.echo(json.dumps(record, ensure_ascii=False, separators=(",", ":")))
+    _echo(json.dumps(record, ensure_ascii=False, separators=(",", ":")))
 
 
 def as_text(*, typed: bool) -> Show:
@@ -27,10 +28,10 @@ def as_text(*, typed: bool) -> Show:
     def show(record: Record) -> None:
         match record["event"]:
             case "agent.said":
-                click.echo(f"{click.style('agent ', fg='cyan', bold=True)} {record['text']}")
+                _echo(f"{click.style('agent ', fg='cyan', bold=True)} {record['text']}")
             case "caller.said":
                 if not typed:
-                    click.echo(f"{click.style('caller', fg='green', bold=True)} {record['text']}")
+                    _echo(f"{click.style('caller', fg='green', bold=True)} {record['text']}")
             case name if name in _QUIET:
                 notice(_QUIET[name].format_map(_Words(record)))
             case _:
@@ -40,7 +41,18 @@ def as_text(*, typed: bool) -> Show:
 
 
 def notice(text: str) -> None:
-    click.echo(click.style(f"       {text}", dim=True))
+    _echo(click.style(f"       {text}", dim=True))
+
+
+def aside(text: str) -> None:
+    """To standard error, so that standard output holds records only."""
+    click.echo(text, err=True)
+
+
+def _echo(text: str) -> None:
+    """Print any text: what the terminal's encoding lacks, or half of a pair, becomes `?`."""
+    encoding = sys.stdout.encoding or "utf-8"
+    click.echo(text.encode(encoding, "replace").decode(encoding))
 
 
 _QUIET = {
@@ -48,6 +60,8 @@ _QUIET = {
     "value.set": "  {name} = {value}",
     "value.rejected": "  {name}: {reason}",
     "call.dispatched": "⇢ {tool}  {arguments}  through queue {queue}, attempt {attempt}",
+    "call.review": "? {tool}  {arguments}  waits for a person: orchestrator approvals list",
+    "call.denied": "✗ {tool}  denied: {note}",
     "call.retrying": "↻ {tool}  {code}; again in {pause} s",
     "call.done": "⇠ {tool}  {result}  after {seconds} s",
     "call.failed": "✗ {tool}  {code}: {message}",

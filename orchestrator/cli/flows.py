@@ -21,7 +21,7 @@ def check_file(path: Path) -> tuple[Problem, ...]:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file. Raises `UsageError` if there is none to read."""
+    """What a file says. Raises `UsageError` if it cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -1,5 +1,6 @@
 """The `orchestrator` command. Commands are imported when called, so that help is quick."""
 
+import os
 import sys
 from importlib import import_module
 
@@ -12,15 +13,18 @@ __all__ = ["COMMANDS", "EXIT_CODES", "main"]
 COMMANDS = {
     "run": ("orchestrator.cli.run", "Talk to a flow."),
     "check": ("orchestrator.cli.check", "Report every problem of some flows."),
+    "test": ("orchestrator.cli.test", "Play the tests of some flows."),
     "schema": ("orchestrator.cli.schema", "Print the JSON Schema of flows, for editors."),
     "worker": ("orchestrator.cli.worker", "Run the handlers of tools."),
     "mcp-host": ("orchestrator.cli.mcp_host", "Run the tools of registered MCP servers."),
+    "approvals": ("orchestrator.cli.approvals", "See what waits for a person, and decide."),
     "mcp": ("orchestrator.cli.mcp", "Register, list and pin MCP servers."),
 }
 
 EXIT_CODES = """\b
 Exit codes:
   0    the flow reached an end; the command did what it says
+  1    the flow failed, nothing handled an error; some tests failed
   2    the flow, a file or the arguments are wrong
   3    the caller hung up before an end
   4    a service could not be reached, or refused us
@@ -56,7 +60,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; every mistake of a user ends in words and an exit code."""
     try:
-        status = cli.main(standalone_mode=False)
+        status = cli.main(standalone_mode=False, color=_color())
     except click.exceptions.Abort:
         status = 130
     except click.ClickException as problem:
@@ -71,8 +75,17 @@ def main() -> None:
     except OrchestratorError as problem:
         _complain(problem)
         status = 2
+    except OSError as problem:  # a file that may not be written, a full disk
+        where = f"{problem.filename}: " if problem.filename else ""
+        _complain(f"{where}{problem.strerror or problem}")
+        status = 2
     sys.exit(status or 0)
 
 
-def _complain(problem: OrchestratorError) -> None:
-    click.echo(f"{click.style('error:', fg='red')} {problem}", err=True)
+def _complain(problem: OrchestratorError | str) -> None:
+    click.echo(f"{click.style('error:', fg='red')} {problem}", err=True, color=_color())
+
+
+def _color() -> bool | None:
+    """Whether output has colors: never with NO_COLOR, else where it goes to a terminal."""
+    return False if os.environ.get("NO_COLOR") else None

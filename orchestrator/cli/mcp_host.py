@@ -14,7 +14,13 @@ __all__ = ["command"]
 
 
 @click.command("mcp-host")
-@click.option("--slots", default=10, show_default=True, help="Calls at a time on each server.")
+@click.option(
+    "--slots",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Calls at a time on each server.",
+)
 @click.option("--lifeline", is_flag=True, help="End when standard input does.")
 @click.option("--ready", is_flag=True, help="Say what is served as one JSON line.")
 def command(slots: int, lifeline: bool, ready: bool) -> None:

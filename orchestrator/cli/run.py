@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO, cast
 
 import anyio
 import click
@@ -38,6 +39,8 @@ __all__ = ["command"]
 
 OPENAI = "wss://api.openai.com/v1/realtime"
 DEFAULT_MODEL = "gpt-realtime-2.1"
+EXIT_CODES = {"completed": 0, "error": 1, "hangup": 3, "provider_lost": 4, "interrupted": 130}
+"""By how a session ended, which the engine says; the reason is the author's to choose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +100,13 @@ def command(
     """
     compiled, warnings = load(flow)
     for warning in warnings:
-        click.echo(str(warning), err=True)
-    terminal = not say and sys.stdin.isatty()
+        console.aside(str(warning))
+    terminal = not say and _is_terminal(sys.stdin)
     options = Options(
         compiled,
         say,
         console.as_json if as_json else console.as_text(typed=terminal),
-        _to_stderr if as_json else console.notice,
+        console.aside if as_json else console.notice,
         as_json,
         terminal,
         not no_worker,
@@ -115,8 +118,12 @@ def command(
     )
     if compiled.carriers:
         options.notice(f"not served yet: {', '.join(compiled.carriers)}; as if a call had begun")
-    reason = anyio.run(_run, options, from_environ(os.environ, Path.cwd()))
-    return {"hangup": 3, "interrupted": 130, "provider_lost": 4}.get(reason, 0)
+    return EXIT_CODES[anyio.run(_run, options, from_environ(os.environ, Path.cwd()))]
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    """There may be none at all: a process can be started with its input closed."""
+    return stream is not None and stream.isatty()
 
 
 def _values(flow: Flow, pairs: tuple[str, ...]) -> Mapping[str, Json]:
@@ -137,12 +144,8 @@ def _values(flow: Flow, pairs: tuple[str, ...]) -> Mapping[str, Json]:
     return values
 
 
-def _to_stderr(text: str) -> None:
-    click.echo(text, err=True)
-
-
 async def _run(options: Options, settings: Settings) -> str:
-    """One conversation from its first part to its last; the reason of its end."""
+    """One conversation from its first part to its last; how it ended."""
     try:
         async with AsyncExitStack() as stack:
             return await _talk(options, settings, stack)
@@ -153,7 +156,7 @@ async def _run(options: Options, settings: Settings) -> str:
 def _innermost(problem: BaseException) -> BaseException:
     """Task groups wrap what their tasks raise; people are told of the first."""
     while isinstance(problem, BaseExceptionGroup):
-        problem = problem.exceptions[0]
+        problem = cast("BaseExceptionGroup[BaseException]", problem).exceptions[0]
     return problem
 
 
@@ -183,14 +186,16 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
         values=options.values,
         observe=_observer(options, spoken),
     )
+    how = "interrupted"  # unless nobody cuts the session short
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(journal.run)
         tasks.start_soon(_parts, options, settings, redis.url, spoken)
         tasks.start_soon(_caller, options, session)
         tasks.start_soon(_heed_signals, session, tasks)
-        reason = await session.run()
+        await session.run()
+        how = session.snapshot.run.how or how
         tasks.cancel_scope.cancel()
-    return reason
+    return how
 
 
 async def _provider(options: Options, settings: Settings, stack: AsyncExitStack) -> Provider:
@@ -220,18 +225,18 @@ def _settings(options: Options) -> SessionSettings:
 
 def _observer(options: Options, spoken: anyio.Event) -> Callable[[Event | Command, Snapshot], None]:
     def observe(item: Event | Command, snapshot: Snapshot) -> None:
+        if isinstance(item, AgentSaid | Say | Dispatch) or quiescent(snapshot):
+            spoken.set()
         shown = record(options.flow, snapshot, item, masked=options.masked)
         if shown:
             options.show(shown)
-        if isinstance(item, AgentSaid | Say | Dispatch) or quiescent(snapshot):
-            spoken.set()
 
     return observe
 
 
 async def _parts(options: Options, settings: Settings, redis_url: str, spoken: anyio.Event) -> None:
-    """Start worker and MCP host once the agent has spoken, or has nothing to say: importing
-    theirs would delay its first words."""
+    """Start worker and MCP host once the agent has spoken, has nothing to say or needs them:
+    importing theirs would delay its first words."""
     await spoken.wait()
     queues = {tool.queue for tool in options.flow.tools.values()}
     wanted = {
@@ -257,6 +262,8 @@ async def _caller(options: Options, session: Session) -> None:
     async for text in _turns(options):
         if not options.terminal:
             await session.quiet()
+        if session.snapshot.run.ended is not None:
+            return
         await session.caller_says(text)
     if not options.terminal:
         await session.quiet()
@@ -267,17 +274,15 @@ async def _turns(options: Options) -> AsyncIterator[str]:
     if options.say:
         for text in options.say:
             yield text
-    else:
-        async for text in typed_lines():
+    elif sys.stdin:
+        async for text in typed_lines(sys.stdin.fileno()):
             yield text
 
 
 async def _heed_signals(session: Session, tasks: TaskGroup) -> None:
     """The first signal hangs up, so that kept calls may finish; the second does not wait."""
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        seen = 0
-        async for _ in signals:
-            seen += 1
-            if seen > 1:
-                tasks.cancel_scope.cancel()
-            await session.caller_leaves(interrupted=True)
+        await anext(signals)
+        await session.caller_leaves(interrupted=True)
+        await anext(signals)
+        tasks.cancel_scope.cancel()

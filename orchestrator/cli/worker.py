@@ -15,7 +15,13 @@ __all__ = ["command"]
 
 @click.command("worker")
 @click.argument("modules", nargs=-1)
-@click.option("--slots", default=10, show_default=True, help="Calls at a time on each queue.")
+@click.option(
+    "--slots",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Calls at a time on each queue.",
+)
 @click.option("--lifeline", is_flag=True, help="End when standard input does.")
 @click.option("--ready", is_flag=True, help="Say what is served as one JSON line.")
 def command(modules: tuple[str, ...], slots: int, lifeline: bool, ready: bool) -> None:

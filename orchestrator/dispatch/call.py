@@ -9,8 +9,9 @@ what a second writer says is kept in the record as `late` for people to read.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeAlias
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from types import UnionType
+from typing import Any, Literal, TypeAlias, cast, get_args, get_origin
 
 __all__ = ["Call", "Error", "ErrorCode", "Json", "Outcome", "Settler"]
 
@@ -51,9 +52,13 @@ class Outcome:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Outcome":
-        data = json.loads(text)
-        error = data.get("error")
-        return cls(data["by"], data.get("result"), Error(**error) if error else None)
+        """Raises `ValueError` for what is none. Unknown fields are a later version's: left out."""
+        return cls.from_data(_parsed(text))
+
+    @classmethod
+    def from_data(cls, data: Json) -> "Outcome":
+        """From JSON that is parsed already. Raises as `from_json` does."""
+        return cast("Outcome", _read(cls, data))
 
     @classmethod
     def failed(
@@ -103,7 +108,7 @@ class Call:
     session: str
     reply_to: str
     created: float
-    rerun: bool = False  # after a crash of its worker: run again, or answer "unknown"
+    rerun: bool = False  # for whoever takes over the call of a dead worker (docs/redis.md)
     trace: Mapping[str, str] = field(default_factory=dict[str, str])  # W3C traceparent
 
     def to_json(self) -> str:
@@ -116,4 +121,47 @@ class Call:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Call":
-        return cls(**json.loads(text))
+        """Raises `ValueError` for what is none. Unknown fields are a later version's: left out."""
+        return cast("Call", _read(cls, _parsed(text)))
+
+
+def _parsed(text: str | bytes) -> Json:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("JSON that is nested too deeply") from None
+
+
+def _read(cls: type[Any], data: Json) -> object:
+    """A `cls` from JSON that anybody may have written. Raises `ValueError`."""
+    if not isinstance(data, dict):
+        raise ValueError(f"a {cls.__name__} is a JSON object")
+    values = cast("dict[str, Json]", data)
+    known = {
+        f.name: _value(f.type, values[f.name], f.name) for f in fields(cls) if f.name in values
+    }
+    try:
+        return cls(**known)
+    except TypeError as missing:
+        raise ValueError(str(missing)) from None
+
+
+def _value(kind: Any, value: Json, name: str) -> Json:
+    """The value as a field of this type holds it; what it maps to or wraps is not looked at."""
+    kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    for each in kinds:
+        if is_dataclass(each) and isinstance(value, dict):
+            return _read(cast("type[Any]", each), value)
+        if _fits(each, value):
+            return value
+    raise ValueError(f"{name} is no {kind}")
+
+
+def _fits(kind: Any, value: Json) -> bool:
+    if kind is Any:
+        return True
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else get_origin(kind) or kind)

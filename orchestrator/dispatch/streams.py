@@ -8,7 +8,7 @@ records of unanswered calls are read again. See docs/redis.md.
 
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from orchestrator.errors import QueueUnavailable, ServiceError
 from orchestrator.interfaces import Claimed, Settlement
 from orchestrator.link import Backoff, Link, RedisRefused, Script
 
-__all__ = ["StreamCalls", "StreamClaims"]
+__all__ = ["OpenCalls", "StreamCalls", "StreamClaims"]
 
 logger = logging.getLogger(__name__)
 
@@ -60,15 +60,15 @@ class StreamCalls:
         try:
             outcome = await self._link.act(PUBLISH, *_publishing(call))
         except ServiceError:
-            del self._unanswered[call.id]
+            self._unanswered.pop(call.id, None)
             raise
         if outcome is not None:
             await _signal(self._link, self._process, call, outcome)
 
     async def withdraw(self, call: Call, by: Settler) -> Outcome:
-        outcome = await self._link.act(WITHDRAW, *_withdrawing(call, by))
+        outcome = await self._link.act(WITHDRAW, *_withdrawing(call, Outcome.withdrawn(by)))
         self._unanswered.pop(call.id, None)
-        return Outcome.from_json(outcome)
+        return _outcome(outcome, call.id) or Outcome.withdrawn(by)
 
     async def settled(self) -> AsyncIterator[Answer]:
         while True:
@@ -88,6 +88,12 @@ class StreamCalls:
             self._due = 0.0
             await anyio.sleep(self._backoff.next())
             return ()
+        except RedisRefused as refusal:
+            # A key of another type, say. What is withdrawn at its deadline is still answered.
+            logger.error("process %s: its replies cannot be read: %s", self._process, refusal)
+            self._due = 0.0
+            await anyio.sleep(self._relook)
+            return ()
         self._backoff.reset()
         return answers
 
@@ -97,7 +103,7 @@ class StreamCalls:
             *(("HGET", keys.call_record(call.queue, call.id), "outcome") for call in calls)
         )
         found = zip(calls, outcomes, strict=True)
-        return [(call.id, Outcome.from_json(text)) for call, text in found if text is not None]
+        return _answers((call.id, text) for call, text in found if text is not None)
 
     async def _read_replies(self, wait: float) -> Sequence[Answer]:
         stream = keys.replies(self._process)
@@ -107,7 +113,21 @@ class StreamCalls:
         for entry, _ in entries:
             self._last = entry
         fields = [_pairs(flat) for _, flat in entries]
-        return [(each["call"], Outcome.from_json(each["outcome"])) for each in fields]
+        return _answers((each.get("call", ""), each.get("outcome", "")) for each in fields)
+
+
+def _answers(told: Iterable[tuple[str, str]]) -> Sequence[Answer]:
+    """What can be read of (call id, outcome): anybody can write to Redis."""
+    answers = ((call_id, _outcome(text, call_id)) for call_id, text in told)
+    return [(call_id, outcome) for call_id, outcome in answers if outcome is not None]
+
+
+def _outcome(text: str, call_id: str) -> Outcome | None:
+    try:
+        return Outcome.from_json(text)
+    except ValueError as error:
+        logger.error("call %s: what it came to cannot be read: %s", call_id, error)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +242,7 @@ class StreamClaims:
             fields = _pairs(flat)
             try:
                 call = Call.from_json(fields["request"])
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, ValueError) as error:
                 await self._bury(entry, fields, f"not a call: {error!r}")
             else:
                 claimed.append(Claimed(call, entry, deliveries.get(entry, 1)))
@@ -243,6 +263,26 @@ class StreamClaims:
         records = (("HGET", keys.call_record(self._queue, each), "status") for each in ids)
         found = zip(ids, await self._link.ask(*records), strict=True)
         return {call_id for call_id, status in found if status == "settled"}
+
+
+class OpenCalls:
+    """The calls of a queue that nobody has settled, for people: approvals are such calls."""
+
+    def __init__(self, link: Link, queue: str) -> None:
+        self._link = link
+        self._queue = queue
+
+    async def list(self) -> Sequence[Call]:
+        """The oldest first; those whose deadline has passed are left out."""
+        [entries] = await self._link.ask(("XRANGE", keys.work(self._queue), "-", "+"))
+        calls = [Call.from_json(_pairs(fields)["request"]) for _, fields in entries]
+        return [call for call in calls if call.deadline > time.time()]
+
+    async def settle(self, call: Call, outcome: Outcome) -> Outcome:
+        """Settle from outside, as if a worker had; the outcome that stands returns."""
+        stood = await self._link.act(WITHDRAW, *_withdrawing(call, outcome))
+        await _signal(self._link, call.reply_to, call, stood)
+        return Outcome.from_json(stood)
 
 
 async def _signal(link: Link, process: str, call: Call, outcome: str) -> None:
@@ -282,11 +322,10 @@ def _settling(claimed: Claimed, outcome: Outcome, text: str, consumer: str, star
     )
 
 
-def _withdrawing(call: Call, by: Settler) -> Act:
+def _withdrawing(call: Call, outcome: Outcome) -> Act:
     record = keys.call_record(call.queue, call.id)
-    outcome = Outcome.withdrawn(by).to_json()
     return (record, keys.work(call.queue)), (
-        *(call.id, call.to_json(), outcome, HOUR),
+        *(call.id, call.to_json(), outcome.to_json(), HOUR),
         keys.control(call.queue),
     )
 

@@ -206,7 +206,7 @@ def _check_model_names(document: Document, symbols: Symbols, report: Report) -> 
     tools = [tool for tool in symbols.tools.values() if tool]
     aliases = Counter(tool.alias for tool in tools)
     for tool in tools:
-        longest = f"confirm_{tool.alias}" if tool.approval else tool.alias
+        longest = f"confirm_{tool.alias}" if tool.approval == "caller" else tool.alias
         if not MODEL_NAME.match(longest):
             message = f"the model cannot call '{longest}': letters, digits, _ and -, at most 64"
             report("T060", tool.mark, message)

@@ -30,6 +30,7 @@ __all__ = [
     "Prompt",
     "Rejected",
     "Retry",
+    "Review",
     "Say",
     "Scope",
     "Session",
@@ -298,6 +299,21 @@ class Filler:
 
 
 @dataclass(frozen=True, slots=True)
+class Review:
+    """A person decides before the tool is called: `timeout` in seconds, then it is denied.
+
+    `reason` is for that person; `condition`, over `args`, says when one is asked at all;
+    `show` are the arguments that the person sees, all of them if it is None.
+    """
+
+    timeout: float = 60.0
+    reason: Template | None = None
+    condition: Expression | None = None
+    channel: str = ""
+    show: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """A function or an MCP tool, to the engine the same.
 
@@ -328,6 +344,7 @@ class Tool:
     key: Template | None = None  # `idempotency`; the call id if None
     requires: Expression | None = None
     approval: Literal["none", "caller"] = "none"
+    review: Review | None = None
     undo: str | None = None
     filler: Filler | None = None
     on_hangup: Literal["keep", "cancel"] = "keep"

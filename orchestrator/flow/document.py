@@ -9,6 +9,7 @@ and not taken for a slip. The descriptions are what editors show.
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -88,18 +89,10 @@ def _unless_never(value: Json) -> Json:
     return None if value == "never" else value
 
 
-def _approval(value: Json) -> Json:
-    if value == "human" or isinstance(value, dict):
-        raise not_yet("approval other than none or caller")
-    return value
-
-
 def _approvals(value: Json) -> Json:
-    if isinstance(value, str):
-        return {"default": value}
-    if isinstance(value, Table) and any(key in value for key in ("by", "if", "channel")):
-        raise not_yet("approval other than none or caller")
-    return value
+    """One policy for every tool of a server is its `default`."""
+    whole = isinstance(value, str) or (isinstance(value, dict) and "by" in value)
+    return {"default": value} if whole else value
 
 
 def _allow(value: Json) -> Json:
@@ -110,6 +103,16 @@ def _allow(value: Json) -> Json:
     if isinstance(value, dict):
         raise not_yet("'read_only'")
     return value
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown, no name at all, a directory of zones
+        raise PydanticCustomError(
+            "zone", 'should be a time zone of the IANA database, as "Europe/Paris"'
+        ) from None
+    return name
 
 
 def _only(value: str, *later: str) -> BeforeValidator:
@@ -136,20 +139,12 @@ Lines: TypeAlias = Annotated[
     BeforeValidator(_as_list),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
-Approval: TypeAlias = Annotated[Literal["none", "caller"], BeforeValidator(_approval)]
 Values: TypeAlias = dict[str, Any]
 Mode: TypeAlias = Literal["wait", "background", "detached"]
 TypeName: TypeAlias = Literal[
     "text", "int", "number", "bool", "date", "time", "datetime", "duration",
     "phone", "email", "enum", "list", "object", "any",
 ]  # fmt: skip
-
-
-Approvals: TypeAlias = Annotated[
-    dict[str, Approval],
-    BeforeValidator(_approvals),
-    WithJsonSchema({"type": ["string", "object"]}),
-]
 
 
 class Shape(Part):
@@ -208,6 +203,34 @@ class Retry(Part):
     on: list[str] = ["timeout", "unavailable", "rate_limited"]
 
 
+class Approval(Part):
+    """Who has to agree before the tool is called; a bare text is its `by`."""
+
+    short: ClassVar[str] = "by"
+    fallback: ClassVar[Mapping[str, Json]] = {"by": "none"}
+    PERSON: ClassVar[tuple[str, ...]] = ("if", "channel", "timeout", "on_timeout", "reason", "show")
+
+    by: Literal["none", "caller", "human"]
+    when: str | None = Field(None, alias="if", description="Asked only if this is true of `args`")
+    channel: str = Field("", description="Which people are asked")
+    timeout: Seconds = 60.0
+    on_timeout: Literal["deny"] = "deny"
+    reason: str | None = Field(None, description="Why, told to the person")
+    show: list[str] | None = Field(None, description="The arguments that the person sees")
+
+    def rules(self) -> Iterator[tuple[str, str]]:
+        for key in self.PERSON:
+            if key in self.node.keys and self.by != "human":
+                yield key, f"only an approval by a human has '{key}'"
+
+
+Approvals: TypeAlias = Annotated[
+    dict[str, Approval],
+    BeforeValidator(_approvals),
+    WithJsonSchema({"type": ["string", "object"]}),
+]
+
+
 class Filler(Part):
     """What to say while a call is under way."""
 
@@ -241,7 +264,7 @@ class Tool(Part):
     after_crash: Literal["rerun", "unknown"] | None = None
     mode: Mode = Field("wait", description="Whether the conversation waits for the result")
     requires: str | None = Field(None, description="Hidden and refused while this is false")
-    approval: Approval = "none"
+    approval: Approval | None = None
     undo: str | None = Field(None, description="Tool that takes the effect back")
     filler: Filler | None = None
     on_interrupt: Literal["keep", "cancel"] = "keep"
@@ -425,7 +448,7 @@ class Session(Part):
     voice: str | None = None
     speed: Annotated[float, Field(ge=0.25, le=1.5)] | None = None
     language: str | None = None
-    zone: str | None = None
+    zone: Annotated[str, AfterValidator(_zone)] | None = None
     persona: str = ""
     turns: Turns | None = None
     transcribe: Transcribe | None = None

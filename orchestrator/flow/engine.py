@@ -522,6 +522,7 @@ def _follow(m: Macrostep, path: str, event: Mapping[str, Json] | None = None) ->
         _follow_interrupt(m, path)
         return
     edge = _edge(m.flow, path)
+    m.report("edge.taken", state=m.place.state, index=int(path.rpartition(":")[2]))
     _set(m, edge.set, event=event)
     if edge.do:
         m.push(path, event)

@@ -71,7 +71,7 @@ def _event_problem(
     if name not in {*state.tools, *document.tools_everywhere, *_called(_all_steps(state))}:
         return "G006", f"'{name}' is not used in this state", ""
     tool = symbols.tools[name]
-    if outcome == "denied" and tool and tool.source.whole and not tool.approval:
+    if outcome == "denied" and tool and tool.source.whole and tool.approval == "none":
         return "G006", f"'{name}' needs nobody's approval", ""
     return None
 

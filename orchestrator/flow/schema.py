@@ -6,7 +6,7 @@ It says what may stand where; what the names mean, only the checker knows.
 from typing import Any
 
 from orchestrator.dispatch.call import Json
-from orchestrator.flow.document import Document, Param, Shape, Variable
+from orchestrator.flow.document import Approval, Document, Param, Shape, Variable
 
 __all__ = ["flow_schema"]
 
@@ -14,7 +14,7 @@ __all__ = ["flow_schema"]
 def flow_schema() -> dict[str, Json]:
     """Draft 7, which is what editors' YAML servers promise to understand, plus `$defs`."""
     schema: dict[str, Any] = Document.model_json_schema(by_alias=True)
-    for part in (Shape, Param, Variable):
+    for part in (Approval, Shape, Param, Variable):
         if part.__name__ in schema["$defs"]:
             whole = schema["$defs"][part.__name__]
             bare = {key: whole["properties"][part.short][key] for key in ("enum", "type")}

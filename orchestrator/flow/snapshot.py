@@ -106,6 +106,7 @@ class Talk:
 @dataclass(frozen=True, slots=True)
 class OpenCall:
     """A request to a tool that is not closed. Its idempotency key stays the same over attempts.
+    Attempt 0 is a person's decision whether there will be any.
 
     `answers` is the model's call that still waits for the output; `told` says that it was
     answered `pending`, so that the result has to come as a system item. A `corrected` call

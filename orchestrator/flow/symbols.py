@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.definition import Mark
-from orchestrator.flow.document import Document, McpServer, Param, Tool
+from orchestrator.flow.document import Approval, Document, McpServer, Param, Tool
 from orchestrator.flow.operations import is_list, is_object
 from orchestrator.flow.part import Report, did_you_mean
 from orchestrator.flow.types import ANY, CALL, DATETIME, INT, Type, of_shape
@@ -47,7 +47,7 @@ class ToolSymbol:
     bound: frozenset[str]
     returns: Type
     gated: bool
-    approval: bool
+    approval: Literal["none", "caller", "human"]
     safe: bool
 
     def parameter_mark(self, name: str) -> Mark:
@@ -108,10 +108,14 @@ def _function(name: str, tool: Tool, mark: Mark) -> ToolSymbol:
         {key: _parameter(param) for key, param in tool.params.items()} if tool.whole else None,
         frozenset(tool.args),
         Type("object", fields={k: of_shape(v) for k, v in tool.returns.items()} or None),
-        gated=tool.requires is not None or tool.approval != "none",
-        approval=tool.approval == "caller",
+        gated=tool.requires is not None or _by(tool.approval) != "none",
+        approval=_by(tool.approval),
         safe=tool.safe,
     )
+
+
+def _by(approval: Approval | None) -> Literal["none", "caller", "human"]:
+    return approval.by if approval else "none"
 
 
 def _parameter(param: Param) -> Parameter:
@@ -129,7 +133,7 @@ def _server_tools(alias: str, server: McpServer, lock: Lock) -> Mapping[str, Too
 def _server_tool(
     alias: str, tool: str, server: McpServer, pinned: Mapping[str, Json] | None
 ) -> ToolSymbol:
-    approval = server.approval.get(tool, server.approval.get("default", "none")) == "caller"
+    approval = _by(server.approval.get(tool, server.approval.get("default")))
     index = server.allow.index(tool)
     return ToolSymbol(
         f"{alias}.{tool}",
@@ -139,7 +143,7 @@ def _server_tool(
         _schema_parameters(pinned.get("input_schema") if pinned else None),
         frozenset(server.args.get(tool, {})),
         ANY,
-        gated=approval,
+        gated=approval != "none",
         approval=approval,
         # What a server's tool changes is not known; only gates make the checker look closer.
         safe=True,

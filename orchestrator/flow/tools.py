@@ -9,6 +9,7 @@ from orchestrator.flow.operations import is_list, is_object
 from orchestrator.flow.part import Report, did_you_mean
 from orchestrator.flow.steps import Steps, arguments
 from orchestrator.flow.symbols import Lock, Symbols, ToolSymbol
+from orchestrator.flow.texts import Texts
 from orchestrator.flow.types import ANY, OBJECT, Type, join
 from orchestrator.flow.values import arguments_acceptor, schema_of
 
@@ -48,7 +49,8 @@ def function_tool(
         rerun=_reruns(tool),
         key=asked.seeing(event=ANY).template(node.at("idempotency")) if keyed else None,
         requires=texts.condition(node.at("requires")) if tool.requires is not None else None,
-        approval=tool.approval,
+        approval="caller" if symbol.approval == "caller" else "none",
+        review=_review(tool.approval, asked),
         undo=tool.undo,
         filler=_filler(tool, steps),
         on_hangup=tool.on_hangup or ("cancel" if tool.safe else "keep"),
@@ -87,6 +89,19 @@ def _retry(retry: doc.Retry | None) -> made.Retry:
     if retry is None:
         return made.Retry()
     return made.Retry(retry.max, retry.backoff, retry.factor, retry.jitter, frozenset(retry.on))
+
+
+def _review(approval: doc.Approval | None, texts: Texts) -> made.Review | None:
+    if approval is None or approval.by != "human":
+        return None
+    node = approval.node
+    return made.Review(
+        approval.timeout,
+        texts.template(node.at("reason")) if approval.reason is not None else None,
+        texts.condition(node.at("if")) if approval.when is not None else None,
+        approval.channel,
+        tuple(approval.show) if approval.show is not None else None,
+    )
 
 
 def _filler(tool: doc.Tool, steps: Steps) -> made.Filler | None:
@@ -165,7 +180,11 @@ def _server_tool(
         accept=_light_acceptor(schema),
         bound=arguments(fixed, node.at("args", tool), symbol, texts, report),
         timeout=server.timeout,
-        approval="caller" if symbol.approval else "none",
+        approval="caller" if symbol.approval == "caller" else "none",
+        review=_review(
+            server.approval.get(tool, server.approval.get("default")),
+            steps.texts.seeing(args=OBJECT),
+        ),
         assign=steps.values(assign, node.at("assign", tool), settled),
     )
 

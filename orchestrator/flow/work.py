@@ -11,13 +11,16 @@ from dataclasses import replace
 
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.commands import AddItem, AnswerCall, Dispatch, Withdraw
-from orchestrator.flow.definition import Rejected, Template, Tool
+from orchestrator.flow.definition import Rejected, Review, Template, Tool
 from orchestrator.flow.events import CallSettled
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import gate_is_open
 from orchestrator.flow.snapshot import Confirmation, OpenCall
 from orchestrator.flow.talk import owe, say
 from orchestrator.flow.variables import give
+
+APPROVALS = "approvals"
+"""The queue whose workers are people."""
 
 __all__ = [
     "abandon",
@@ -65,12 +68,22 @@ def use(m: Macrostep, call: str, tool: Tool, arguments: str) -> None:
         return
     if tool.approval == "caller":
         _ask_the_caller(m, call, tool, frozen)
+    elif _needs_review(m, tool, frozen):
+        answer(m, call, {"status": "pending", "message": "A person has to approve it first."})
+        _start(m, OpenCall(call, tool.name, "model", m.place.epoch, frozen, "", m.at, told=True))
     elif tool.mode == "wait":
         _start(m, OpenCall(call, tool.name, "model", m.place.epoch, frozen, "", m.at, answers=call))
     else:
         answer(m, call, {"status": "started"})
         told = tool.mode == "background"
         _start(m, OpenCall(call, tool.name, "model", m.place.epoch, frozen, "", m.at, told=told))
+
+
+def _needs_review(m: Macrostep, tool: Tool, arguments: Mapping[str, Json]) -> bool:
+    if tool.review is None:
+        return False
+    condition = tool.review.condition
+    return condition is None or condition.evaluate(m.scope(args=arguments)) is True
 
 
 def bound(m: Macrostep, tool: Tool, **extra: Json) -> dict[str, Json]:
@@ -159,10 +172,45 @@ def _start(m: Macrostep, call: OpenCall) -> None:
     m.run = replace(m.run, tool_calls=m.run.tool_calls + 1)
     _supersede(m, call)
     key = tool.key.text(m.scope(args=call.arguments)) if tool.key else f"{m.run.session}.{call.id}"
-    _put(m, replace(call, key=key))
-    _dispatch(m, m.work.calls[call.id], tool)
+    review = tool.review if _needs_review(m, tool, call.arguments) else None
+    _put(m, replace(call, key=key, attempt=0 if review else 1))
+    if review:
+        _ask_a_person(m, m.work.calls[call.id], tool, review)
+    else:
+        _dispatch(m, m.work.calls[call.id], tool)
     if tool.filler:
         m.set_timer(f"filler:{call.id}", tool.filler.after)
+
+
+def _ask_a_person(m: Macrostep, call: OpenCall, tool: Tool, review: Review) -> None:
+    """An approval is a call like any other, whose worker is a person."""
+    shown = {
+        name: value
+        for name, value in call.arguments.items()
+        if review.show is None or name in review.show
+    }
+    reason = review.reason.text(m.scope(args=call.arguments)) if review.reason else ""
+    asked = {"tool": tool.name, "arguments": shown, "reason": reason, "channel": review.channel}
+    m.emit(Dispatch(call.id, 0, APPROVALS, "review", asked, f"{call.key}.0", review.timeout, True))
+    m.set_timer(f"timeout:{call.id}", review.timeout)
+    m.report("call.review", **_about(call, queue=APPROVALS, arguments=shown, reason=reason))
+
+
+def _reviewed(m: Macrostep, call: OpenCall, outcome: Outcome) -> None:
+    """The person has decided, or nobody has in time."""
+    decision = outcome.result if isinstance(outcome.result, dict) else {}
+    if outcome.ok and decision.get("approved") is True:
+        approved = replace(call, attempt=1)
+        _put(m, approved)
+        _dispatch(m, approved, m.flow.tools[call.tool])
+        return
+    note = str(decision.get("note") or (outcome.error.message if outcome.error else ""))
+    m.cut_short(call.id)
+    _close(m, call)
+    m.report("call.denied", **_about(call, by=decision.get("by", ""), note=note))
+    fatal_in = call.epoch if call.origin == "step" else None
+    m.happen(f"tool.{call.tool}.denied", fatal_in=fatal_in, by="human", note=note)
+    _tell(m, call, {"error": "denied", "message": note or "it was not approved"})
 
 
 def _supersede(m: Macrostep, call: OpenCall) -> None:
@@ -204,6 +252,8 @@ def settled(m: Macrostep, event: CallSettled) -> None:
     expected = call and call.attempt == event.attempt and not call.pausing
     if call is None or not expected:
         m.report("call.late", call=event.call, attempt=event.attempt, ok=event.outcome.ok)
+    elif call.attempt == 0:
+        _reviewed(m, call, event.outcome)
     elif event.outcome.ok and _is_fine(m, call, event.outcome.result):
         _done(m, call, event.outcome.result)
     elif event.outcome.ok:
@@ -375,7 +425,9 @@ def _mark_corrected(m: Macrostep, call: OpenCall) -> None:
     """What is running may still take effect, and is undone then; what pauses never starts again."""
     corrected = replace(call, corrected=True)
     _put(m, corrected)
-    if call.pausing:
+    if call.pausing or call.attempt == 0:
+        if call.attempt == 0:
+            m.emit(Withdraw(call.id, 0, "cancel"))
         _failed(m, corrected, "cancelled", "no longer wanted")
 
 

@@ -6,7 +6,7 @@ that the host of MCP servers is this worker with another `run`.
 
 Nothing is cancelled to stop: a cancelled claim can strand a call that was just
 delivered. `stop` lets the current claim end and the running calls finish; what is
-still running after `grace` seconds is left unsettled, for another worker to take over.
+still running after `grace` seconds is left unsettled: it times out where it was asked for.
 """
 
 import logging

@@ -13,7 +13,7 @@ from orchestrator.dispatch.call import Call, Outcome
 from orchestrator.dispatch.streams import StreamCalls, StreamClaims
 from orchestrator.errors import QueueUnavailable
 from orchestrator.interfaces import Claimed
-from orchestrator.link import Link, connect
+from orchestrator.link import Link, Script, connect
 from tests.dispatch.samples import CALL, other
 from tests.redis_server import RedisServer
 
@@ -73,7 +73,7 @@ def test_the_slot_is_computed_as_a_cluster_does() -> None:
     "acted",
     [
         streams._publishing(CALL),  # pyright: ignore[reportPrivateUsage]
-        streams._withdrawing(CALL, "cancel"),  # pyright: ignore[reportPrivateUsage]
+        streams._withdrawing(CALL, DONE),  # pyright: ignore[reportPrivateUsage]
         streams._settling(Claimed(CALL, "1-0"), DONE, DONE.to_json(), "w1", 0.0),  # pyright: ignore[reportPrivateUsage]
     ],
 )
@@ -159,6 +159,61 @@ async def test_what_is_no_call_becomes_a_dead_letter(link: Link) -> None:
     [[[_, letter]]] = await link.ask(("XRANGE", keys.dead(CALL.queue), "-", "+"))
     assert letter[:5] == ["call", "x", "request", "not JSON", "reason"]
     assert await number(link, "XLEN", keys.work(CALL.queue)) == 1
+
+
+@pytest.mark.parametrize("told", ["not JSON", "[]", '{"ok": true}', '{"by": "worker", "error": 1}'])
+async def test_a_reply_that_cannot_be_read_is_passed_over(link: Link, told: str) -> None:
+    calls, claims = StreamCalls(link, "asker"), StreamClaims(link, CALL.queue, "w1")
+    await calls.publish(CALL)
+    stream = keys.replies("asker")
+    await link.ask(("XADD", stream, "*", "call", CALL.id, "outcome", told))
+    await link.ask(("XADD", stream, "*", "something", "else"))
+    await claims.settle(await one(claims), DONE)
+    assert await answers(calls, 1) == {CALL.id: DONE}
+
+
+async def test_an_outcome_that_cannot_be_read_is_one_that_never_came(link: Link) -> None:
+    calls = StreamCalls(link, "asker", relook=0.01)
+    for number in (1, 2):
+        await calls.publish(other(number))
+    spoilt = keys.call_record(CALL.queue, other(1).id)
+    await link.ask(("HSET", spoilt, "outcome", "not JSON"))
+    settled = await StreamClaims(link, CALL.queue, "w1").claim(2, 1)
+    await StreamClaims(link, CALL.queue, "w1").settle(settled[1], DONE)
+    assert await answers(calls, 1) == {other(2).id: DONE}
+    assert (await calls.withdraw(other(1), "deadline")).by == "deadline"
+
+
+async def test_replies_that_redis_refuses_to_give_are_read_from_the_records(link: Link) -> None:
+    calls, claims = StreamCalls(link, "asker", relook=0.01), StreamClaims(link, CALL.queue, "w1")
+    await link.ask(("SET", keys.replies("asker"), "of another type"))
+    await calls.publish(CALL)
+    await claims.settle(await one(claims), DONE)
+    assert await answers(calls, 1) == {CALL.id: DONE}
+
+
+class Interrupted:
+    """A link over which a publish fails after its answer has come another way."""
+
+    def __init__(self) -> None:
+        self.calls: StreamCalls | None = None
+
+    def line(self) -> None:
+        return
+
+    async def act(self, script: Script, *_: object) -> str:
+        if script is streams.PUBLISH:
+            assert self.calls
+            await self.calls.withdraw(CALL, "cancel")
+            raise QueueUnavailable("cut off")
+        return DONE.to_json()
+
+
+async def test_a_publish_that_fails_after_its_answer_came_says_only_that() -> None:
+    link = Interrupted()
+    link.calls = StreamCalls(link, "asker")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    with pytest.raises(QueueUnavailable):
+        await link.calls.publish(CALL)
 
 
 async def test_a_worker_goes_on_after_its_redis_was_emptied(link: Link) -> None:

@@ -89,8 +89,9 @@ class Scene(World):
     def notes(self) -> list[str]:
         return [c.text for c in self.commands if isinstance(c, AddItem) and c.role == "system"]
 
-    def dispatches(self, tool: str) -> list[Dispatch]:
-        handler = self.flow.tools[tool].handler
+    def dispatches(self, tool: str, handler: str = "") -> list[Dispatch]:
+        """The calls of this tool's handler, or of the one that is named."""
+        handler = handler or self.flow.tools[tool].handler
         return [c for c in self.commands if isinstance(c, Dispatch) and c.tool == handler]
 
     @property

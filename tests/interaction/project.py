@@ -4,13 +4,14 @@ import json
 import os
 import pty
 import re
+import select
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Mapping
+from contextlib import closing, contextmanager, suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).parents[2]
 ORCHESTRATOR = [sys.executable, "-m", "orchestrator"]
 PATIENCE = 60
+PARTS = ("emulator", "worker", "mcp-host", "menu.py", "redis_keeper", "valkey-server")
 
 # A Wednesday, so that the restaurant is open, and far enough ahead to be no "today".
 DAY = next(day for n in range(3, 10) if (day := date.today() + timedelta(days=n)).weekday() == 2)
@@ -34,14 +36,15 @@ class Booked(NamedTuple):
 
 
 class Project:
-    """A copy of the repository's own flows, workers and servers; `environ` has no key."""
+    """A copy of the repository's own flow, worker and MCP server; `environ` has no key."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        for name in ("flows", "workers", "mcp_servers", ".mcp.json", "mcp.lock.json"):
-            source = ROOT / name
-            copy = shutil.copytree if source.is_dir() else shutil.copy
-            copy(source, directory / name)
+        for name in ("flows", "workers", "mcp_servers"):
+            shutil.copytree(ROOT / name, directory / name)
+        shutil.copy(ROOT / "mcp.lock.json", directory)
+        menu = {"command": "python", "args": ["mcp_servers/menu.py"]}
+        (directory / ".mcp.json").write_text(json.dumps({"mcpServers": {"menu": menu}}))
         kept = {k: v for k, v in os.environ.items() if k not in ("OPENAI_API_KEY", "REDIS_URL")}
         self.environ = {**kept, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
 
@@ -88,11 +91,12 @@ class Project:
         return process
 
     def command(
-        self, *arguments: str, typed: str = "", **environ: str
+        self, *arguments: str, typed: str = "", redirect: str = "", **environ: str
     ) -> subprocess.CompletedProcess[str]:
-        """A command from its start to its end, with `typed` on its standard input."""
+        """A command from its start to its end, with `typed` or what the shell's `redirect`
+        says on its standard input."""
         return subprocess.run(
-            [*ORCHESTRATOR, *arguments],
+            ["sh", "-c", f'exec "$0" "$@" {redirect}', *ORCHESTRATOR, *arguments],
             cwd=self.directory,
             env={**self.environ, **environ},
             input=typed,
@@ -102,8 +106,37 @@ class Project:
             check=False,
         )
 
+    def screen(self, *arguments: str, **environ: str) -> str:
+        """What a command shows on a terminal."""
+        ours, theirs = pty.openpty()
+        with (
+            subprocess.Popen(
+                [*ORCHESTRATOR, *arguments],
+                cwd=self.directory,
+                env={**self.environ, **environ},
+                stdin=subprocess.DEVNULL,
+                stdout=theirs,
+                stderr=theirs,
+            ),
+            open(ours, "rb", buffering=0) as screen,
+        ):
+            os.close(theirs)
+            shown = b""
+            with suppress(OSError):  # how a terminal says that nobody writes to it any more
+                while chunk := screen.read(65536):
+                    shown += chunk
+        return shown.decode()
+
+    def parts(self) -> set[str]:
+        """What is running here, by the words that tell one from another."""
+        lines = " ".join(processes_in(self.directory).values())
+        return {word for word in PARTS if word in lines}
+
+    def gone(self, seconds: float) -> None:
+        gone_within(self.directory, seconds)
+
     @contextmanager
-    def part(self, *arguments: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
+    def part(self, *arguments: str, **environ: str) -> Generator[subprocess.Popen[str]]:
         """A part that runs by itself, from the moment that it is ready."""
         with (self.directory / f"{arguments[0]}.err").open("a") as errors:
             process = subprocess.Popen(
@@ -133,7 +166,7 @@ class Project:
         return Told(events, ended.returncode, ended.stderr)
 
     @contextmanager
-    def talk(self, *options: str, **environ: str) -> Iterator["Talk"]:
+    def talk(self, *options: str, **environ: str) -> Generator["Talk"]:
         """A conversation at a terminal: turns are given whenever the test likes."""
         ours, theirs = pty.openpty()
         flow = str(self.flow.relative_to(self.directory))
@@ -166,7 +199,7 @@ class Gate:
         self._path = path
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> Generator[None]:
         """A call stands before the gate; it goes on when the block ends."""
         with self._path.open("wb"):
             yield
@@ -180,7 +213,7 @@ class Told:
     """What a conversation printed."""
 
     def __init__(self, events: list[dict[str, Any]], status: int, errors: str) -> None:
-        self.events = events
+        self.events: list[dict[str, Any]] = events
         self.status = status
         self.errors = errors
 
@@ -220,6 +253,12 @@ class Talk(Told):
     def type(self, text: str) -> None:
         os.write(self._terminal, text.encode() + b"\n")
 
+    def take_turns(self, *turns: str) -> None:
+        """Say these, each when the agent has said something."""
+        for text in turns:
+            self.until("agent.said")
+            self.type(text)
+
     def hang_up(self) -> None:
         os.write(self._terminal, b"\x04")
 
@@ -240,6 +279,8 @@ class Talk(Told):
         """Read to the end; the exit code."""
         assert self.process.stdout
         self.events += [json.loads(line) for line in self.process.stdout]
+        assert self.process.stderr
+        self.errors = self.process.stderr.read()
         return self.process.wait(PATIENCE)
 
     def interrupt(self) -> None:
@@ -265,3 +306,14 @@ def processes_in(directory: Path) -> dict[int, str]:
             if alive and (where.startswith(str(directory)) or str(directory) in words):
                 found[int(entry.name)] = words
     return found
+
+
+def gone_within(directory: Path, seconds: float) -> None:
+    """Wait until nothing runs there any more: parts end by themselves when their parent has."""
+    while running := processes_in(directory):
+        for process in running:
+            with suppress(ProcessLookupError):
+                handle = os.pidfd_open(process)
+                with open(handle, "rb"):
+                    ended, _, _ = select.select([handle], [], [], seconds)
+                    assert ended, running

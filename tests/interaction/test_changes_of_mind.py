@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from tests.interaction.project import DAY, SPOKEN_DAY, Booked, Project, Talk
+from tests.interaction.project import DAY, SPOKEN_DAY, Booked, Project
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 
@@ -48,21 +48,10 @@ def test_a_full_hour_is_exchanged_for_a_free_one(project: Project) -> None:
     assert project.booked()[9:] == [Booked("Martin", DAY.isoformat(), 17 * 60 + 30, 4)]
 
 
-def confirm(talk: Talk) -> None:
-    """Until the booking is being written."""
-    talk.until("agent.said")
-    talk.type(WISH)
-    talk.until("agent.said")
-    talk.type(PHONE)
-    talk.until("agent.said")
-    talk.type("Yes, please.")
-    talk.until("call.dispatched", tool="create_booking")
-
-
 def test_a_correction_while_the_booking_is_written_undoes_it(project: Project) -> None:
     gate = project.gate("create_booking")
     with project.talk("--no-mcp-host") as talk:
-        confirm(talk)
+        talk.take_turns(WISH, PHONE, "Yes, please.")
         with gate.held():
             talk.type("Wait, make it five.")
             talk.until("state.entered", state="check", by="intent:correct")
@@ -81,7 +70,7 @@ def test_a_correction_while_the_booking_is_written_undoes_it(project: Project) -
 def test_a_booking_is_kept_when_the_caller_hangs_up_while_it_is_written(project: Project) -> None:
     gate = project.gate("create_booking")
     with project.talk("--no-mcp-host") as talk:
-        confirm(talk)
+        talk.take_turns(WISH, PHONE, "Yes, please.")
         with gate.held():
             talk.hang_up()
             talk.until("session.ended", reason="hangup")

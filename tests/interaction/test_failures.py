@@ -34,6 +34,7 @@ def test_without_a_worker_the_call_is_tried_again_and_then_handed_to_a_person(
         3,
         "timeout",
     )
+    assert not told.named("call.late")
     assert told.path == ["welcome", "details", "check", "transfer"]
     assert told.said.endswith(SORRY)
     assert (told.ended, told.status) == ("transferred", 0)
@@ -45,10 +46,7 @@ def test_a_worker_killed_in_the_middle_of_a_call_is_a_call_that_timed_out(
     project.edit_flow(("timeout: 4s", "timeout: 1s"), ("retry: {max: 2,", "retry: {max: 0,"))
     gate = project.gate("check_availability")
     with project.talk("--no-mcp-host") as talk:
-        talk.until("agent.said")
-        talk.type(WISH)
-        talk.until("agent.said")
-        talk.type(PHONE)
+        talk.take_turns(WISH, PHONE)
         with gate.held():
             os.kill(project.process("orchestrator", "worker"), signal.SIGKILL)
         assert talk.until("call.failed")["code"] == "timeout"
@@ -64,12 +62,7 @@ def test_another_worker_takes_up_what_a_killed_one_left(project: Project) -> Non
     )
     gate = project.gate("create_booking")
     with project.talk("--no-mcp-host") as talk:
-        talk.until("agent.said")
-        talk.type(WISH)
-        talk.until("agent.said")
-        talk.type(PHONE)
-        talk.until("agent.said")
-        talk.type("Yes.")
+        talk.take_turns(WISH, PHONE, "Yes.")
         with gate.held():
             os.kill(project.process("orchestrator", "worker"), signal.SIGKILL)
         talk.until("call.retrying", tool="create_booking", code="timeout")

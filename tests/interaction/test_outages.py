@@ -12,7 +12,7 @@ from orchestrator.flow.engine import step
 from orchestrator.flow.events import from_json
 from orchestrator.flow.snapshot import Snapshot
 from orchestrator.link import connect
-from orchestrator.projection import record
+from orchestrator.projection import Record, record
 from tests.interaction.project import DAY, SPOKEN_DAY, Booked, Project
 from tests.redis_server import RedisServer
 
@@ -34,7 +34,7 @@ def printed_again(project: Project, journal: Sequence[dict[str, Any]]) -> list[d
     flow, _ = load(project.flow)
     header, *events = journal
     assert header["sha256"] == flow.sha256
-    snapshot, shown = Snapshot(), []
+    snapshot, shown = Snapshot(), list[Record | None]()
     for event in map(from_json, events):
         snapshot, commands = step(flow, snapshot, event)
         shown += [record(flow, snapshot, item) for item in (event, *commands)]
@@ -47,16 +47,14 @@ async def test_nothing_is_lost_when_redis_is_away_in_the_middle(
     """Away first while the caller talks, then while the booking is being written."""
     gate = project.gate("create_booking")
     with project.talk("--no-mcp-host", REDIS_URL=own_redis.url) as talk:
-        talk.until("agent.said")
-        talk.type("I'd like to book a table.")
+        talk.take_turns("I'd like to book a table.")
         talk.until("agent.said")
         own_redis.kill()
         talk.type(f"For four, on {SPOKEN_DAY} at half past seven, for Martin.")
         assert "phone" in talk.until("agent.said")["text"]
         own_redis.start()
         talk.type(PHONE)
-        talk.until("agent.said")
-        talk.type("Yes.")
+        talk.take_turns("Yes.")
         with gate.held():
             own_redis.kill()
         own_redis.start()

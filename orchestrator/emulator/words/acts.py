@@ -61,8 +61,8 @@ def _whether(match: re.Match[str]) -> str:
 
 
 def _offer(match: re.Match[str]) -> str:
-    options = [each.strip() for each in re.split(r",| or ", match[1]) if each.strip(" .")]
-    return f"{OFFER} {join([each.strip(' .') for each in options[:2]], 'or')}."
+    options = [each.strip(" .") for each in re.split(r",| or ", match[1]) if each.strip(" .")]
+    return f"{OFFER} {join(options[:2], 'or')}." if options else "I have nothing else to offer."
 
 
 def _ask(match: re.Match[str]) -> str:

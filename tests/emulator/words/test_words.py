@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from orchestrator.emulator.words.acts import perform
 from orchestrator.emulator.words.choices import answer, is_open, pick, pick_offered
 from orchestrator.emulator.words.dates import find_dates
 from orchestrator.emulator.words.finding import find
@@ -486,3 +487,10 @@ def test_text_is_tidied_and_split() -> None:
     assert tidy("8 p.m.  it\u2019s") == "8 pm it's"
     assert sentences("One. Two? 7.30 three") == ["One.", "Two?", "7.30 three"]
     assert join(["a", "b", "c"], "or") == "a, b or c"
+
+
+def test_an_offer_of_nothing_is_not_half_a_sentence() -> None:
+    assert perform("Nothing is free at 19:00. Offer at most two of: .") == [
+        "Nothing is free at 19:00.",
+        "I have nothing else to offer.",
+    ]

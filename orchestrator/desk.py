@@ -1,0 +1,112 @@
+"""The calls of one session at their queues: published, withdrawn, settled.
+
+The outcome of each is told exactly once, whoever brings it: the queue, a withdrawal, or a
+failure to reach the queue at all.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from orchestrator.dispatch.call import Call, Outcome
+from orchestrator.errors import ServiceError
+from orchestrator.flow.commands import Dispatch, Withdraw
+from orchestrator.flow.events import CallSettled
+from orchestrator.interfaces import Calls
+
+__all__ = ["CallDesk"]
+
+log = logging.getLogger(__name__)
+
+
+class CallDesk:
+    """`tell` takes each outcome; `clock` gives seconds since the epoch."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        session: str,
+        tell: Callable[[CallSettled], Awaitable[None]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._calls = calls
+        self._session = session
+        self._tell = tell
+        self._clock = clock
+        self._open: dict[str, Call] = {}  # by id; the outcome was not told yet
+        self._doubtful: dict[str, Call] = {}  # by the engine's id; may run, for all we know
+
+    async def listen(self) -> None:
+        """Tell what workers answer, for ever."""
+        async for call_id, outcome in self._calls.settled():
+            if call := self._open.get(call_id):
+                await self._settle(call, outcome)
+
+    async def publish(self, command: Dispatch) -> None:
+        """Ask for an attempt. What cannot be asked for has failed."""
+        call = self._call(command)
+        self._open[call.id] = call
+        try:
+            await self._take_back_earlier(command.call)
+            await self._calls.publish(call)
+        except ServiceError as problem:
+            log.warning("call %s was not published: %s", call.id, problem)
+            await self._settle(call, await self._take_back(command.call, call))
+
+    async def withdraw(self, command: Withdraw) -> None:
+        """Settle an attempt from our side and tell what stands, unless that is our own cancel.
+
+        While Redis is away what we say stands: nobody here can know better.
+        """
+        call = self._open.get(f"{self._session}.{command.call}.{command.attempt}")
+        if call is None:
+            return  # it was told already
+        try:
+            outcome = await self._calls.withdraw(call, command.by)
+        except ServiceError as problem:
+            log.warning("call %s was not withdrawn: %s", call.id, problem)
+            self._doubtful[command.call] = call
+            outcome = Outcome.withdrawn(command.by)
+        if outcome.by != "cancel":
+            await self._settle(call, outcome)
+
+    async def _settle(self, call: Call, outcome: Outcome) -> None:
+        if self._open.pop(call.id, None):
+            name = call.id.removeprefix(f"{self._session}.").removesuffix(f".{call.attempt}")
+            await self._tell(CallSettled(self._clock(), name, call.attempt, outcome))
+
+    async def _take_back(self, name: str, call: Call) -> Outcome:
+        """A publish that failed may have been carried out, and must not run beside the next."""
+        self._doubtful.setdefault(name, call)
+        with suppress(ServiceError):
+            outcome = await self._take_back_earlier(name)
+            if outcome and outcome.by != "cancel":
+                return outcome
+        # Neutral words: the problem's own hold addresses, and the model may tell these.
+        return Outcome.failed("refused", "unavailable", "it cannot be asked now")
+
+    async def _take_back_earlier(self, name: str) -> Outcome | None:
+        """Withdraw the attempt of this call whose fate is unknown, if there is one."""
+        call = self._doubtful.get(name)
+        if call is None:
+            return None
+        outcome = await self._calls.withdraw(call, "cancel")
+        self._doubtful.pop(name, None)
+        return outcome
+
+    def _call(self, command: Dispatch) -> Call:
+        now = self._clock()
+        return Call(
+            id=f"{self._session}.{command.call}.{command.attempt}",
+            queue=command.queue,
+            tool=command.tool,
+            arguments=command.arguments,
+            key=command.key,
+            attempt=command.attempt,
+            timeout=command.timeout,
+            deadline=now + command.timeout,
+            session=self._session,
+            reply_to=self._calls.reply_to,
+            created=now,
+            rerun=command.rerun,
+        )

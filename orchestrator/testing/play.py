@@ -1,0 +1,297 @@
+"""Plays a scripted case: the engine on virtual time, with a model and tools by the book. Pure.
+
+What is at work is the engine that runs in a session; only what stands around it is scripted.
+The model answers at once: each answer that the engine asks for takes the next one of the
+script, or is some words that do not matter. Tools answer when they are said to, timers fire
+when they are due, and between two of these things no time passes.
+"""
+
+import json
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from orchestrator.dispatch.call import Json, Outcome
+from orchestrator.flow.commands import Command, Report, Speak, Withdraw
+from orchestrator.flow.definition import Flow, Mark, Scope
+from orchestrator.flow.engine import step
+from orchestrator.flow.events import (
+    AgentSaid,
+    AnswerEnded,
+    CallerLeft,
+    CallerTyped,
+    CallSettled,
+    DigitPressed,
+    Event,
+    SessionStarted,
+    TimerFired,
+    ToolAsked,
+    TranscriptFinal,
+    TransferEnded,
+)
+from orchestrator.flow.snapshot import Snapshot
+from orchestrator.testing.document import Act, Answer, Canned, Case, Phone, Setting, Start, Turn
+
+__all__ = ["NOW", "SOMETHING", "Around", "Item", "Played", "Stuck", "around", "play", "start_scope"]
+
+NOW = "2026-01-05T10:00:00+00:00"
+"""When a case starts that does not say when: a Monday morning."""
+
+SOMETHING = "…"
+"""What the model says where nothing is scripted. An empty answer would be a failed one."""
+
+FOR_EVER = float("inf")
+MAX_EVENTS = 10_000  # of one turn: a flow may repeat something without a pause
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An event or a command, and the snapshot after it."""
+
+    snapshot: Snapshot
+    what: Event | Command
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of one turn. `began` is the state that it began in, empty at the start.
+
+    `kept` are the tools whose calls were open when the session ended in this turn.
+    """
+
+    turn: Turn
+    began: str
+    items: tuple[Item, ...]
+    snapshot: Snapshot
+    kept: tuple[str, ...]
+
+
+class Stuck(Exception):
+    """The script does not fit what happened; `items` are all that did happen in this turn."""
+
+    def __init__(self, mark: Mark, message: str, items: tuple[Item, ...]) -> None:
+        self.mark = mark
+        self.items = items
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What surrounds the conversation of one case."""
+
+    now: datetime
+    call: Phone
+    tools: Mapping[str, Sequence[Canned]]
+    transfers: bool
+
+
+def around(defaults: Setting | None, case: Case) -> Around:
+    """What the case says itself, else what the defaults say."""
+    general = defaults or Setting.model_construct()
+    return Around(
+        datetime.fromisoformat(case.now or general.now or NOW),
+        case.call or general.call or Phone(),
+        {**general.tools, **case.tools},
+        (case.transfer or general.transfer) != "failed",
+    )
+
+
+def play(flow: Flow, defaults: Setting | None, case: Case) -> Iterator[Played]:
+    """Play the case turn by turn. Raises `Stuck` where its script cannot be followed.
+
+    Where the caller has the first word of the script, the session starts in a turn before it.
+    """
+    stage = _Stage(flow, around(defaults, case), case.start)
+    if case.turns[0].caller is not None or case.turns[0].digit is not None:
+        yield stage.turn(Turn.model_construct(), case.mark)
+    for turn in case.turns:
+        yield stage.turn(turn, turn.mark)
+
+
+def start_scope(flow: Flow, around: Around, start: Start) -> Scope:
+    """What the checks of a variable see while the values of `start` are given to it."""
+    unset = {name: variable.default for name, variable in flow.variables.items()}
+    return {**unset, **start.vars, "now": around.now.isoformat()}
+
+
+def _in_order(flow: Flow, values: Mapping[str, Json]) -> dict[str, Json]:
+    """The same values; what another one of them clears when it is given comes last."""
+    cleared = {other for name in values for other in flow.variables[name].clears}
+    return {name: values[name] for name in sorted(values, key=lambda name: name in cleared)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """An outcome on its way."""
+
+    at: float
+    call: str
+    attempt: int
+    outcome: Outcome
+
+
+class _Stage:
+    """The session of one case, and everything around it."""
+
+    def __init__(self, flow: Flow, around: Around, start: Start | None) -> None:
+        self._flow = replace(flow, start=start.state) if start and start.state else flow
+        self._values = _in_order(flow, start.vars) if start else {}
+        self._around = around
+        self._snapshot = Snapshot()
+        self._at = around.now.timestamp()
+        self._canned = {tool: deque(answers) for tool, answers in around.tools.items()}
+        self._due: list[_Due] = []
+        self._calls = 0
+        self._lines = 0
+        self._asked: Speak | None = None
+        self._place: Mark
+        self._script: deque[Answer]
+        self._items: list[Item]
+        self._kept: tuple[str, ...]
+
+    def turn(self, turn: Turn, place: Mark) -> Played:
+        began = self._snapshot.place.state
+        self._place, self._script = place, deque(turn.model)
+        self._items, self._kept = [], ()
+        if not began:
+            self._begin()
+        self._expect_somebody(turn)
+        self._hear(turn)
+        self._go_on(self._at, behind=turn.then is not None and not turn.wait)
+        if turn.wait:
+            self._go_on(self._at + turn.wait)
+        if turn.then == "hangup" and not self._ended:
+            self._apply(CallerLeft(self._at))
+        self._go_on(self._at if not self._ended else FOR_EVER)
+        self._expect_nothing_left(turn)
+        return Played(turn, began, tuple(self._items), self._snapshot, self._kept)
+
+    @property
+    def _ended(self) -> bool:
+        return self._snapshot.run.ended is not None
+
+    def _stuck(self, mark: Mark, message: str) -> Stuck:
+        return Stuck(mark, message, tuple(self._items))
+
+    def _begin(self) -> None:
+        now, call = self._around.now, self._around.call
+        zone = self._flow.session.zone or now.tzname() or "UTC"
+        offset = int((now.utcoffset() or timedelta()).total_seconds())
+        started = SessionStarted(self._at, call.id, zone, offset, values=self._values)
+        self._apply(replace(started, caller=call.caller, to=call.to, direction=call.direction))
+
+    def _hear(self, turn: Turn) -> None:
+        if turn.digit is not None:
+            self._apply(DigitPressed(self._at, turn.digit))
+        elif turn.caller is not None and self._flow.session.mode == "transcribe":
+            self._lines += 1
+            self._apply(TranscriptFinal(self._at, f"line_{self._lines}", turn.caller))
+        elif turn.caller is not None:
+            self._apply(CallerTyped(self._at, turn.caller))
+
+    def _expect_somebody(self, turn: Turn) -> None:
+        for key in ("caller", "digit", "then") if self._ended else ():
+            if getattr(turn, key) is not None:
+                message = f"the session has ended before ({self._snapshot.run.ended})"
+                raise self._stuck(turn.node.key(key), message)
+
+    def _expect_nothing_left(self, turn: Turn) -> None:
+        if self._script:
+            asked = len(turn.model) - len(self._script)
+            message = f"nothing asks for this answer: the turn brought {asked} before it"
+            raise self._stuck(turn.node.at("model", asked).mark, message)
+
+    # Time, and what it brings
+
+    def _go_on(self, until: float, *, behind: bool = False) -> None:
+        """Let everything happen that is due by then.
+
+        `behind`: something is to happen as soon as the script has been said; what tools
+        answer at once comes behind it.
+        """
+        for _ in range(MAX_EVENTS):
+            if self._snapshot.talk.speaking:
+                self._answer(self._snapshot.talk.speaking)
+            elif behind and not self._script:
+                return
+            elif self._snapshot.place.transferring:
+                self._apply(TransferEnded(self._at, self._around.transfers))
+            elif not self._next(until):
+                break
+        else:
+            raise self._stuck(self._place, "this turn does not come to an end")
+        if not self._ended:
+            self._at = max(self._at, until)
+
+    def _next(self, until: float) -> bool:
+        """The next outcome or timer, if one is due by then; an outcome is first of equals."""
+        outcome = min(self._due, key=lambda due: due.at, default=None)
+        timers = self._snapshot.timers
+        timer = min(timers, key=lambda name: (timers[name], name), default=None)
+        if outcome and outcome.at <= until and (not timer or outcome.at <= timers[timer]):
+            self._due.remove(outcome)
+            self._at = max(self._at, outcome.at)
+            self._apply(CallSettled(self._at, outcome.call, outcome.attempt, outcome.outcome))
+        elif timer and timers[timer] <= until:
+            self._at = max(self._at, timers[timer])
+            self._apply(TimerFired(self._at, timer))
+        else:
+            return False
+        return True
+
+    def _answer(self, speak: str) -> None:
+        """The model's next answer: what is scripted, or some words that do not matter."""
+        acts = self._script.popleft() if self._script else []
+        for act in acts:
+            if act.say is not None:
+                self._apply(AgentSaid(self._at, speak, act.say))
+            elif act.call is not None:
+                self._call(speak, act, act.call)
+        if not acts:
+            self._apply(AgentSaid(self._at, speak, SOMETHING))
+        self._apply(AnswerEnded(self._at, speak, "completed"))
+
+    def _call(self, speak: str, act: Act, name: str) -> None:
+        if self._asked and self._asked.choice == "none":
+            message = f"no tools in this answer, a {self._asked.purpose}: put [] or a say before"
+            raise self._stuck(act.mark, message)
+        self._calls += 1
+        call = f"call_{self._calls}"
+        self._apply(ToolAsked(self._at, speak, call, name, json.dumps(act.args)))
+
+    # The engine
+
+    def _apply(self, event: Event) -> None:
+        ended = self._ended
+        self._snapshot, commands = step(self._flow, self._snapshot, event)
+        self._items += [Item(self._snapshot, what) for what in (event, *commands)]
+        if self._ended and not ended:
+            open_calls = self._snapshot.work.calls.values()
+            self._kept = tuple(call.tool for call in open_calls if call.origin != "end")
+        for command in commands:
+            match command:
+                case Report("call.dispatched", data):
+                    self._dispatched(data)
+                case Speak():
+                    self._asked = command
+                case Withdraw():
+                    self._withdraw(command)
+                case _:
+                    pass
+
+    def _withdraw(self, command: Withdraw) -> None:
+        """Settled from our side: that outcome comes now, and the tool's own never."""
+        call, attempt = command.call, command.attempt
+        self._due = [due for due in self._due if (due.call, due.attempt) != (call, attempt)]
+        self._due.append(_Due(self._at, call, attempt, Outcome.withdrawn(command.by)))
+
+    def _dispatched(self, about: Mapping[str, Json]) -> None:
+        call, tool, attempt = about["call"], about["tool"], about["attempt"]
+        canned = self._canned.get(tool)
+        if not canned:
+            message = f"{tool} is called (attempt {attempt}), but no answer of it is left"
+            raise self._stuck(self._place, f"{message}: add one under `tools`")
+        answer = canned.popleft()
+        if answer.outcome:
+            self._due.append(_Due(self._at + answer.after, call, attempt, answer.outcome))

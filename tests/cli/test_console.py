@@ -1,0 +1,34 @@
+"""What people and programs see of a conversation."""
+
+import json
+
+import click
+import pytest
+
+from orchestrator.cli import console
+
+
+def test_half_of_a_surrogate_pair_is_shown_as_a_question_mark(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = {"event": "agent.said", "at": 0, "text": "größer \ud83c!", "by": "model"}
+    console.as_json(said)
+    console.as_text(typed=False)(said)
+    as_json, as_text = capsys.readouterr().out.splitlines()
+    assert json.loads(as_json) == {**said, "text": "größer ?!"}
+    assert click.unstyle(as_text) == "agent  größer ?!"
+
+
+def test_what_was_typed_is_not_shown_again(capsys: pytest.CaptureFixture[str]) -> None:
+    said = {"event": "caller.said", "at": 0, "text": "Hello."}
+    console.as_text(typed=True)(said)
+    assert capsys.readouterr().out == ""
+    console.as_text(typed=False)(said)
+    assert click.unstyle(capsys.readouterr().out) == "caller Hello.\n"
+
+
+def test_a_record_that_lacks_a_field_is_shown_without_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    console.as_text(typed=False)({"event": "call.failed", "tool": "book", "code": "timeout"})
+    assert "✗ book  timeout:" in click.unstyle(capsys.readouterr().out)

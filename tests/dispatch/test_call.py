@@ -1,0 +1,61 @@
+"""What is read from Redis may have been written by anybody, of any version."""
+
+import json
+
+import pytest
+
+from orchestrator.dispatch.call import Call, Error, Outcome
+from orchestrator.flow.events import CallSettled, from_json, to_json
+from tests.dispatch.samples import CALL
+
+FAILED = Outcome("worker", error=Error("busy", "later", 2))
+
+
+def test_a_call_and_an_outcome_read_as_they_were_written() -> None:
+    assert Call.from_json(CALL.to_json()) == CALL
+    for outcome in (FAILED, Outcome("worker", {"n": [1, None]}), Outcome.withdrawn("deadline")):
+        assert Outcome.from_json(outcome.to_json()) == outcome
+
+
+def test_what_a_later_version_adds_is_left_out() -> None:
+    call = {**json.loads(CALL.to_json()), "priority": 1}
+    assert Call.from_json(json.dumps(call)) == CALL
+    outcome = json.loads(FAILED.to_json())
+    outcome |= {"cost": 3, "error": {**outcome["error"], "retryable": True}}
+    assert Outcome.from_json(json.dumps(outcome)) == FAILED
+    event = CallSettled(1.0, "c1", 1, FAILED)
+    assert from_json({**to_json(event), "outcome": outcome, "host": "a"}) == event
+
+
+def test_what_an_earlier_version_lacks_has_its_default() -> None:
+    call = json.loads(CALL.to_json())
+    del call["rerun"], call["trace"]
+    assert Call.from_json(json.dumps(call)) == CALL
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"deadline": "soon"}, {"attempt": True}, {"arguments": [1]}, {"id": None}, {"timeout": {}}],
+)
+def test_a_call_with_a_field_of_another_type_is_none(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(changes))):
+        Call.from_json(json.dumps(json.loads(CALL.to_json()) | changes))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "null",
+        '{"result": 1}',
+        '{"by": "me"}',
+        '{"by": "worker", "error": "no"}',
+        '{"by": "worker", "error": {"message": "no code"}}',
+        '{"by": "worker", "error": {"code": "busy", "after": "soon"}}',
+        "[" * 100_000,
+    ],
+)
+def test_what_is_no_outcome_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        Outcome.from_json(text)

@@ -1,0 +1,129 @@
+"""An approval by a person: a call before the call, whose worker is somebody."""
+
+from orchestrator.dispatch.call import Json, Outcome
+from orchestrator.flow.compile import compile_flow
+from orchestrator.flow.events import CallerLeft
+from orchestrator.flow.snapshot import drained
+from tests.flow.scene import Scene
+
+FLOW = """
+dsl: 1
+flow: desk
+version: "1"
+tools:
+  reset:
+    queue: identity
+    describe: Reset the password.
+    params: {user: text, scope: {type: text, optional: true}}
+    returns: {sent_to: text}
+    approval:
+      by: human
+      if: args.user != 'guest'
+      channel: oncall
+      timeout: 90s
+      reason: "Password reset for ${args.user}"
+      show: [user]
+    filler: {after: 3s, say: I am waiting for the engineer.}
+on_error: bye
+start: talk
+states:
+  talk:
+    goal: Reset the caller's password.
+    tools: [reset]
+    next:
+      - {event: tool.reset.done, goto: bye}
+      - {event: tool.reset.denied, goto: sorry}
+  sorry: {do: [{say: That was refused.}], end: {reason: denied}}
+  bye: {do: [{say: Bye.}], end: {reason: done}}
+"""
+
+
+def at_review(**arguments: Json) -> tuple[Scene, str]:
+    """The model has asked for a reset of Ana's password; a person has been asked."""
+    flow, _ = compile_flow(FLOW, "desk.flow.yaml")
+    scene = Scene(flow)
+    scene.start()
+    scene.model("Hello.")
+    scene.caller("Reset it, please.")
+    [call] = scene.model(reset={"user": "ana", **arguments})
+    return scene, call
+
+
+def decided(approved: bool, note: str = "") -> Outcome:
+    return Outcome("worker", {"approved": approved, "by": "kim", "note": note})
+
+
+def test_a_person_is_asked_with_what_they_may_see_and_nothing_else_happens() -> None:
+    scene, call = at_review(scope="all")
+    [asked] = scene.dispatches("reset", handler="review")
+    assert (asked.queue, asked.attempt, asked.timeout) == ("approvals", 0, 90)
+    assert asked.arguments == {
+        "tool": "reset",
+        "arguments": {"user": "ana"},
+        "reason": "Password reset for ana",
+        "channel": "oncall",
+    }
+    assert scene.output(call)["status"] == "pending"
+    assert not scene.dispatches("reset")
+
+
+def test_the_caller_is_told_of_the_wait_and_may_go_on_talking() -> None:
+    scene, _ = at_review()
+    scene.model("One moment.")
+    scene.wait(4)
+    assert scene.said == ["I am waiting for the engineer."]
+    scene.caller("Fine.")
+    scene.model("Thank you for your patience.")
+
+
+def test_an_approved_call_is_made_with_the_arguments_that_were_frozen() -> None:
+    scene, _ = at_review()
+    scene.model("One moment.")
+    scene.settle("reset", decided(True))
+    [call] = scene.dispatches("reset")
+    assert (call.attempt, call.arguments) == (1, {"user": "ana"})
+    scene.settle("reset", Outcome("worker", {"sent_to": "phone"}))
+    assert scene.snapshot.run.ended == "done"
+    assert any("phone" in note for note in scene.notes)
+
+
+def test_a_denied_call_is_never_made() -> None:
+    scene, _ = at_review()
+    scene.model("One moment.")
+    scene.settle("reset", decided(False, "not today"))
+    assert not scene.dispatches("reset")
+    assert scene.snapshot.run.ended == "denied"
+    assert any("not today" in note for note in scene.notes)
+
+
+def test_silence_of_the_person_is_a_no() -> None:
+    scene, _ = at_review()
+    scene.model("One moment.")
+    scene.wait(91)
+    assert [w.by for w in scene.withdrawals] == ["deadline"]
+    assert scene.snapshot.run.ended == "denied"
+
+
+def test_what_is_no_decision_is_a_no() -> None:
+    for strange in (None, "yes", {"approved": "yes"}, [True]):
+        scene, _ = at_review()
+        scene.model("One moment.")
+        scene.settle("reset", Outcome("worker", strange))
+        assert not scene.dispatches("reset")
+        assert scene.snapshot.run.ended == "denied"
+
+
+def test_nobody_is_asked_where_the_condition_does_not_hold() -> None:
+    scene, _ = at_review(user="guest")
+    assert not scene.dispatches("reset", handler="review")
+    assert scene.dispatches("reset")
+
+
+def test_a_decision_that_comes_after_the_caller_has_left_still_counts_for_a_kept_call() -> None:
+    scene, _ = at_review()
+    scene.model("One moment.")
+    scene.apply(CallerLeft(scene.at))
+    scene.settle("reset", decided(True))
+    assert scene.dispatches("reset")
+    scene.settle("reset", Outcome("worker", {"sent_to": "phone"}))
+    assert drained(scene.snapshot)
