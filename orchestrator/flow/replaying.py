@@ -148,7 +148,7 @@ def differences(old: Flow, new: Flow, happened: Iterable[Event]) -> Iterator[Dif
         first = _decide(old, was, event)
         second = _decide(new, now, _under(ids, event))
         ids |= _paired(first, second)
-        gone, come = _unlike(_plain(first.commands, ids), _plain(second.commands, {}))
+        gone, come = _unlike(first.commands, second.commands, ids)
         if gone or come:
             yield Difference(number, first, second, gone, come)
         was, now = first.snapshot, second.snapshot
@@ -229,20 +229,11 @@ def _made(decision: Decision) -> dict[str, list[str]]:
 # Comparing
 
 
-def _plain(commands: Iterable[Command], ids: Mapping[str, str]) -> list[Plain]:
-    return [_bare(c, ids) for c in commands if not _is_index(c)]
-
-
-def _is_index(command: Command) -> bool:
-    """Which entry of `next` was taken: it says where, and is no decision of its own."""
-    return isinstance(command, Report) and command.name == "edge.taken"
-
-
 def _bare(command: Command, ids: Mapping[str, str]) -> Plain:
     """The command without what only counts, and with the ids of its counterpart."""
     if isinstance(command, Report):
         data = {key: value for key, value in command.data.items() if key not in ("epoch", "place")}
-        about = {"command": "Report", "name": command.name, **data}
+        about = {"command": "Report", "report": command.name, **data}
     else:
         data = asdict(command)
         kept = {key: value for key, value in data.items() if key not in ("id", "item", "epoch")}
@@ -258,14 +249,29 @@ def _bare(command: Command, ids: Mapping[str, str]) -> Plain:
 
 
 def _unlike(
-    old: Sequence[Plain], new: Sequence[Plain]
+    old: Iterable[Command], new: Iterable[Command], ids: Mapping[str, str]
 ) -> tuple[tuple[Plain, ...], tuple[Plain, ...]]:
-    """What only the one has, and what only the other."""
-    one, two = ([json.dumps(c, sort_keys=True, default=list) for c in each] for each in (old, new))
-    gone: list[Plain] = []
-    come: list[Plain] = []
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, one, two, autojunk=False).get_opcodes():
-        if tag != "equal":
-            gone += old[i1:i2]
-            come += new[j1:j2]
-    return tuple(gone), tuple(come)
+    """What only the one asks for, and what only the other; `ids` are the old one's in the new."""
+    gone, come = _told(old), _told(new)
+    one, two = [_text(command, ids) for command in gone], [_text(command, {}) for command in come]
+    changes = [
+        change
+        for change in SequenceMatcher(None, one, two, autojunk=False).get_opcodes()
+        if change[0] != "equal"
+    ]
+    return (
+        tuple(_bare(command, {}) for _, i, j, _, _ in changes for command in gone[i:j]),
+        tuple(_bare(command, {}) for _, _, _, i, j in changes for command in come[i:j]),
+    )
+
+
+def _told(commands: Iterable[Command]) -> list[Command]:
+    """All that is a decision of its own: two reports only say where, or what stands beside."""
+    return [c for c in commands if not (isinstance(c, Report) and c.name in _REPEATING)]
+
+
+_REPEATING = ("edge.taken", "call.dispatched")
+
+
+def _text(command: Command, ids: Mapping[str, str]) -> str:
+    return json.dumps(_bare(command, ids), sort_keys=True, default=list)
