@@ -217,7 +217,7 @@ def _made(decision: Decision) -> dict[str, list[str]]:
         match command:
             case Speak(id=name):
                 made.setdefault("speak", []).append(name)
-            case Dispatch(call=name, tool=tool, attempt=1):
+            case Dispatch(call=name, tool=tool, attempt=0 | 1):  # 0 asks a person first
                 made.setdefault(f"call {tool}", []).append(name)
             case _:
                 pass
