@@ -9,7 +9,7 @@ help:  ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/.run  ## set everything up, then talk to a flow (FLOW=…)
-	@$(BIN)/orchestrator run $(FLOW)
+	@$(BIN)/orchestrator run $(FLOW) || test $$? -eq 3  # the caller hung up
 
 test: .venv/.dev .venv-clients/.installed  ## set everything up, then run every test
 	CLIENTS_PYTHON=.venv-clients/bin/python $(BIN)/python -m pytest

@@ -14,6 +14,7 @@ out in words, and former values that look like nothing in particular, are not re
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from typing import TypeAlias, cast
 
 from orchestrator.dispatch.call import Json
@@ -94,12 +95,15 @@ def conceal(flow: Flow, snapshot: Snapshot, data: Mapping[str, Json]) -> Mapping
     shapes = {look for variable in personal.values() for look in looks(variable.schema)}
     longest_first = sorted(held, key=lambda text: (-len(text), text))
     hidden = [*map(re.escape, longest_first), KEPT]
-    hidden += sorted(shapes, key=lambda look: (look not in (PHONE, EMAIL), look))
+    hidden += sorted(look for look in shapes if look in (PHONE, EMAIL))
     pattern = re.compile("|".join(hidden), re.IGNORECASE)
+    # Each of an author's own patterns by itself: it may hold flags, groups and anchors.
+    own = [re.compile(look) for look in sorted(shapes - {PHONE, EMAIL})]
 
     def mask(value: Json) -> Json:
         if isinstance(value, str):
-            return pattern.sub(lambda found: found["kept"] or MASK, value)
+            text = pattern.sub(lambda found: found["kept"] or MASK, value)
+            return reduce(_concealed, own, text)
         if isinstance(value, Mapping):
             items = cast("Mapping[str, Json]", value).items()
             return {k: MASK if k in personal and v is not None else mask(v) for k, v in items}
@@ -110,6 +114,17 @@ def conceal(flow: Flow, snapshot: Snapshot, data: Mapping[str, Json]) -> Mapping
         return MASK if str(value) in held else value
 
     return {key: value if key in NAMES else mask(value) for key, value in data.items()}
+
+
+def _concealed(text: str, look: re.Pattern[str]) -> str:
+    """The text without what looks like this, but for dates and ids that only happen to."""
+    kept = [found.span("kept") for found in re.finditer(KEPT, text)]
+
+    def hide(found: re.Match[str]) -> str:
+        inside = any(start < found.end() and found.start() < end for start, end in kept)
+        return found[0] if inside else MASK * bool(found[0])
+
+    return look.sub(hide, text)
 
 
 def texts(value: Json) -> Iterator[str]:
@@ -123,13 +138,19 @@ def texts(value: Json) -> Iterator[str]:
         yield str(value)
 
 
+def _anywhere(pattern: str) -> str:
+    """A pattern for whole values, made to find them within a text."""
+    whole = pattern.startswith("^") and pattern.endswith("$") and "|" not in pattern
+    return pattern[1:-1] if whole else pattern
+
+
 def looks(schema: Mapping[str, Json]) -> Iterator[str]:
     """Patterns of what a value of this JSON Schema looks like, if that can be told."""
     known = {"phone": PHONE, "email": EMAIL}.get(str(schema.get("format")))
     if known:
         yield known
     elif pattern := schema.get("pattern"):
-        yield f"(?:{str(pattern).strip('^$')})"
+        yield _anywhere(str(pattern))
     for inner in (schema.get("items"), *schema.get("properties", {}).values()):
         if inner:
             yield from looks(inner)

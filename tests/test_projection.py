@@ -130,3 +130,28 @@ def test_a_date_that_is_a_personal_value_is_masked() -> None:
 def test_a_corrected_number_stays_masked_in_the_calls_that_were_made_with_it() -> None:
     report = Report("call.done", {"result": {"sent_to": "+33698765432"}})
     assert shown(report)["result"] == {"sent_to": MASK}
+
+
+def test_an_authors_own_pattern_may_hold_flags_and_branches() -> None:
+    flow, _ = compile_flow(
+        """
+dsl: 1
+flow: f
+version: "1"
+session: {mode: text}
+vars:
+  badge: {type: text, pattern: "(?i)e[0-9]{3}", pii: true}
+  plate: {type: text, pattern: "^ab[0-9]$|^cd[0-9]$", pii: true}
+start: talk
+states:
+  talk:
+    goal: Talk.
+    collect: {vars: [badge, plate]}
+    next: [{event: collected, goto: bye}]
+  bye: {end: {reason: done}}
+""",
+        "f.flow.yaml",
+    )
+    shown = record(flow, Snapshot(), CallerTyped(0, "It is E123, on 2026-11-24."))
+    assert shown is not None
+    assert shown["text"] == f"It is {MASK}, on 2026-11-24."

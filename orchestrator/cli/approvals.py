@@ -4,7 +4,7 @@ import getpass
 import json
 import os
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,15 +12,13 @@ import anyio
 import click
 
 from orchestrator import broker
-from orchestrator.dispatch.call import Call, Json, Outcome
+from orchestrator.dispatch.call import APPROVALS, Call, Json, Outcome
 from orchestrator.dispatch.streams import OpenCalls
 from orchestrator.errors import UsageError
 from orchestrator.link import connect
 from orchestrator.settings import from_environ
 
 __all__ = ["command"]
-
-QUEUE = "approvals"
 
 
 @click.group("approvals")
@@ -71,22 +69,31 @@ def _word(outcome: Outcome) -> str:
 
 async def _list() -> list[Call]:
     async with _open() as calls:
-        return list(await calls.list())
+        return _reviews(await calls.list())
 
 
 async def _settle(name: str, decision: dict[str, Json]) -> Outcome:
     async with _open() as calls:
-        found = [call for call in await calls.list() if call.id == name]
+        found = [call for call in _reviews(await calls.list()) if name in _names(call)]
         if not found:
             raise UsageError(f"{name} does not wait; `orchestrator approvals list` shows what does")
         return await calls.settle(found[0], Outcome("worker", decision))
+
+
+def _names(call: Call) -> tuple[str, str]:
+    """Its id, and the one that `run --json` prints."""
+    return call.id, call.id.partition(".")[2].rpartition(".")[0]
+
+
+def _reviews(calls: Sequence[Call]) -> list[Call]:
+    return [call for call in calls if call.tool == "review"]
 
 
 @asynccontextmanager
 async def _open() -> AsyncGenerator[OpenCalls]:
     settings = from_environ(os.environ, Path.cwd())
     async with broker.find(settings) as redis, connect(redis.url) as link:
-        yield OpenCalls(link, QUEUE)
+        yield OpenCalls(link, APPROVALS)
 
 
 def _row(call: Call) -> dict[str, Json]:

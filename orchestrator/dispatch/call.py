@@ -13,7 +13,10 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from types import UnionType
 from typing import Any, Literal, TypeAlias, cast, get_args, get_origin
 
-__all__ = ["Call", "Error", "ErrorCode", "Json", "Outcome", "Settler"]
+__all__ = ["APPROVALS", "Call", "Error", "ErrorCode", "Json", "Outcome", "Settler"]
+
+APPROVALS = "approvals"
+"""The queue whose workers are people; its calls are to the tool `review`."""
 
 # A JSON value. A recursive alias would make every reader narrow four levels deep,
 # so values are checked where they enter (schemas, pydantic) and are plain here.

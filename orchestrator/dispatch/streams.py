@@ -275,14 +275,22 @@ class OpenCalls:
     async def list(self) -> Sequence[Call]:
         """The oldest first; those whose deadline has passed are left out."""
         [entries] = await self._link.ask(("XRANGE", keys.work(self._queue), "-", "+"))
-        calls = [Call.from_json(_pairs(fields)["request"]) for _, fields in entries]
-        return [call for call in calls if call.deadline > time.time()]
+        calls = [_readable(_pairs(fields)) for _, fields in entries]
+        return [call for call in calls if call and call.deadline > time.time()]
 
     async def settle(self, call: Call, outcome: Outcome) -> Outcome:
         """Settle from outside, as if a worker had; the outcome that stands returns."""
         stood = await self._link.act(WITHDRAW, *_withdrawing(call, outcome))
         await _signal(self._link, call.reply_to, call, stood)
         return Outcome.from_json(stood)
+
+
+def _readable(fields: Mapping[str, str]) -> Call | None:
+    try:
+        return Call.from_json(fields["request"])
+    except (KeyError, ValueError) as error:
+        logger.warning("an entry that is no call: %s", error)
+        return None
 
 
 async def _signal(link: Link, process: str, call: Call, outcome: str) -> None:

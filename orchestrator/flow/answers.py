@@ -31,16 +31,17 @@ def answer_ended(m: Macrostep, event: AnswerEnded) -> str | None:
     """What waited for the answer goes on; an empty one is asked for again."""
     if event.speak != m.talk.speaking:
         return None
-    calls, spoke = m.talk.calls, m.talk.spoke
-    m.talk = replace(m.talk, speaking=None, calls=())
+    calls = m.talk.calls
+    m.talk = replace(m.talk, speaking=None)
     m.drop_timers("answer:")
-    if not (calls or (spoke and event.how != "failed") or event.how == "cancelled"):
+    if not _came_to_something(m, event.how):
         return _failed(m, event.speak, event.error or event.how)
+    m.talk = replace(m.talk, calls=())
     alone = m.talk.rounds if calls or m.talk.purpose in MUTE else 0
     m.talk = replace(m.talk, failures=0, rounds=alone)
     m.let_go(event.speak)
-    if m.talk.purpose == "readback" and spoke and event.how == "completed":
-        _heard(m)
+    if m.talk.purpose == "readback":
+        _read_back(m, cut_off=event.how == "cancelled")
     if m.talk.rounds > MAX_ROUNDS:
         return "model.loop"
     if calls and not m.place.move:
@@ -48,17 +49,28 @@ def answer_ended(m: Macrostep, event: AnswerEnded) -> str | None:
     return None
 
 
-def _heard(m: Macrostep) -> None:
-    """The read-back has been heard: what the caller says from now on may be a yes to it."""
+def _came_to_something(m: Macrostep, how: str) -> bool:
+    """Words or a call; of a read-back, all its words. Whoever cuts an answer off will speak."""
+    if how == "cancelled" or m.talk.calls:
+        return True
+    whole = how == "completed" or (how == "incomplete" and m.talk.purpose != "readback")
+    return whole and m.talk.spoke
+
+
+def _read_back(m: Macrostep, *, cut_off: bool) -> None:
+    """Heard out, so that the next turn may be a yes to it; or cut off, to be repeated later."""
     if m.work.confirming:
-        confirming = replace(m.work.confirming, heard=m.talk.turns)
+        turns = m.talk.turns
+        confirming = replace(
+            m.work.confirming, heard=None if cut_off else turns, cut_off=turns if cut_off else None
+        )
         m.work = replace(m.work, confirming=confirming)
 
 
 def _failed(m: Macrostep, answer: str, error: str) -> str | None:
     """Nothing was said or asked for. Try again after a pause, a few times; then it is an error."""
     failures = m.talk.failures + 1
-    m.talk = replace(m.talk, failures=failures)
+    m.talk = replace(m.talk, failures=failures, calls=())
     m.report("answer.failed", error=error, failures=failures)
     if failures > MAX_FAILURES:
         m.talk = replace(m.talk, failures=0)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from orchestrator.dispatch.call import APPROVALS
 from orchestrator.flow.definition import Mark
 from orchestrator.flow.document import Document, Edge, Step, Tool
 from orchestrator.flow.graph import check_graph
@@ -44,6 +45,7 @@ def check_document(document: Document, symbols: Symbols, report: Report) -> None
     _check_model_names(document, symbols, report)
     for name, tool in document.tools.items():
         mark = document.node.at("tools").key(name)
+        _check_queue(tool, report)
         _check_effects(tool, report)
         _check_times(document, tool, report)
         if not tool.describe and name in _offered(document):
@@ -118,6 +120,11 @@ def _steps(document: Document) -> Iterator[Step]:
         yield from interrupt.do
     for steps in (document.on_start, document.on_end):
         yield from steps.do if steps else ()
+
+
+def _check_queue(tool: Tool, report: Report) -> None:
+    if tool.queue == APPROVALS:
+        report("S001", tool.node.at("queue").mark, f"the queue '{APPROVALS}' is for people")
 
 
 def _check_effects(tool: Tool, report: Report) -> None:

@@ -302,13 +302,14 @@ class Filler:
 class Review:
     """A person decides before the tool is called: `timeout` in seconds, then it is denied.
 
-    `reason` is for that person; `condition`, over `args`, says when one is asked at all;
-    `show` are the arguments that the person sees, all of them if it is None.
+    `reason` is for that person; `condition` says when one is asked at all, and `reads` which
+    arguments it looks at; `show` are those that the person sees, all of them if it is None.
     """
 
     timeout: float = 60.0
     reason: Template | None = None
     condition: Expression | None = None
+    reads: tuple[str, ...] = ()
     channel: str = ""
     show: tuple[str, ...] | None = None
 

@@ -80,7 +80,7 @@ def _go(m: Macrostep, asked: Asked, offer: Go) -> None:
         before = m.values.vars
         output = _store(m, asked.arguments, offer.intent.fill)
         if m.values.vars is not before:
-            work.correct(m)
+            work.correct(m, leaving=True)
     if "rejected" not in output:
         m.place = replace(m.place, move=offer.path)
         m.talk = replace(m.talk, moved=True)
@@ -88,7 +88,10 @@ def _go(m: Macrostep, asked: Asked, offer: Go) -> None:
 
 
 def _collect(m: Macrostep, asked: Asked, variables: tuple[str, ...]) -> None:
+    before = m.values.vars
     output = _store(m, asked.arguments, variables)
+    if m.values.vars is not before:
+        work.correct(m, leaving=False)
     still = missing(m)
     if still:
         output["missing"] = list(still)

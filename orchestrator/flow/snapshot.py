@@ -143,13 +143,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """A call that needs the caller's yes. `heard` is the turn count when the read-back ended."""
+    """A call that needs the caller's yes. `heard` is the turn count when the read-back ended,
+    `cut_off` that when somebody spoke into it: it is read back again after their turn."""
 
     call: str
     tool: str
     arguments: Mapping[str, Json]
     read_back: str
     heard: int | None = None
+    cut_off: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

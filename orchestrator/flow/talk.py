@@ -42,7 +42,7 @@ def rest(m: Macrostep) -> None:
     confirming = m.work.confirming
     if m.talk.unheard:
         speak(m, m.talk.owed or "answer")
-    elif confirming and confirming.heard is None:
+    elif confirming and confirming.heard is None and confirming.cut_off != m.talk.turns:
         speak(m, "readback", confirming.read_back)
     elif m.talk.owed:
         speak(m, m.talk.owed)

@@ -1,5 +1,6 @@
 """Compiles tools: functions of workers, and tools of MCP servers as they are pinned. Pure."""
 
+import re
 from collections.abc import Callable, Mapping
 
 from orchestrator.dispatch.call import Json
@@ -92,6 +93,9 @@ def _retry(retry: doc.Retry | None) -> made.Retry:
     return made.Retry(retry.max, retry.backoff, retry.factor, retry.jitter, frozenset(retry.on))
 
 
+ARGUMENT = re.compile(r"\bargs\s*\.\s*(\w+)")
+
+
 def _review(approval: doc.Approval | None, texts: Texts) -> made.Review | None:
     if approval is None or approval.by != "human":
         return None
@@ -100,6 +104,7 @@ def _review(approval: doc.Approval | None, texts: Texts) -> made.Review | None:
         approval.timeout,
         texts.template(node.at("reason")) if approval.reason is not None else None,
         texts.condition(node.at("if")) if approval.when is not None else None,
+        tuple(dict.fromkeys(ARGUMENT.findall(approval.when or ""))),
         approval.channel,
         tuple(approval.show) if approval.show is not None else None,
     )

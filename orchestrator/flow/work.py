@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
-from orchestrator.dispatch.call import Json, Outcome
+from orchestrator.dispatch.call import APPROVALS, Json, Outcome
 from orchestrator.flow.commands import AddItem, AnswerCall, Dispatch, Withdraw
 from orchestrator.flow.definition import Rejected, Review, Template, Tool
 from orchestrator.flow.events import CallSettled
@@ -36,9 +36,6 @@ __all__ = [
     "use",
     "use_by_author",
 ]
-
-APPROVALS = "approvals"
-"""The queue whose workers are people."""
 
 
 def answer(m: Macrostep, call: str, output: Json) -> None:
@@ -78,7 +75,8 @@ def _begin(m: Macrostep, call: OpenCall, asked: str) -> None:
     tool = m.flow.tools[call.tool]
     if _needs_review(m, tool, call.arguments):
         answer(m, asked, {"status": "pending", "message": "A person has to approve it first."})
-        _start(m, replace(call, told=True))
+        if not _under_review(m, call):
+            _start(m, replace(call, told=True))
     elif tool.mode == "wait":
         _start(m, replace(call, answers=asked))
     else:
@@ -87,10 +85,21 @@ def _begin(m: Macrostep, call: OpenCall, asked: str) -> None:
 
 
 def _needs_review(m: Macrostep, tool: Tool, arguments: Mapping[str, Json]) -> bool:
-    if tool.review is None:
-        return False
-    condition = tool.review.condition
-    return condition is None or condition.evaluate(m.scope(args=arguments)) is True
+    """In doubt, yes: a condition on an argument that is not there cannot let a call pass."""
+    review = tool.review
+    if review is None or review.condition is None:
+        return review is not None
+    if any(arguments.get(name) is None for name in review.reads):
+        return True
+    return review.condition.evaluate(m.scope(args=arguments)) is not False
+
+
+def _under_review(m: Macrostep, call: OpenCall) -> bool:
+    """Whether a person is being asked about the same thing already."""
+    return any(
+        other.attempt == 0 and (other.tool, other.arguments) == (call.tool, call.arguments)
+        for other in m.work.calls.values()
+    )
 
 
 def bound(m: Macrostep, tool: Tool, **extra: Json) -> dict[str, Json]:
@@ -208,19 +217,30 @@ def _decision(result: Json) -> Mapping[str, Json]:
 
 
 def _reviewed(m: Macrostep, call: OpenCall, outcome: Outcome) -> None:
-    """The person has decided, or nobody has in time."""
+    """The person has decided, or nobody has in time. What has changed since is not approved."""
     decision = _decision(outcome.result)
-    if outcome.ok and decision.get("approved") is True:
-        approved = replace(call, attempt=1)
+    tool = m.flow.tools[call.tool]
+    if outcome.error:
+        if outcome.error.code == "timeout":
+            _denied(m, call, "timeout", "nobody approved it in time")
+        else:
+            _failed(m, call, outcome.error.code, outcome.error.message)
+    elif decision.get("approved") is not True:
+        _denied(m, call, str(decision.get("by", "")), str(decision.get("note", "")))
+    elif gate_is_open(m, tool) and (call.origin == "step" or _still_so(m, call)):
+        approved = replace(call, attempt=1, since=m.at)
         _put(m, approved)
-        _dispatch(m, approved, m.flow.tools[call.tool])
-        return
-    note = str(decision.get("note") or (outcome.error.message if outcome.error else ""))
+        _dispatch(m, approved, tool)
+    else:
+        _failed(m, call, "cancelled", "things have changed since it was asked for")
+
+
+def _denied(m: Macrostep, call: OpenCall, by: str, note: str) -> None:
     m.cut_short(call.id)
     _close(m, call)
-    m.report("call.denied", **_about(call, by=decision.get("by", ""), note=note))
+    m.report("call.denied", **_about(call, by=by, note=note))
     fatal_in = call.epoch if call.origin == "step" else None
-    m.happen(f"tool.{call.tool}.denied", fatal_in=fatal_in, by="human", note=note)
+    m.happen(f"tool.{call.tool}.denied", fatal_in=fatal_in, by=by, note=note)
     _tell(m, call, {"error": "denied", "message": note or "it was not approved"})
 
 
@@ -432,11 +452,16 @@ def keep_company(m: Macrostep) -> None:
             _put(m, replace(call, answers=None, told=True))
 
 
-def correct(m: Macrostep) -> None:
-    """The caller changed something: calls of this state that were made with it are outdated."""
+def correct(m: Macrostep, *, leaving: bool) -> None:
+    """The caller changed something: calls of this state that were made with it are outdated.
+
+    What a step of the state was made with is not known; if the caller is `leaving` over the
+    change, it is taken to be outdated, too.
+    """
     for call in tuple(m.work.calls.values()):
-        made_here = call.epoch == m.place.epoch and call.origin in ("model", "step")
-        if made_here and (call.origin == "step" or not _still_so(m, call)):
+        here = call.epoch == m.place.epoch
+        by_step, by_model = call.origin == "step", call.origin == "model"
+        if here and ((by_step and leaving) or (by_model and not _still_so(m, call))):
             _mark_corrected(m, call)
 
 
@@ -454,7 +479,8 @@ def abandon(m: Macrostep) -> None:
     """The state is left: what only it waited for is withdrawn where that does no harm."""
     waiting = {cursor.waiting for cursor in m.place.steps}
     for call in tuple(m.work.calls.values()):
-        if call.id in waiting and m.flow.tools[call.tool].safe:
+        harmless = m.flow.tools[call.tool].safe or call.attempt == 0
+        if call.id in waiting and harmless:
             _cancel(m, call)
     m.work = replace(m.work, confirming=None)
 

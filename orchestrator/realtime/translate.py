@@ -181,9 +181,9 @@ class Realtime:
         return f"{detail.code or detail.type}: {detail.message}" if detail else None
 
     def lost(self, reason: str, at: float) -> Step:
-        """The session is gone: open answers fail, and the engine learns why."""
+        """The session is gone. That comes first: open answers fail for no other reason."""
         events, sends = self._step(self._sequencer.close(reason), at)
-        return (*events, ProviderLost(at, reason)), sends
+        return (ProviderLost(at, reason), *events), sends
 
     def _created(self, response: Response, at: float) -> Step:
         speak = _named(response)

@@ -257,3 +257,27 @@ def test_words_of_the_caller_do_not_reach_an_answer_that_is_over() -> None:
     assert scene.state == "desk"
     assert scene.reports("tool.ignored")
     assert quiescent(scene.snapshot)
+
+
+def test_a_read_back_that_breaks_off_is_tried_a_few_times_and_then_an_error() -> None:
+    scene = at_confirm()
+    scene.model(create_booking={})
+    for _ in range(3):
+        assert scene.speaking
+        assert scene.answers[-1].purpose == "readback"
+        scene.apply(AgentSaid(scene.at, scene.speaking, "Day Tuesday, at"))
+        scene.apply(AnswerEnded(scene.at, scene.speaking, "incomplete", "max_output_tokens"))
+        scene.wait(2)
+    assert scene.snapshot.run.erred == "max_output_tokens"
+
+
+def test_a_read_back_that_was_spoken_into_waits_for_what_the_caller_says() -> None:
+    scene = at_confirm()
+    scene.model(create_booking={})
+    assert scene.speaking
+    scene.apply(AgentSaid(scene.at, scene.speaking, "Day Tuesday, at"))
+    scene.apply(AnswerEnded(scene.at, scene.speaking, "cancelled"))
+    assert not scene.speaking
+    scene.caller("Hold on. Go ahead.")
+    scene.model("Of course.")
+    assert scene.answers[-1].purpose == "readback"

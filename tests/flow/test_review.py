@@ -10,11 +10,20 @@ FLOW = """
 dsl: 1
 flow: desk
 version: "1"
+vars:
+  open: {type: bool, default: true, writable: engine}
 tools:
+  shut:
+    queue: identity
+    describe: Shut the desk.
+    returns: {open: bool}
+    safe: true
+    assign: {open: "${result.open}"}
   reset:
     queue: identity
     describe: Reset the password.
     params: {user: text, scope: {type: text, optional: true}}
+    requires: open
     returns: {sent_to: text}
     approval:
       by: human
@@ -29,7 +38,7 @@ start: talk
 states:
   talk:
     goal: Reset the caller's password.
-    tools: [reset]
+    tools: [reset, shut]
     next:
       - {event: tool.reset.done, goto: bye}
       - {event: tool.reset.denied, goto: sorry}
@@ -127,3 +136,45 @@ def test_a_decision_that_comes_after_the_caller_has_left_still_counts_for_a_kept
     assert scene.dispatches("reset")
     scene.settle("reset", Outcome("worker", {"sent_to": "phone"}))
     assert drained(scene.snapshot)
+
+
+def test_the_same_request_is_not_asked_twice() -> None:
+    scene, _ = at_review()
+    scene.model("One moment.")
+    scene.caller("And now?")
+    [again] = scene.model(reset={"user": "ana"})
+    assert scene.output(again)["status"] == "pending"
+    assert len(scene.dispatches("reset", handler="review")) == 1
+
+
+def test_an_approval_does_not_open_a_gate_that_has_shut_since() -> None:
+    scene, _ = at_review()
+    scene.model("One moment.")
+    scene.caller("Are you open?")
+    scene.model(shut={})
+    scene.settle("shut", Outcome("worker", {"open": False}))
+    scene.model("No longer.")
+    scene.settle("reset", decided(True))
+    assert not scene.dispatches("reset")
+    assert any("changed" in note for note in scene.notes)
+
+
+def test_an_outage_is_a_failure_and_nobodys_denial() -> None:
+    scene, _ = at_review()
+    scene.model("One moment.")
+    scene.settle("reset", Outcome.failed("refused", "unavailable", "Redis is away"))
+    assert not scene.reports("call.denied")
+    assert scene.reports("call.failed")
+    assert scene.state == "talk"
+
+
+def test_an_argument_that_is_not_there_cannot_let_a_call_pass() -> None:
+    text = FLOW.replace("if: args.user != 'guest'", "if: args.scope == 'all'")
+    flow, _ = compile_flow(text, "desk.flow.yaml")
+    scene = Scene(flow)
+    scene.start()
+    scene.model("Hello.")
+    scene.caller("Reset it, please.")
+    scene.model(reset={"user": "ana"})
+    assert scene.dispatches("reset", handler="review")
+    assert not scene.dispatches("reset")

@@ -272,7 +272,7 @@ def test_a_cancelled_answer_is_stopped_at_the_service(speaking: Realtime) -> Non
 
 def test_a_lost_session_fails_what_is_open_first(speaking: Realtime) -> None:
     assert speaking.lost("1001", AT) == (
-        (AnswerEnded(AT, "s.1", "failed", "1001"), ProviderLost(AT, "1001")),
+        (ProviderLost(AT, "1001"), AnswerEnded(AT, "s.1", "failed", "1001")),
         (),
     )
 
