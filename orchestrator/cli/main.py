@@ -15,6 +15,7 @@ COMMANDS = {
     "check": ("orchestrator.cli.check", "Report every problem of some flows."),
     "test": ("orchestrator.cli.test", "Play the tests of some flows."),
     "replay": ("orchestrator.cli.replay", "Decide a recorded conversation again."),
+    "record": ("orchestrator.cli.record", "Make a test of a recorded conversation."),
     "schema": ("orchestrator.cli.schema", "Print the JSON Schema of flows, for editors."),
     "worker": ("orchestrator.cli.worker", "Run the handlers of tools."),
     "mcp-host": ("orchestrator.cli.mcp_host", "Run the tools of registered MCP servers."),
