@@ -11,9 +11,12 @@ from orchestrator.errors import FlowInvalid, OrchestratorError, ServiceError
 __all__ = ["COMMANDS", "EXIT_CODES", "main"]
 
 COMMANDS = {
+    "init": ("orchestrator.cli.init", "Lay down a project that works."),
     "run": ("orchestrator.cli.run", "Talk to a flow."),
     "check": ("orchestrator.cli.check", "Report every problem of some flows."),
     "test": ("orchestrator.cli.test", "Play the tests of some flows."),
+    "explain": ("orchestrator.cli.explain", "Say what the code of a problem means."),
+    "graph": ("orchestrator.cli.graph", "Draw the states of a flow, as Mermaid."),
     "replay": ("orchestrator.cli.replay", "Decide a recorded conversation again."),
     "record": ("orchestrator.cli.record", "Make a test of a recorded conversation."),
     "schema": ("orchestrator.cli.schema", "Print the JSON Schema of flows, for editors."),

@@ -18,6 +18,7 @@ from orchestrator.flow.functions import FUNCTIONS
 from orchestrator.flow.loader import load
 from orchestrator.flow.part import Report
 from orchestrator.flow.patterns import compile_pattern
+from orchestrator.flow.shapes import Shape, Variable
 from orchestrator.flow.steps import Steps
 from orchestrator.flow.symbols import EVERYWHERE, Lock, Symbols, declare
 from orchestrator.flow.texts import Texts
@@ -173,7 +174,7 @@ class _Compiler:
             session.reasoning,
         )
 
-    def _variable(self, name: str, variable: doc.Variable) -> made.Variable:
+    def _variable(self, name: str, variable: Variable) -> made.Variable:
         node = variable.node
         if name in RESERVED or keyword.iskeyword(name):
             mark = self.document.node.at("vars").key(name)
@@ -192,7 +193,7 @@ class _Compiler:
             engine_only=variable.writable == "engine",
         )
 
-    def _default(self, name: str, variable: doc.Variable) -> Json:
+    def _default(self, name: str, variable: Variable) -> Json:
         """It is of the type and within bounds; `validate` is for what callers give."""
         if variable.default is None or not variable.whole:
             return None
@@ -203,7 +204,7 @@ class _Compiler:
             self.report("V002", mark, f"the default of '{name}' {problem}")
             return None
 
-    def _source(self, variable: doc.Variable) -> made.Expression:
+    def _source(self, variable: Variable) -> made.Expression:
         node = variable.node.at("from")
         if str(variable.source).startswith(("caller.", "call.header.")):
             self.report("X001", node.mark, f"'{variable.source}' is not supported yet")
@@ -213,7 +214,7 @@ class _Compiler:
             self.report("V002", node.mark, f"{type_} does not fit {of_shape(variable)}")
         return expression
 
-    def _accept(self, variable: doc.Variable) -> made.Accept:
+    def _accept(self, variable: Variable) -> made.Accept:
         node = variable.node
         _check_patterns(variable, self.report)
         message = variable.message
@@ -230,6 +231,6 @@ class _Compiler:
         return accept
 
 
-def _check_patterns(shape: doc.Shape, report: Report) -> None:
+def _check_patterns(shape: Shape, report: Report) -> None:
     if shape.pattern is not None and isinstance(why := compile_pattern(shape.pattern), str):
         report("E001", shape.node.at("pattern").mark, why)

@@ -1,4 +1,4 @@
-"""The document of a flow, as its author wrote it: shapes and types of keys, nothing else. Pure.
+"""The document of a flow, as its author wrote it: keys and their types, nothing else. Pure.
 
 What the language has and this version does not is named in `later`, so that it is refused
 and not taken for a slip. The descriptions are what editors show.
@@ -6,9 +6,8 @@ and not taken for a slip. The descriptions are what editors show.
 
 # ruff: noqa: RUF012 (pydantic copies defaults)
 
-import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, WithJsonSchema
@@ -17,8 +16,10 @@ from pydantic_core import PydanticCustomError
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.loader import Node, Table
 from orchestrator.flow.part import Part, Report, not_yet
+from orchestrator.flow.shapes import EventName, Id, Key, Lines, Param, Seconds, Values, Variable
 
 __all__ = [
+    "Approval",
     "Collect",
     "Document",
     "Edge",
@@ -27,62 +28,15 @@ __all__ = [
     "Interrupt",
     "Limits",
     "McpServer",
-    "Param",
     "Retry",
     "Session",
-    "Shape",
     "Silence",
     "State",
     "Step",
     "Tool",
     "Transfer",
-    "Variable",
-    "parse_duration",
     "read",
 ]
-
-DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m|h)\Z", re.ASCII)
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*\Z")
-ID = re.compile(r"[a-z][a-z0-9_]{0,47}\Z", re.ASCII)
-
-
-def parse_duration(text: str) -> float | None:
-    """Seconds of "200ms", "4s", "15m", "1h"; None for anything else."""
-    match = DURATION.match(text)
-    return round(float(match[1]) * UNITS[match[2]], 3) if match else None
-
-
-def _seconds(value: Json) -> float:
-    seconds = parse_duration(value) if isinstance(value, str) else None
-    if seconds is None:
-        raise PydanticCustomError("duration", 'should be a duration, as "4s", "200ms" or "15m"')
-    return seconds
-
-
-def _id(value: str) -> str:
-    if not ID.match(value):
-        raise PydanticCustomError(
-            "id", "a name has small letters, digits and _, begins with a letter, at most 48"
-        )
-    return value
-
-
-def _event_name(value: str) -> str:
-    if not EVENT_NAME.match(value):
-        raise PydanticCustomError("emit", "a name of words with small letters, joined by dots")
-    return value
-
-
-def _key(value: Json) -> Json:
-    text = str(value) if isinstance(value, int) else value
-    if text not in tuple("0123456789*#"):
-        raise PydanticCustomError("dtmf", 'one key of a telephone: "0" to "9", "*" or "#"')
-    return text
-
-
-def _as_list(value: Json) -> Json:
-    return [value] if isinstance(value, str) else value
 
 
 def _unless_never(value: Json) -> Json:
@@ -92,7 +46,7 @@ def _unless_never(value: Json) -> Json:
 def _approvals(value: Json) -> Json:
     """One policy for every tool of a server is its `default`."""
     whole = isinstance(value, str) or (isinstance(value, dict) and "by" in value)
-    return {"default": value} if whole else value
+    return cast("Json", {"default": value} if whole else value)
 
 
 def _allow(value: Json) -> Json:
@@ -126,73 +80,7 @@ def _only(value: str, *later: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-Seconds: TypeAlias = Annotated[
-    float,
-    BeforeValidator(_seconds),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}),
-]
-Key: TypeAlias = Annotated[str, BeforeValidator(_key)]
-EventName: TypeAlias = Annotated[str, AfterValidator(_event_name)]
-Id: TypeAlias = Annotated[str, AfterValidator(_id)]
-Lines: TypeAlias = Annotated[
-    list[str],
-    BeforeValidator(_as_list),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
-]
-Values: TypeAlias = dict[str, Any]
 Mode: TypeAlias = Literal["wait", "background", "detached"]
-TypeName: TypeAlias = Literal[
-    "text", "int", "number", "bool", "date", "time", "datetime", "duration",
-    "phone", "email", "enum", "list", "object", "any",
-]  # fmt: skip
-
-
-class Shape(Part):
-    """The type of a value; a bare text is its `type`."""
-
-    short: ClassVar[str] = "type"
-    fallback: ClassVar[Mapping[str, Json]] = {"type": "any"}
-
-    type: TypeName
-    describe: str = Field("", description="What the model reads")
-    values: list[str] = Field([], description="Of an enum")
-    of: "Param | None" = Field(None, description="Type of a list's items")
-    fields: dict[str, "Param"] = Field({}, description="Types of an object's fields")
-    min: int | float | None = None
-    max: int | float | None = None
-    pattern: str | None = Field(None, description="Regular expression for the whole text")
-
-    def rules(self) -> Iterator[tuple[str, str]]:
-        if (self.type == "enum") != bool(self.values):
-            yield "values", "an enum, and nothing else, has `values`"
-        if (self.type == "list") != (self.of is not None):
-            yield "of", "a list, and nothing else, has `of`"
-        if self.fields and self.type != "object":
-            yield "fields", "only an object has `fields`"
-        if self.pattern is not None and self.type != "text":
-            yield "pattern", "only a text has a `pattern`"
-        for key, value in (("min", self.min), ("max", self.max)):
-            if value is not None and self.type not in ("int", "number", "text", "list"):
-                yield key, f"'{key}' is for numbers, and for the length of a text or list"
-
-
-class Param(Shape):
-    optional: bool = False
-
-
-class Variable(Shape):
-    """What the session remembers; a bare text is its `type`."""
-
-    later: ClassVar[frozenset[str]] = frozenset({"scope", "ttl", "missing"})
-
-    check: str | None = Field(None, alias="validate", description="Expression over `value`")
-    message: str = Field("", description="Told to the caller when a value is refused")
-    normalise: list[Literal["trim", "lower", "upper", "compact", "e164", "digits"]] = []
-    default: Any = None
-    source: str | None = Field(None, alias="from", description="Where its first value comes from")
-    clears: list[str] = Field([], description="Variables reset when this one changes")
-    pii: bool = False
-    writable: Literal["model", "engine"] = "model"
 
 
 class Retry(Part):

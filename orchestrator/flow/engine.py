@@ -1,8 +1,8 @@
 """The flow engine: `step(flow, snapshot, event) -> (snapshot, commands)`.
 
-Rule 1: what decides where a conversation goes lives in this file; `work` decides what
-becomes of a call, `requests` what the model may have, `talk` who speaks next, `offer` what
-the model is told.
+Rule 1: what decides where a conversation goes lives in this file; `work` decides what becomes
+of a call, `requests` what the model may have, `answers` what an answer came to, `talk` who
+speaks next, `offer` what the model is told, `doing` what the author's steps do.
 
 Rule 2: nothing here does I/O, reads a clock or makes a random number. Two calls with equal
 arguments return equal results, so a journal of events replays exactly.
@@ -10,16 +10,16 @@ arguments return equal results, so a journal of events replays exactly.
 One event is one macrostep: the event is taken in, then things *settle* in microsteps, in
 this order, until none applies: the move that was asked for; steps that are under way; calls
 of the model that wait; outcomes, for the edges that name them; the state's edges without a
-trigger; `collected`. While an answer is open
-or a step waits, nothing settles. When nothing is left to decide, at most one answer is
-asked for.
+trigger; `collected`. While an answer is open or a step waits, nothing settles. When nothing
+is left to decide, at most one answer is asked for.
 
 | event          | taken in as                                                             |
 |----------------|-------------------------------------------------------------------------|
 | SessionStarted | variables get their values, the start state is entered                  |
 | CallerTyped    | a turn: open calls are answered `pending`, an answer is due             |
-| TranscriptFinal| for the edges                                                           |
-| DigitPressed   | for the edges                                                           |
+| TranscriptFinal| an event for the edges                                                  |
+| DigitPressed   | an event for the edges                                                  |
+| AgentSaid      | the open answer has words                                               |
 | ToolAsked      | judged at once if it is offered, else again when the answer has ended   |
 | AnswerEnded    | what waited for it goes on; an empty one is asked for again             |
 | CallSettled    | `work`: retried, or closed and told to the edges and the model          |
@@ -36,29 +36,29 @@ from typing import TypeAlias, assert_never
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow import work
-from orchestrator.flow.commands import AddItem, Command, Hush, Say, Transfer
-from orchestrator.flow.commands import Emit as EmitEvent
+from orchestrator.flow.answers import MAX_ROUNDS, agent_said, answer_ended, ask_again, overdue
+from orchestrator.flow.commands import AddItem, Command, Say, Transfer
 from orchestrator.flow.commands import End as EndSession
 from orchestrator.flow.definition import (
     After,
     Digit,
     Edge,
-    Emit,
     End,
     Flow,
     Intent,
     Interrupt,
-    Note,
     On,
-    Prompt,
-    Set,
-    Step,
-    Template,
-    UseTool,
-    Wait,
 )
-from orchestrator.flow.definition import Say as SayStep
 from orchestrator.flow.definition import Transfer as TransferTo
+from orchestrator.flow.doing import (
+    assign,
+    do,
+    edge_at,
+    interrupt_at,
+    speaks,
+    steps_of,
+    take_leave,
+)
 from orchestrator.flow.events import (
     AgentSaid,
     AnswerEnded,
@@ -78,7 +78,7 @@ from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import missing, offers
 from orchestrator.flow.requests import judge_again, refuse, tool_asked
 from orchestrator.flow.snapshot import AGAIN, Cursor, Happened, Snapshot
-from orchestrator.flow.talk import owe, patience, rest, say, speak
+from orchestrator.flow.talk import owe, rest
 from orchestrator.flow.variables import give
 
 __all__ = ["MAX_MICROSTEPS", "MAX_ROUNDS", "SEMANTICS", "SORRY", "offered", "replay", "step"]
@@ -89,12 +89,6 @@ SEMANTICS = 1
 """Stands in every journal's header; raised when the same events may decide otherwise."""
 
 MAX_MICROSTEPS = 50
-MAX_ROUNDS = 12
-"""Answers without a word of the caller in between: a model that only calls tools is stopped."""
-MAX_FAILURES = 2
-PAUSE = 0.5
-"""Seconds before an answer that failed is asked for again; twice that before the next try."""
-
 SORRY = "I'm sorry, something went wrong at our end. Goodbye."
 
 
@@ -137,14 +131,12 @@ def _take_in(m: Macrostep, event: Event) -> None:
             m.happen("transcript.final", text=text, item_id=item)
         case DigitPressed(digit=digit):
             m.happen(f"dtmf:{digit}")
-        case AgentSaid(speak=answer):
-            if answer == m.talk.speaking:
-                m.talk = replace(m.talk, spoke=True)
-                patience(m)
+        case AgentSaid():
+            agent_said(m, event)
         case ToolAsked():
             tool_asked(m, event)
         case AnswerEnded():
-            _answer_ended(m, event)
+            _fail_for(m, answer_ended(m, event))
         case CallSettled():
             work.settled(m, event)
         case TimerFired():
@@ -184,7 +176,8 @@ def _start(m: Macrostep, event: SessionStarted) -> None:
     )
     m.values = replace(m.values, vars={name: v.default for name, v in m.flow.variables.items()})
     sources = {name: v.source for name, v in m.flow.variables.items() if v.source}
-    give(m, {name: source.evaluate(m.scope()) for name, source in sources.items()})
+    first = {name: source.evaluate(m.scope()) for name, source in sources.items()}
+    give(m, {name: value for name, value in first.items() if value is not None})
     give(m, event.values)
     if m.flow.limits.duration:
         m.set_timer("limit:duration", m.flow.limits.duration)
@@ -209,7 +202,7 @@ def _heed_limits(m: Macrostep) -> None:
         ("turns", limits.turns, m.talk.turns),
         ("tool_calls", limits.tool_calls, m.run.tool_calls),
     ):
-        if most is not None and used > most and not m.run.erred and not m.ended:
+        if most is not None and used > most and not m.ended and m.run.erred != f"limit.{name}":
             _fail(m, f"limit.{name}")
 
 
@@ -226,15 +219,13 @@ def _timer_fired(m: Macrostep, timer: str) -> None:
         case "filler":
             work.filler_due(m, name)
         case "after":
-            epoch, _, index = name.partition(".")
-            if int(epoch) == m.place.epoch:
-                m.happen(f"after:{index}")
+            m.happen(timer)
         case "wait":
             m.let_go(timer)
         case "answer":
-            _answer_overdue(m)
+            _fail_for(m, overdue(m))
         case "again":
-            _ask_again(m)
+            ask_again(m)
         case "limit":
             if not m.ended:
                 _fail(m, f"limit.{name}")
@@ -253,64 +244,6 @@ def _transfer_ended(m: Macrostep, event: TransferEnded) -> None:
         _enter(m, final.on_failed, by="transfer.failed")
     else:
         _fail(m, "transfer.failed")
-
-
-def _answer_ended(m: Macrostep, event: AnswerEnded) -> None:
-    if event.speak != m.talk.speaking:
-        return
-    calls, spoke = m.talk.calls, m.talk.spoke
-    m.talk = replace(m.talk, speaking=None, calls=())
-    m.drop_timers("answer:")
-    if not (calls or (spoke and event.how != "failed") or event.how == "cancelled"):
-        _answer_failed(m, event.speak, event.error or event.how)
-        return
-    m.talk = replace(m.talk, failures=0)
-    m.let_go(event.speak)
-    if m.talk.purpose == "readback" and spoke and event.how == "completed":
-        _heard(m)
-    if m.talk.rounds > MAX_ROUNDS:
-        _fail(m, "model.loop")
-    elif calls and not m.place.move:
-        owe(m, "answer")
-
-
-def _heard(m: Macrostep) -> None:
-    """The read-back has been heard: what the caller says from now on may be a yes to it."""
-    if m.work.confirming:
-        confirming = replace(m.work.confirming, heard=m.talk.turns)
-        m.work = replace(m.work, confirming=confirming)
-
-
-def _answer_failed(m: Macrostep, answer: str, error: str) -> None:
-    """Nothing was said or asked for. Try again after a pause, a few times; then it is an error."""
-    failures = m.talk.failures + 1
-    m.talk = replace(m.talk, failures=failures)
-    m.report("answer.failed", error=error, failures=failures)
-    if failures > MAX_FAILURES:
-        m.talk = replace(m.talk, failures=0)
-        m.let_go(answer)
-        _fail(m, error)
-        return
-    m.set_timer(AGAIN, PAUSE * 2.0 ** (failures - 1))
-    m.let_go(answer, now=AGAIN)
-    if m.talk.purpose not in ("prompt", "say", "readback"):
-        owe(m, m.talk.purpose)
-
-
-def _ask_again(m: Macrostep) -> None:
-    """The pause is over. Steps that wait are spoken for here; any other debt is paid at rest."""
-    if any(cursor.waiting == AGAIN for cursor in m.place.steps):
-        m.let_go(AGAIN, now=speak(m, m.talk.purpose, m.talk.text))
-
-
-def _answer_overdue(m: Macrostep) -> None:
-    """The service gave no sign of an answer for so long that there will be none."""
-    answer = m.talk.speaking
-    if answer:
-        m.emit(Hush(answer))
-        m.talk = replace(m.talk, speaking=None, calls=())
-        m.let_go(answer)
-        _fail(m, "answer.timeout")
 
 
 # Settling
@@ -367,92 +300,17 @@ def _refuse_left_over(m: Macrostep) -> bool:
 
 def _next_step(m: Macrostep) -> None:
     *outer, top = m.place.steps
-    steps = _steps(m.flow, top.path)
+    steps = steps_of(m.flow, top.path)
     if top.index >= len(steps):
         m.place = replace(m.place, steps=tuple(outer))
         _steps_done(m, top)
         return
     todo = steps[top.index]
     wanted = todo.when is None or bool(todo.when.evaluate(m.scope()))
-    spoke = _speaks(m, todo) if wanted else top.spoke
+    spoke = speaks(m, todo) if wanted else top.spoke
     m.place = replace(m.place, steps=(*outer, replace(top, index=top.index + 1, spoke=spoke)))
     if wanted:
-        _do(m, todo)
-
-
-def _speaks(m: Macrostep, todo: Step) -> bool:
-    match todo:
-        case Prompt():
-            return True
-        case SayStep(text=text):
-            return text.unset(m.scope()) is None
-        case _:
-            return False
-
-
-def _do(m: Macrostep, todo: Step) -> None:
-    match todo:
-        case SayStep(text=text):
-            spoken = say(m, text)
-            if spoken:
-                m.hold(spoken)
-        case Prompt(text=text):
-            m.hold(speak(m, "prompt", m.text(text)))
-        case Note(text=text):
-            m.emit(AddItem(m.new_id("item"), "system", m.text(text)))
-        case Set(values=values):
-            _set(m, values)
-        case UseTool():
-            _use_tool(m, todo)
-        case Emit(name=name, data=data):
-            _emit(m, name, data)
-        case Wait(seconds=seconds):
-            timer = m.new_id("wait:")
-            m.set_timer(timer, seconds)
-            m.hold(timer)
-
-
-def _use_tool(m: Macrostep, todo: UseTool) -> None:
-    call = work.use_by_author(m, todo.tool, todo.arguments, todo.result_name)
-    if call is None:
-        m.skip(m.place.steps[-1])
-    elif m.flow.tools[todo.tool].mode == "wait":
-        m.hold(call)
-
-
-def _emit(m: Macrostep, name: str, data: Mapping[str, Template]) -> None:
-    scope = m.scope()
-    m.emit(EmitEvent(name, {key: template.evaluate(scope) for key, template in data.items()}))
-
-
-def _set(m: Macrostep, values: Mapping[str, Template], **extra: Json) -> None:
-    scope = m.scope(**extra)
-    give(m, {name: template.evaluate(scope) for name, template in values.items()})
-
-
-def _steps(flow: Flow, path: str) -> tuple[Step, ...]:
-    kind, _, name = path.partition(":")
-    match kind:
-        case "state":
-            return flow.states[name].do
-        case "interrupt":
-            return _interrupt(flow, path).do
-        case "start":
-            return flow.on_start
-        case "end":
-            return flow.on_end
-        case _:
-            return _edge(flow, path).do
-
-
-def _edge(flow: Flow, path: str) -> Edge:
-    _, state, index = path.split(":")
-    return flow.states[state].next[int(index)]
-
-
-def _interrupt(flow: Flow, path: str) -> Interrupt:
-    name = path.partition(":")[2]
-    return next(item for item in flow.interrupts if item.id == name)
+        do(m, todo)
 
 
 def _steps_done(m: Macrostep, done: Cursor) -> None:
@@ -460,11 +318,9 @@ def _steps_done(m: Macrostep, done: Cursor) -> None:
         case "state":
             _entered(m, done)
         case "interrupt":
-            _leave_interrupt(m, _interrupt(m.flow, done.path))
+            _leave_interrupt(m, interrupt_at(m.flow, done.path))
         case "edge":
-            goto = _edge(m.flow, done.path).goto
-            if goto:
-                _enter(m, goto, by=done.path)
+            _followed(m, done.path, done.spoke)
         case _:
             pass
 
@@ -480,22 +336,25 @@ def _try_edges(m: Macrostep, happened: Happened) -> bool:
     """Follow the first edge of this state that names the event and whose guard holds."""
     scope = m.scope(event=happened.data)
     for index, edge in enumerate(m.state.next):
-        named = _names(edge, index) == happened.name
+        named = _names(edge, f"{m.place.epoch}.{index}") == happened.name
         if named and (edge.condition is None or edge.condition.evaluate(scope)):
             _follow(m, f"edge:{m.place.state}:{index}", happened.data)
             return True
     return False
 
 
-def _names(edge: Edge, index: int) -> str | None:
-    """The event that an edge waits for, by the name that it is queued with."""
+def _names(edge: Edge, where: str) -> str | None:
+    """The event that an edge waits for, by the name that it is queued with.
+
+    `where` says which edge of which entry it is: time ran for no other one.
+    """
     match edge.trigger:
         case On(event=event):
             return event
         case Digit(digit=digit):
             return f"dtmf:{digit}"
         case After():
-            return f"after:{index}"
+            return f"after:{where}"
         case Intent() | None:
             return None
 
@@ -521,18 +380,28 @@ def _follow(m: Macrostep, path: str, event: Mapping[str, Json] | None = None) ->
     if path.startswith("interrupt:"):
         _follow_interrupt(m, path)
         return
-    edge = _edge(m.flow, path)
+    edge = edge_at(m.flow, path)
     m.report("edge.taken", state=m.place.state, index=int(path.rpartition(":")[2]))
-    _set(m, edge.set, event=event)
+    assign(m, edge.set, event=event)
     if edge.do:
         m.push(path, event)
-    elif edge.goto:
+    else:
+        _followed(m, path, spoke=False)
+
+
+def _followed(m: Macrostep, path: str, spoke: bool) -> None:
+    """An edge's steps are done. The model's move is taken up with words, wherever it leads."""
+    edge = edge_at(m.flow, path)
+    if edge.goto:
         _enter(m, edge.goto, by=path)
+    elif isinstance(edge.trigger, Intent) and not spoke:
+        owe(m, "answer")
 
 
 def _follow_interrupt(m: Macrostep, path: str) -> None:
-    interrupt = _interrupt(m.flow, path)
-    cooling = {**m.place.cooling, interrupt.id: m.place.epoch + interrupt.cool_down + 1}
+    interrupt = interrupt_at(m.flow, path)
+    moves = interrupt.cool_down + bool(interrupt.goto)
+    cooling = {**m.place.cooling, interrupt.id: m.place.epoch + moves}
     if interrupt.cool_down:
         m.place = replace(m.place, cooling=cooling)
     m.report("interrupt.taken", id=interrupt.id)
@@ -589,17 +458,17 @@ def _cause(flow: Flow, by: str) -> str:
     """Why a state was entered, in the author's words."""
     if not by.startswith("edge:"):
         return by
-    edge = _edge(flow, by)
+    edge = edge_at(flow, by)
     if isinstance(edge.trigger, Intent):
         return f"intent:{edge.trigger.id}"
-    return (_names(edge, 0) or "if").removesuffix(":0")
+    return (_names(edge, "") or "if").removesuffix(":")
 
 
 def _wants_to_change(flow: Flow, by: str) -> bool:
     """Entered by an intent that brought no values: the caller wants to change one of those set."""
     if by.startswith("interrupt:"):
         return True
-    trigger = _edge(flow, by).trigger if by.startswith("edge:") else None
+    trigger = edge_at(flow, by).trigger if by.startswith("edge:") else None
     return isinstance(trigger, Intent) and not trigger.fill
 
 
@@ -636,6 +505,11 @@ def _fail(m: Macrostep, reason: str) -> None:
     _enter(m, target, by=f"error:{reason}")
 
 
+def _fail_for(m: Macrostep, reason: str | None) -> None:
+    if reason:
+        _fail(m, reason)
+
+
 def _give_up(m: Macrostep, reason: str) -> None:
     m.run = replace(m.run, erred=m.run.erred or reason)
     m.emit(Say(m.new_id("item"), SORRY))
@@ -644,7 +518,7 @@ def _give_up(m: Macrostep, reason: str) -> None:
 
 def _end(m: Macrostep, reason: str, how: str) -> None:
     work.close_all(m)
-    _take_leave(m)
+    take_leave(m)
     m.run = replace(m.run, ended=reason, how=how)
     m.place = replace(
         m.place, steps=(), move=None, outcomes=(), collected=False, transferring=False
@@ -654,18 +528,3 @@ def _end(m: Macrostep, reason: str, how: str) -> None:
     kept = {timer: due for timer, due in m.timers.items() if timer.partition(":")[2] in calls}
     m.timers = kept
     m.emit(EndSession(reason))
-
-
-def _take_leave(m: Macrostep) -> None:
-    """The flow's `on_end`, once, however it ends: nobody speaks, and nothing is waited for."""
-    for todo in m.flow.on_end:
-        if todo.when is None or todo.when.evaluate(m.scope()):
-            match todo:
-                case UseTool():
-                    work.use_at_the_end(m, todo.tool, todo.arguments)
-                case Set(values=values):
-                    _set(m, values)
-                case Emit(name=name, data=data):
-                    _emit(m, name, data)
-                case _:
-                    pass

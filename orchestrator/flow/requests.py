@@ -72,7 +72,7 @@ def _grant(m: Macrostep, asked: Asked, offer: Offer) -> None:
 
 
 def _go(m: Macrostep, asked: Asked, offer: Go) -> None:
-    if m.place.move:
+    if m.talk.moved:
         work.answer(m, asked.call, {"ignored": "already moved"})
         return
     output = {"ok": True}
@@ -83,6 +83,7 @@ def _go(m: Macrostep, asked: Asked, offer: Go) -> None:
             work.correct(m)
     if "rejected" not in output:
         m.place = replace(m.place, move=offer.path)
+        m.talk = replace(m.talk, moved=True)
     work.answer(m, asked.call, output)
 
 

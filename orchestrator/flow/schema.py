@@ -6,7 +6,8 @@ It says what may stand where; what the names mean, only the checker knows.
 from typing import Any
 
 from orchestrator.dispatch.call import Json
-from orchestrator.flow.document import Approval, Document, Param, Shape, Variable
+from orchestrator.flow.document import Approval, Document
+from orchestrator.flow.shapes import Param, Shape, Variable
 
 __all__ = ["flow_schema"]
 

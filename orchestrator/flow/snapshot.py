@@ -97,6 +97,7 @@ class Talk:
     purpose: Purpose = "goal"
     text: str = ""  # the author's words, for an answer that is a prompt, a say or a read-back
     calls: tuple[str, ...] = ()  # what the model asked for within the open answer
+    moved: bool = False  # whether it asked for a move within the latest answer
     owed: Purpose | None = None
     unheard: bool = False
     failures: int = 0  # answers that failed, one after another

@@ -6,9 +6,10 @@ from typing import Literal, TypeAlias
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.definition import Mark
-from orchestrator.flow.document import Approval, Document, McpServer, Param, Tool
+from orchestrator.flow.document import Approval, Document, McpServer, Tool
 from orchestrator.flow.operations import is_list, is_object
 from orchestrator.flow.part import Report, did_you_mean
+from orchestrator.flow.shapes import Param
 from orchestrator.flow.types import ANY, CALL, DATETIME, INT, Type, of_shape
 
 __all__ = ["Lock", "Parameter", "Symbols", "ToolSymbol", "declare"]

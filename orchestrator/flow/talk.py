@@ -13,10 +13,10 @@ from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import instructions, schemas
 from orchestrator.flow.snapshot import AGAIN
 
-__all__ = ["owe", "patience", "rest", "say", "speak"]
+__all__ = ["MUTE", "busy", "owe", "patience", "rest", "say", "speak"]
 
 _RANK: tuple[Purpose, ...] = ("result", "answer", "resume", "goal")
-_MUTE: tuple[Purpose, ...] = ("prompt", "say", "readback")
+MUTE: tuple[Purpose, ...] = ("prompt", "say", "readback")
 """Answers in which the model may call nothing: they pay no debt to the caller but their own."""
 
 PATIENCE = 30.0
@@ -30,10 +30,14 @@ def owe(m: Macrostep, purpose: Purpose) -> None:
         m.talk = replace(m.talk, owed=purpose)
 
 
+def busy(m: Macrostep) -> bool:
+    """Whether nobody may begin to speak now."""
+    return bool(m.ended or m.talk.speaking or m.place.transferring or AGAIN in m.timers)
+
+
 def rest(m: Macrostep) -> None:
     """Nothing is left to decide: pay what is owed, unless outputs of calls are still to come."""
-    busy = m.ended or m.talk.speaking or m.place.transferring or AGAIN in m.timers
-    if busy or any(call.answers for call in m.work.calls.values()):
+    if busy(m) or any(call.answers for call in m.work.calls.values()):
         return
     confirming = m.work.confirming
     if m.talk.unheard:
@@ -48,7 +52,7 @@ def speak(m: Macrostep, purpose: Purpose, text: str = "") -> str:
     """Ask for an answer now; its id is returned. Nothing else may be open."""
     assert m.talk.speaking is None, "one answer at a time"
     answer = m.new_id("say")
-    mute = purpose in _MUTE
+    mute = purpose in MUTE
     m.talk = replace(
         m.talk,
         speaking=answer,
@@ -57,6 +61,7 @@ def speak(m: Macrostep, purpose: Purpose, text: str = "") -> str:
         purpose=purpose,
         text=text,
         calls=(),
+        moved=False,
         rounds=m.talk.rounds + (not mute),
     )
     if not mute:

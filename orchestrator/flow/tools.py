@@ -7,6 +7,7 @@ from orchestrator.flow import definition as made
 from orchestrator.flow import document as doc
 from orchestrator.flow.operations import is_list, is_object
 from orchestrator.flow.part import Report, did_you_mean
+from orchestrator.flow.shapes import Param
 from orchestrator.flow.steps import Steps, arguments
 from orchestrator.flow.symbols import Lock, Symbols, ToolSymbol
 from orchestrator.flow.texts import Texts
@@ -69,7 +70,7 @@ def undone_types(document: doc.Document, symbols: Symbols) -> Mapping[str, Type]
     return undone
 
 
-def _schema(params: Mapping[str, doc.Param]) -> dict[str, Json]:
+def _schema(params: Mapping[str, Param]) -> dict[str, Json]:
     required = [name for name, param in params.items() if not param.optional]
     return {
         "type": "object",

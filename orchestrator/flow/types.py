@@ -7,8 +7,8 @@ number of seconds. What kind of text it is, only the type knows.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestrator.flow.document import Shape
 from orchestrator.flow.loader import Table
+from orchestrator.flow.shapes import Shape
 
 __all__ = [
     "ANY",

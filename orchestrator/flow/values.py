@@ -12,9 +12,9 @@ from typing import TypeAlias
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.definition import Accept, Rejected, Scope
-from orchestrator.flow.document import Param, Shape, parse_duration
 from orchestrator.flow.operations import is_list, is_object
 from orchestrator.flow.patterns import compile_pattern
+from orchestrator.flow.shapes import Param, Shape, parse_duration
 from orchestrator.flow.types import ANY, TEXTUAL, Type
 
 __all__ = ["acceptor", "arguments_acceptor", "fits", "literal", "normaliser", "schema_of"]

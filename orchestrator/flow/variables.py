@@ -30,12 +30,16 @@ def give(m: Macrostep, values: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _cleared(m: Macrostep, accepted: Mapping[str, Json]) -> dict[str, Json]:
-    return {
-        other: m.flow.variables[other].default
-        for name, value in accepted.items()
-        if value != m.values.vars.get(name)
-        for other in m.flow.variables[name].clears
-    }
+    """What these values reset, and what is reset by that in turn."""
+    old, cleared = m.values.vars, dict[str, Json]()
+    changing = [name for name, value in accepted.items() if value != old.get(name)]
+    while changing:
+        for other in m.flow.variables[changing.pop()].clears:
+            default = m.flow.variables[other].default
+            if other not in accepted and default != cleared.get(other, old.get(other)):
+                cleared[other] = default
+                changing.append(other)
+    return cleared
 
 
 def _store(m: Macrostep, values: Mapping[str, Json]) -> None:

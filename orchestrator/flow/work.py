@@ -8,6 +8,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import cast
 
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.commands import AddItem, AnswerCall, Dispatch, Withdraw
@@ -16,11 +17,8 @@ from orchestrator.flow.events import CallSettled
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import gate_is_open
 from orchestrator.flow.snapshot import Confirmation, OpenCall
-from orchestrator.flow.talk import owe, say
+from orchestrator.flow.talk import busy, owe, say
 from orchestrator.flow.variables import give
-
-APPROVALS = "approvals"
-"""The queue whose workers are people."""
 
 __all__ = [
     "abandon",
@@ -38,6 +36,9 @@ __all__ = [
     "use",
     "use_by_author",
 ]
+
+APPROVALS = "approvals"
+"""The queue whose workers are people."""
 
 
 def answer(m: Macrostep, call: str, output: Json) -> None:
@@ -68,15 +69,21 @@ def use(m: Macrostep, call: str, tool: Tool, arguments: str) -> None:
         return
     if tool.approval == "caller":
         _ask_the_caller(m, call, tool, frozen)
-    elif _needs_review(m, tool, frozen):
-        answer(m, call, {"status": "pending", "message": "A person has to approve it first."})
-        _start(m, OpenCall(call, tool.name, "model", m.place.epoch, frozen, "", m.at, told=True))
-    elif tool.mode == "wait":
-        _start(m, OpenCall(call, tool.name, "model", m.place.epoch, frozen, "", m.at, answers=call))
     else:
-        answer(m, call, {"status": "started"})
-        told = tool.mode == "background"
-        _start(m, OpenCall(call, tool.name, "model", m.place.epoch, frozen, "", m.at, told=told))
+        _begin(m, OpenCall(call, tool.name, "model", m.place.epoch, frozen, "", m.at), call)
+
+
+def _begin(m: Macrostep, call: OpenCall, asked: str) -> None:
+    """The model's call is made. What it asked with waits for the result, or is answered now."""
+    tool = m.flow.tools[call.tool]
+    if _needs_review(m, tool, call.arguments):
+        answer(m, asked, {"status": "pending", "message": "A person has to approve it first."})
+        _start(m, replace(call, told=True))
+    elif tool.mode == "wait":
+        _start(m, replace(call, answers=asked))
+    else:
+        answer(m, asked, {"status": "started"})
+        _start(m, replace(call, told=tool.mode == "background"))
 
 
 def _needs_review(m: Macrostep, tool: Tool, arguments: Mapping[str, Json]) -> bool:
@@ -114,8 +121,8 @@ def confirm(m: Macrostep, call: str) -> None:
     if not (gate_is_open(m, m.flow.tools[asked.tool]) and _still_so(m, asked)):
         answer(m, call, {"error": "not_available", "message": "Things have changed since."})
         return
-    fresh = OpenCall(asked.call, asked.tool, "model", m.place.epoch, asked.arguments, "", m.at)
-    _start(m, replace(fresh, answers=call))
+    made = OpenCall(asked.call, asked.tool, "model", m.place.epoch, asked.arguments, "", m.at)
+    _begin(m, made, call)
 
 
 def _still_so(m: Macrostep, asked: Confirmation | OpenCall) -> bool:
@@ -171,9 +178,8 @@ def _start(m: Macrostep, call: OpenCall) -> None:
     tool = m.flow.tools[call.tool]
     m.run = replace(m.run, tool_calls=m.run.tool_calls + 1)
     _supersede(m, call)
-    key = tool.key.text(m.scope(args=call.arguments)) if tool.key else f"{m.run.session}.{call.id}"
     review = tool.review if _needs_review(m, tool, call.arguments) else None
-    _put(m, replace(call, key=key, attempt=0 if review else 1))
+    _put(m, replace(call, key=_key(m, call, tool), attempt=0 if review else 1))
     if review:
         _ask_a_person(m, m.work.calls[call.id], tool, review)
     else:
@@ -196,9 +202,14 @@ def _ask_a_person(m: Macrostep, call: OpenCall, tool: Tool, review: Review) -> N
     m.report("call.review", **_about(call, queue=APPROVALS, arguments=shown, reason=reason))
 
 
+def _decision(result: Json) -> Mapping[str, Json]:
+    """What a person settled a review with; whatever has no such shape is a no."""
+    return cast("dict[str, Json]", result) if isinstance(result, dict) else {}
+
+
 def _reviewed(m: Macrostep, call: OpenCall, outcome: Outcome) -> None:
     """The person has decided, or nobody has in time."""
-    decision = outcome.result if isinstance(outcome.result, dict) else {}
+    decision = _decision(outcome.result)
     if outcome.ok and decision.get("approved") is True:
         approved = replace(call, attempt=1)
         _put(m, approved)
@@ -211,6 +222,14 @@ def _reviewed(m: Macrostep, call: OpenCall, outcome: Outcome) -> None:
     fatal_in = call.epoch if call.origin == "step" else None
     m.happen(f"tool.{call.tool}.denied", fatal_in=fatal_in, by="human", note=note)
     _tell(m, call, {"error": "denied", "message": note or "it was not approved"})
+
+
+def _key(m: Macrostep, call: OpenCall, tool: Tool) -> str:
+    """The author's idempotency key if everything in it has a value; else the call's own."""
+    scope = m.scope(args=call.arguments)
+    if tool.key and tool.key.unset(scope) is None:
+        return tool.key.text(scope)
+    return f"{m.run.session}.{call.id}"
 
 
 def _supersede(m: Macrostep, call: OpenCall) -> None:
@@ -316,7 +335,7 @@ def filler_due(m: Macrostep, call_id: str) -> None:
     filler = m.flow.tools[call.tool].filler if call else None
     if not call or not filler or m.ended:
         return
-    if not m.talk.speaking:
+    if not busy(m):
         say(m, filler.lines[call.fillers % len(filler.lines)])
         _put(m, replace(call, fillers=call.fillers + 1))
     if filler.every:

@@ -15,9 +15,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from orchestrator.dispatch.call import Json, Outcome
-from orchestrator.flow.document import Key, Lines, Seconds, parse_duration
 from orchestrator.flow.loader import Node, Table
 from orchestrator.flow.part import Part, Report
+from orchestrator.flow.shapes import Key, Lines, Seconds, parse_duration
 
 __all__ = [
     "Act",

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 FREE = Outcome("worker", {"free": True, "alternatives": []})
 FULL = Outcome("worker", {"free": False, "alternatives": ["18:30", "21:30"]})
 BOOKED = Outcome("worker", {"ref": "AB12"})
+AWAY = Outcome.failed("worker", "unavailable", "not now")
 DETAILS: dict[str, Json] = {
     "party_size": 4,
     "day": "2026-11-24",
@@ -32,10 +33,16 @@ def restaurant() -> Flow:
     return flow
 
 
-def at_details() -> Scene:
-    """A caller who wants to book; the model has been asked to take the details."""
+def started() -> Scene:
+    """The caller has been greeted."""
     scene = Scene(restaurant())
     scene.start()
+    return scene
+
+
+def at_details() -> Scene:
+    """A caller who wants to book; the model has been asked to take the details."""
+    scene = started()
     scene.caller("I'd like to book a table.")
     scene.model(go_book={})
     return scene

@@ -2,9 +2,19 @@
 
 import json
 from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
 from orchestrator.dispatch.call import Json, Outcome
-from orchestrator.flow.commands import AddItem, AnswerCall, Dispatch, Report, Say, Speak, Withdraw
+from orchestrator.flow.commands import (
+    AddItem,
+    AnswerCall,
+    Dispatch,
+    Emit,
+    Report,
+    Say,
+    Speak,
+    Withdraw,
+)
 from orchestrator.flow.events import (
     AgentSaid,
     AnswerEnded,
@@ -14,6 +24,8 @@ from orchestrator.flow.events import (
     ToolAsked,
 )
 from tests.flow.world import World
+
+How: TypeAlias = Literal["completed", "cancelled", "failed", "incomplete"]
 
 
 class Scene(World):
@@ -43,6 +55,11 @@ class Scene(World):
         self.asked[call] = 0
         self.apply(ToolAsked(self.at, self.speaking, call, name, json.dumps(arguments)))
         return call
+
+    def fail(self, error: str = "", how: How = "failed") -> None:
+        """The open answer ends like this, without another word."""
+        assert self.speaking
+        self.apply(AnswerEnded(self.at, self.speaking, how, error))
 
     def settle(self, tool: str, outcome: Outcome) -> None:
         """The newest attempt of this tool's open call comes back."""
@@ -93,6 +110,10 @@ class Scene(World):
         """The calls of this tool's handler, or of the one that is named."""
         handler = handler or self.flow.tools[tool].handler
         return [c for c in self.commands if isinstance(c, Dispatch) and c.tool == handler]
+
+    @property
+    def emitted(self) -> list[tuple[str, Json]]:
+        return [(c.name, c.data) for c in self.commands if isinstance(c, Emit)]
 
     @property
     def withdrawals(self) -> list[Withdraw]:

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from orchestrator.flow.definition import Rejected
-from orchestrator.flow.document import Param
 from orchestrator.flow.part import Report
+from orchestrator.flow.shapes import Param
 from orchestrator.flow.values import acceptor, arguments_acceptor, normaliser, schema_of
 
 NOW = {"now": "2026-11-23T10:00:00+01:00"}

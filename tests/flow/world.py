@@ -1,7 +1,19 @@
 """Everything around the engine, played by a list of numbers: a model, tools, a caller, a clock.
 
 `World` performs nothing. It keeps what the commands leave open and checks after each step
-what must hold in any conversation (docs/language.md lists these promises).
+what must hold in any conversation:
+
+- at most one answer is open, and none after the end
+- a call of the model is answered once, and never left when all is at rest
+- an attempt is dispatched once; a call ends once: done, failed or cancelled
+- a tool runs only where it is offered, with its gate open, with what its author bound
+- one that needs the caller's yes runs once, as it was read back, after a turn of the caller
+  that came when the read-back had been heard
+- one answer moves the talk at most once
+- every turn of the caller is followed by words
+- time runs only for the state that the talk is in
+- the error state is entered once; `on_end` is done once; after the end nothing but kept calls
+- the snapshot is plain JSON, and the session's end is told once
 """
 
 import json
@@ -24,7 +36,7 @@ from orchestrator.flow.commands import (
     Transfer,
     Withdraw,
 )
-from orchestrator.flow.definition import Flow
+from orchestrator.flow.definition import Flow, Tool
 from orchestrator.flow.engine import offered, step
 from orchestrator.flow.events import (
     AgentSaid,
@@ -32,11 +44,13 @@ from orchestrator.flow.events import (
     CallerLeft,
     CallerTyped,
     CallSettled,
+    DigitPressed,
     Event,
     ProviderLost,
     SessionStarted,
     TimerFired,
     ToolAsked,
+    TranscriptFinal,
     TransferEnded,
 )
 from orchestrator.flow.snapshot import Snapshot, drained, quiescent
@@ -60,74 +74,155 @@ class World:
     spoken: bool = True  # whether the caller's last turn was followed by words
     ended: bool = False
     calls: int = 0
+    names: dict[str, str] = field(default_factory=dict[str, str])
+    closed: list[str] = field(default_factory=list[str])
+    moves: int = 0  # of the latest answer
+    turns: int = 0
+    reading: str | None = None  # the call that the open answer reads back
+    worded: bool = False  # whether the open answer has had words
+    erred: bool = False
+    heard: dict[str, int] = field(default_factory=dict[str, int])
+
+    def __post_init__(self) -> None:
+        self.values_now = {name: v.default for name, v in self.flow.variables.items()}
 
     def start(self, **fields: Json) -> None:
         self.apply(SessionStarted(self.at, "s1", "Europe/Paris", 3600, **fields))
 
     def apply(self, event: Event) -> tuple[Command, ...]:
-        was_ended = self.snapshot.run.ended is not None
-        if isinstance(event, AgentSaid) and event.speak == self.speaking:
-            self.spoken = True
-        if isinstance(event, CallerTyped) and not was_ended:
-            self.spoken = False
-        self.snapshot, commands = step(self.flow, self.snapshot, event)
+        before = self.snapshot
+        self._take_in(event)
+        self.snapshot, commands = step(self.flow, before, event)
         self.events.append(event)
         self.commands += commands
-        if isinstance(event, AnswerEnded) and event.speak == self.speaking:
-            self.speaking = None
-            self.spoken |= event.how == "cancelled"  # whoever cut it off will speak
         for command in commands:
-            assert not was_ended or isinstance(command, Dispatch | Withdraw | Report), command
-            self._note(command)
+            if before.run.ended is not None:
+                assert isinstance(command, Dispatch | Withdraw | Report), command
+            self._note(command, before)
         self._check()
         return commands
 
-    def _note(self, command: Command) -> None:
+    def _take_in(self, event: Event) -> None:
+        open_answer = self.speaking is not None and self.speaking == getattr(event, "speak", None)
+        match event:
+            case AgentSaid() if open_answer:
+                self.spoken = True
+                self.worded = True
+            case AnswerEnded(how=how) if open_answer:
+                if self.reading and self.worded and how == "completed":
+                    self.heard[self.reading] = self.turns
+                self.speaking = None
+                self.spoken |= how == "cancelled"  # whoever cut it off will speak
+            case CallerTyped() if not self.ended:
+                self.spoken = False
+                self.turns += 1
+            case _:
+                pass
+
+    def _note(self, command: Command, before: Snapshot) -> None:
         match command:
             case Speak():
-                assert self.speaking is None, "two answers open at once"
-                assert not self.ended
-                self.speaking = command.id
+                self._speak(command)
             case AnswerCall():
-                self.asked[command.call] += 1
-                assert self.asked[command.call] == 1, "a call was answered twice"
+                self._answer(command)
             case Dispatch():
-                key = (command.call, command.attempt)
-                assert key not in self.dispatched, "an attempt was dispatched twice"
-                self.dispatched[key] = "open"
+                self._dispatch(command, before)
             case Withdraw():
-                assert self.dispatched[command.call, command.attempt] != "withdrawn"
-                if command.by == "deadline":
-                    self.overdue.append((command.call, command.attempt))
-                elif self.dispatched[command.call, command.attempt] == "open":
-                    self.dispatched[command.call, command.attempt] = "withdrawn"
+                self._withdraw(command)
             case Hush():
                 assert self.speaking == command.speak
                 self.speaking = None
             case Transfer():
                 self.transferring = True
-            case Emit():
-                pass
             case End():
                 assert not self.ended, "ended twice"
                 self.ended = True
                 self.speaking = None
             case Say():
                 self.spoken = True
-            case AddItem() | Report():
+            case Report():
+                self._hear_of(command)
+            case AddItem() | Emit():
+                pass
+
+    def _speak(self, command: Speak) -> None:
+        assert self.speaking is None, "two answers open at once"
+        assert not self.ended
+        self.speaking, self.worded, self.moves = command.id, False, 0
+        confirming = self.snapshot.work.confirming
+        if command.purpose == "readback":
+            assert confirming
+            assert command.choice == "none", "a read-back is not the time to call tools"
+        self.reading = confirming.call if confirming and command.purpose == "readback" else None
+
+    def _answer(self, command: AnswerCall) -> None:
+        self.asked[command.call] += 1
+        assert self.asked[command.call] == 1, "a call was answered twice"
+        moves = self.names.get(command.call, "").startswith("go_")
+        if moves and command.output == '{"ok": true}':
+            self.moves += 1
+            assert self.moves == 1, "one answer moved twice"
+
+    def _dispatch(self, command: Dispatch, before: Snapshot) -> None:
+        key = (command.call, command.attempt)
+        assert key not in self.dispatched, "an attempt was dispatched twice"
+        assert command.call not in self.closed, "a call that is closed was made again"
+        self.dispatched[key] = "open"
+        assert "POISON" not in str(command.arguments), "the model gave what its author binds"
+        if command.queue == "approvals":
+            assert command.attempt == 0, "a person is asked before the first attempt"
+            return
+        tool = next(t for t in self.flow.tools.values() if t.handler == command.tool)
+        if command.attempt == 1 and command.call in self.names:
+            self._by_the_model(command, tool, before)
+
+    def _by_the_model(self, command: Dispatch, tool: Tool, before: Snapshot) -> None:
+        states = {before.place.state, self.snapshot.place.state}
+        assert any(tool.name in self.flow.states[state].tools for state in states)
+        now = self.values_now
+        assert tool.requires is None or tool.requires.evaluate(now) is True, "the gate is shut"
+        for name, template in tool.bound.items():
+            assert command.arguments.get(name) == template.evaluate(now), "the author bound another"
+        if tool.approval == "caller":
+            assert command.call in self.heard, "nobody heard what was read back"
+            assert self.turns > self.heard.pop(command.call), "the caller has not answered"
+            frozen = before.work.confirming
+            assert frozen and frozen.arguments == command.arguments, "this was not read back"
+
+    def _withdraw(self, command: Withdraw) -> None:
+        key = (command.call, command.attempt)
+        assert self.dispatched[key] != "withdrawn"
+        if command.by == "deadline":
+            self.overdue.append(key)
+        elif self.dispatched[key] == "open":
+            self.dispatched[key] = "withdrawn"
+
+    def _hear_of(self, report: Report) -> None:
+        match report.name:
+            case "call.done" | "call.failed" | "call.cancelled":
+                assert report.data["call"] not in self.closed, "a call ended twice"
+                self.closed.append(report.data["call"])
+            case "value.set":
+                self.values_now[report.data["name"]] = report.data["value"]
+            case "state.entered" if report.data["by"].startswith("error:"):
+                assert not self.erred, "the error state was entered twice"
+                self.erred = True
+            case _:
                 pass
 
     def _check(self) -> None:
         json.dumps(_plain(asdict(self.snapshot)))
+        place, talk = self.snapshot.place, self.snapshot.talk
         assert (self.snapshot.run.ended is not None) == self.ended
         if self.ended or not self.snapshot.run.seq:
             return
-        assert self.snapshot.talk.speaking == self.speaking
+        assert talk.speaking == self.speaking
+        after = [timer for timer in self.snapshot.timers if timer.startswith("after:")]
+        assert all(timer.startswith(f"after:{place.epoch}.") for timer in after)
         if quiescent(self.snapshot):
-            talk = self.snapshot.talk
             assert not talk.unheard and talk.owed is None, "somebody waits for words in vain"
             assert all(self.asked.values()), "a call was left without an answer"
-            assert not self.snapshot.place.move and not self.snapshot.place.outcomes
+            assert not place.move and not place.outcomes and not self.snapshot.work.asked
             assert self.spoken or "again" in self.snapshot.timers, "the caller got no word"
 
     def settle_overdue(self) -> None:
@@ -155,7 +250,7 @@ class World:
                 if self.speaking:
                     self.apply(AgentSaid(self.at, self.speaking, "Well."))
             case 8 | 9:
-                self.apply(CallerTyped(self.at, "Yes, please."))
+                self.apply(CallerTyped(self.at, "menu" if choice % 5 == 0 else "Yes, please."))
             case 10 | 11:
                 self.call_settles(choice)
             case 12 | 13:
@@ -168,7 +263,9 @@ class World:
     def model_asks(self, choice: int) -> None:
         if not self.speaking:
             return
-        names = [*sorted(offered(self.flow, self.snapshot)), "go_nowhere", "set_nothing"]
+        may = sorted(offered(self.flow, self.snapshot))
+        likely = [name for name in may if name.startswith("confirm_")] * 4
+        names = [*may, *likely, "go_nowhere", "set_nothing"]
         choice, which = divmod(choice, len(names))
         choice, repeat = divmod(choice, 5)
         call = f"call_{self.calls}"
@@ -177,6 +274,7 @@ class World:
         else:
             self.calls += 1
             self.asked[call] = 0
+            self.names[call] = names[which]
         arguments: Json = self.values[choice % len(self.values)] if self.values else {}
         text = arguments if isinstance(arguments, str) else json.dumps(arguments)
         self.apply(ToolAsked(self.at, self.speaking, call, names[which], text))
@@ -195,10 +293,13 @@ class World:
             return
         choice, which = divmod(choice, len(tried))
         call, attempt = tried[which]
+        good = {"free": True, "alternatives": ["18:30"], "ok": True, "token": "T1", "ref": "AB12"}
         outcomes = (
-            Outcome("worker", {"free": True, "alternatives": []}),
-            Outcome("worker", {"free": False, "alternatives": ["18:30", "21:30"]}),
-            Outcome("worker", {"ref": "AB12"}),
+            Outcome("worker", good),
+            Outcome("worker", good),
+            Outcome("worker", good),
+            Outcome("worker", {**good, "free": False, "token": "no"}),
+            Outcome("worker", {"ok": False}),
             Outcome("worker", "plain text"),
             Outcome.failed("worker", "unavailable", "not now", 0.5),
             Outcome.failed("worker", "refused", "fully booked"),
@@ -235,6 +336,10 @@ class World:
             self.apply(CallerLeft(self.at))
         elif choice % 25 == 1:
             self.apply(ProviderLost(self.at, "1006"))
+        elif choice % 2:
+            self.apply(DigitPressed(self.at, "12#"[choice % 3]))
+        else:
+            self.apply(TranscriptFinal(self.at, f"item_{choice % 9}", "yes"))
 
     def come_to_rest(self) -> None:
         """Let everything that is open come to its end, well-behaved from now on."""
@@ -247,7 +352,7 @@ class World:
             elif open_calls and any(call in self.snapshot.work.calls for call, _ in open_calls):
                 call, attempt = open_calls[0]
                 self.dispatched[call, attempt] = "settled"
-                outcome = Outcome("worker", {"free": True, "alternatives": [], "ref": "AB12"})
+                outcome = Outcome("worker", {"free": True, "ok": True, "ref": "AB12"})
                 self.apply(CallSettled(self.at, call, attempt, outcome))
             elif self.transferring and not self.ended:
                 self.transferring = False

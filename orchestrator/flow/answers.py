@@ -1,0 +1,88 @@
+"""How an answer of the model ends, well or not. Pure.
+
+Each function returns the reason for which the flow fails, if it does. To the caller it is all
+one whether a response was empty, failed, or never came: silence. See docs/decisions/0008.
+"""
+
+from dataclasses import replace
+
+from orchestrator.flow.commands import Hush
+from orchestrator.flow.events import AgentSaid, AnswerEnded
+from orchestrator.flow.macrostep import Macrostep
+from orchestrator.flow.snapshot import AGAIN
+from orchestrator.flow.talk import MUTE, owe, patience, speak
+
+__all__ = ["MAX_ROUNDS", "agent_said", "answer_ended", "ask_again", "overdue"]
+
+MAX_ROUNDS = 12
+"""Answers without a word of the caller in between: a model that only calls tools is stopped."""
+MAX_FAILURES = 2
+PAUSE = 0.5
+"""Seconds before an answer that failed is asked for again; twice that before the next try."""
+
+
+def agent_said(m: Macrostep, event: AgentSaid) -> None:
+    if event.speak == m.talk.speaking:
+        m.talk = replace(m.talk, spoke=True)
+        patience(m)
+
+
+def answer_ended(m: Macrostep, event: AnswerEnded) -> str | None:
+    """What waited for the answer goes on; an empty one is asked for again."""
+    if event.speak != m.talk.speaking:
+        return None
+    calls, spoke = m.talk.calls, m.talk.spoke
+    m.talk = replace(m.talk, speaking=None, calls=())
+    m.drop_timers("answer:")
+    if not (calls or (spoke and event.how != "failed") or event.how == "cancelled"):
+        return _failed(m, event.speak, event.error or event.how)
+    alone = m.talk.rounds if calls or m.talk.purpose in MUTE else 0
+    m.talk = replace(m.talk, failures=0, rounds=alone)
+    m.let_go(event.speak)
+    if m.talk.purpose == "readback" and spoke and event.how == "completed":
+        _heard(m)
+    if m.talk.rounds > MAX_ROUNDS:
+        return "model.loop"
+    if calls and not m.place.move:
+        owe(m, "answer")
+    return None
+
+
+def _heard(m: Macrostep) -> None:
+    """The read-back has been heard: what the caller says from now on may be a yes to it."""
+    if m.work.confirming:
+        confirming = replace(m.work.confirming, heard=m.talk.turns)
+        m.work = replace(m.work, confirming=confirming)
+
+
+def _failed(m: Macrostep, answer: str, error: str) -> str | None:
+    """Nothing was said or asked for. Try again after a pause, a few times; then it is an error."""
+    failures = m.talk.failures + 1
+    m.talk = replace(m.talk, failures=failures)
+    m.report("answer.failed", error=error, failures=failures)
+    if failures > MAX_FAILURES:
+        m.talk = replace(m.talk, failures=0)
+        m.let_go(answer)
+        return error
+    m.set_timer(AGAIN, PAUSE * 2.0 ** (failures - 1))
+    m.let_go(answer, now=AGAIN)
+    if m.talk.purpose not in MUTE:
+        owe(m, m.talk.purpose)
+    return None
+
+
+def ask_again(m: Macrostep) -> None:
+    """The pause is over. Steps that wait are spoken for here; any other debt is paid at rest."""
+    if any(cursor.waiting == AGAIN for cursor in m.place.steps):
+        m.let_go(AGAIN, now=speak(m, m.talk.purpose, m.talk.text))
+
+
+def overdue(m: Macrostep) -> str | None:
+    """The service gave no sign of an answer for so long that there will be none."""
+    answer = m.talk.speaking
+    if answer is None:
+        return None
+    m.emit(Hush(answer))
+    m.talk = replace(m.talk, speaking=None, calls=())
+    m.let_go(answer)
+    return "answer.timeout"
