@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.cli.flows import read_text
 from orchestrator.dispatch.call import Json
 from orchestrator.errors import UsageError
+from orchestrator.files import read_text
 from orchestrator.flow.replaying import Recording, read
 
 __all__ = ["load_recording"]

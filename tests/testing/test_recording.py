@@ -72,8 +72,8 @@ def test_who_hangs_up_does_so_in_a_turn_of_its_own() -> None:
 
 
 REFUSED: dict[str, Event] = {
-    r"an answer of the model was not completed \(cancelled\)": AnswerEnded(0.0, "open", "cancelled"),
-    r"an answer of the model was not completed \(failed\)": AnswerEnded(0.0, "open", "failed", "server_error"),
+    r"not completed \(cancelled\)": AnswerEnded(0.0, "open", "cancelled"),
+    r"not completed \(failed\)": AnswerEnded(0.0, "open", "failed", "server_error"),
     "the model called set_details with": ToolAsked(0.0, "open", "call_x", "set_details", "[1]"),
     "the program was interrupted": CallerLeft(0.0, "interrupted"),
     "the Realtime service was lost": ProviderLost(0.0, "1006"),
