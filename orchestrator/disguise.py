@@ -12,12 +12,13 @@ found are words that a caller says before any variable holds them and that look 
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.definition import Flow, Rejected, Scope, Variable
+from orchestrator.flow.engine import step
 from orchestrator.flow.events import (
     AgentSaid,
     CallerTyped,
@@ -32,7 +33,7 @@ from orchestrator.flow.snapshot import Snapshot
 from orchestrator.placeholders import placeholders
 from orchestrator.projection import KEPT, MASK, looks, texts
 
-__all__ = ["Disguise"]
+__all__ = ["Disguise", "hide"]
 
 
 REFUSED = object()
@@ -45,6 +46,14 @@ def _any_number(value: Json, scope: Scope) -> Json:
 
 CALLER = Variable("call.caller", "", {"format": "phone"}, _any_number, pii=True)
 """The caller's number where no personal variable holds numbers."""
+
+
+def hide(flow: Flow, happened: Iterable[Event]) -> Iterator[Event]:
+    """A whole session without personal values."""
+    disguise, snapshot = Disguise(flow), Snapshot()
+    for event in happened:
+        snapshot, _ = step(flow, snapshot, event)
+        yield disguise.hide(event, snapshot)
 
 
 class Disguise:

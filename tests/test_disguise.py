@@ -3,12 +3,11 @@
 import json
 from collections.abc import Iterable, Mapping
 
-from orchestrator.disguise import Disguise
+from orchestrator.disguise import hide
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.commands import Report
 from orchestrator.flow.compile import compile_flow
 from orchestrator.flow.definition import Flow
-from orchestrator.flow.engine import step
 from orchestrator.flow.events import (
     AnswerEnded,
     CallerTyped,
@@ -19,7 +18,6 @@ from orchestrator.flow.events import (
     to_json,
 )
 from orchestrator.flow.replaying import Decision, decide
-from orchestrator.flow.snapshot import Snapshot
 from orchestrator.projection import MASK
 from tests.flow.restaurant import BOOKED, at_booking, restaurant
 
@@ -57,11 +55,7 @@ def account() -> Flow:
 
 
 def hidden(flow: Flow, happened: Iterable[Event]) -> list[Event]:
-    disguise, snapshot, events = Disguise(flow), Snapshot(), list[Event]()
-    for event in happened:
-        snapshot, _ = step(flow, snapshot, event)
-        events.append(disguise.hide(event, snapshot))
-    return events
+    return list(hide(flow, happened))
 
 
 def started(caller: str | None = None, **values: Json) -> SessionStarted:

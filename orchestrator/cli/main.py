@@ -18,6 +18,7 @@ COMMANDS = {
     "explain": ("orchestrator.cli.explain", "Say what the code of a problem means."),
     "graph": ("orchestrator.cli.graph", "Draw the states of a flow, as Mermaid."),
     "replay": ("orchestrator.cli.replay", "Decide a recorded conversation again."),
+    "record": ("orchestrator.cli.record", "Make a test of a recorded conversation."),
     "schema": ("orchestrator.cli.schema", "Print the JSON Schema of flows, for editors."),
     "worker": ("orchestrator.cli.worker", "Run the handlers of tools."),
     "mcp-host": ("orchestrator.cli.mcp_host", "Run the tools of registered MCP servers."),

@@ -105,7 +105,7 @@ def read(entries: Sequence[Mapping[str, Json]]) -> Recording:
     problems: list[str] = []
     for number, entry in enumerate(rest, start=2):
         try:
-            happened.append(events.from_json(entry))
+            happened.append(events.from_json({**entry, "at": float(entry["at"])}))
         except (KeyError, TypeError, ValueError) as problem:
             problems.append(f"entry {number}: not an event that is known here: {problem!r}")
     if problems:

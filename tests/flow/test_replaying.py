@@ -136,8 +136,13 @@ def test_a_journal_is_read_as_it_was_written() -> None:
 
 def test_every_entry_that_is_wrong_is_told_at_once() -> None:
     flow = recorded_flow()
-    wrong: list[dict[str, Json]] = [{"type": "caller.sang", "at": 0}, {"type": "caller.typed"}]
-    with pytest.raises(UsageError, match=r"(?s)entry 2: .*caller\.sang.*\nentry 3: "):
+    wrong: list[dict[str, Json]] = [
+        {"type": "caller.sang", "at": 0},
+        {"type": "caller.typed", "at": "noon", "text": "Hi."},
+        {"type": "caller.typed", "at": 0},
+    ]
+    told = r"(?s)entry 2: .*caller\.sang.*\nentry 3: .*noon.*\nentry 4: "
+    with pytest.raises(UsageError, match=told):
         read([header(flow, "s1"), *wrong])
 
 
