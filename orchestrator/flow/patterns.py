@@ -26,6 +26,8 @@ def compile_pattern(source: str) -> Pattern | str:
     """A test for texts (longer than 200 characters: false), or why the pattern is refused."""
     if len(source) > MAX_PATTERN:
         return f"the pattern is longer than {MAX_PATTERN} characters"
+    if re.match(r"\(\?[aiLmsux]+\)", source):
+        return "a pattern has no flags such as (?i): the model's JSON Schema does not know them"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

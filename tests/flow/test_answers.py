@@ -6,7 +6,7 @@ from orchestrator.flow.commands import Hush
 from orchestrator.flow.engine import SORRY
 from orchestrator.flow.events import AgentSaid, AnswerEnded, ToolAsked
 from orchestrator.flow.snapshot import quiescent
-from tests.flow.restaurant import at_details, started
+from tests.flow.restaurant import at_confirm, at_details, started
 from tests.flow.scene import How
 from tests.flow.small import BANK, bank, play
 

@@ -42,3 +42,9 @@ def test_whole_and_part() -> None:
     assert matches("abc", whole=False)
     assert not matches("abc", whole=True)
     assert not matches("b" * 1_000, whole=True), "too long to be looked at"
+
+
+def test_flags_are_refused() -> None:
+    told = compile_pattern("(?i)ab")
+    assert isinstance(told, str)
+    assert "flags" in told
