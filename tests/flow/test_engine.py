@@ -216,6 +216,15 @@ states:
 """
 
 
+def test_a_state_may_be_visited_as_often_as_its_limit_says() -> None:
+    scene = play("limits: {visits: 2}\non_error: bye" + DETOURS)
+    for _ in range(5):
+        scene.model(go_next={})
+    assert scene.path == ["one", "two", "three", "one", "two", "three"]
+    scene.model(go_next={})
+    assert scene.snapshot.run.erred == "limit.visits"
+
+
 def open_interrupts(scene: Scene) -> frozenset[str]:
     return offered(scene.flow, scene.snapshot) & {"go_prices", "go_again"}
 

@@ -145,6 +145,13 @@ def test_a_value_that_a_tool_changes_after_the_read_back_voids_the_yes() -> None
     assert scene.output(yes)["error"] == "not_available"
 
 
+def test_a_new_value_voids_a_read_back_that_does_not_depend_on_it() -> None:
+    scene = read_back()
+    _, yes = scene.model(go_amount={"amount": 6}, confirm_pay={})
+    assert scene.output(yes)["error"] == "not_available"
+    assert not scene.dispatches("pay")
+
+
 def test_a_value_that_was_only_said_again_does_not_void_the_read_back() -> None:
     scene = at_order()
     scene.caller("Five, yes.")
@@ -172,6 +179,15 @@ def test_a_read_back_without_a_word_is_not_heard_and_is_made_again() -> None:
     scene.caller("Hello?")
     [yes] = scene.model(confirm_pay={})
     assert scene.output(yes)["error"] == "not_available"
+    assert scene.answers[-1].purpose == "readback"
+
+
+def test_a_read_back_in_which_the_model_only_called_something_is_not_heard() -> None:
+    scene = bank()
+    scene.caller("Pay five.")
+    scene.model(pay={"amount": 5})
+    scene.model(wire={"amount": 5})
+    assert "confirm_pay" not in offered(scene.flow, scene.snapshot)
     assert scene.answers[-1].purpose == "readback"
 
 

@@ -170,6 +170,16 @@ def test_too_many_turns_lead_to_the_error_state_once() -> None:
     assert scene.snapshot.run.erred == "limit.turns"
 
 
+def test_what_the_model_wanted_before_an_error_is_no_move_of_the_error_state() -> None:
+    scene = begun()
+    for _ in range(3):
+        scene.caller("And?")
+    assert scene.state == "sorry"
+    [call] = scene.model(go_fine={})
+    assert scene.output(call) == {"ignored": "already moved"}
+    assert scene.state == "sorry"
+
+
 def test_as_many_turns_as_allowed_are_no_error() -> None:
     scene = begun()
     for _ in range(2):
