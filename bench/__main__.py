@@ -4,7 +4,7 @@ from datetime import date
 
 import anyio
 
-from bench import turnaround
+from bench import core, turnaround
 
 
 def main() -> None:
@@ -13,6 +13,7 @@ def main() -> None:
         f"{date.today()}, {os.cpu_count()} cores, load {load:.1f}, "
         f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     )
+    core.measure()
     anyio.run(turnaround.measure)
 
 

@@ -22,13 +22,15 @@ from orchestrator.flow.definition import Flow
 from orchestrator.flow.events import AgentSaid, CallerTyped, Event, SessionStarted, TranscriptFinal
 from orchestrator.flow.snapshot import Snapshot
 
-__all__ = ["MASK", "Record", "record"]
+__all__ = ["KEPT", "MASK", "Record", "conceal", "looks", "record", "texts"]
 
 MASK = "•••"
 PHONE = r"(?<!\w)\+?\d(?:[\s().-]*\d){5,}"
 EMAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 DATE = r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?)?\b"
 ID = r"\b[a-z]+_\w+|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
+KEPT = f"(?P<kept>{DATE}|{ID})"
+"""What looks like a number and is none: it stays."""
 NAMES = frozenset(
     {"call", "tool", "queue", "state", "by", "id", "name", "session", "flow", "version", "purpose"}
 )
@@ -52,7 +54,7 @@ def record(
         data = {"name": data["name"], "value" if "value" in data else "reason": MASK}
     spoken = name in ("agent.said", "caller.said")
     if masked or not (spoken or name == "transfer"):
-        data = _masked(flow, snapshot, data)
+        data = conceal(flow, snapshot, data)
     return {"event": name, "at": round(snapshot.run.at, 3), **data}
 
 
@@ -83,15 +85,16 @@ def _name(flow: Flow, item: Event | Command) -> tuple[str, Mapping[str, Json]] |
             return None
 
 
-def _masked(flow: Flow, snapshot: Snapshot, data: Mapping[str, Json]) -> Mapping[str, Json]:
+def conceal(flow: Flow, snapshot: Snapshot, data: Mapping[str, Json]) -> Mapping[str, Json]:
+    """The fields with everything personal, and what looks like it, behind a mask."""
     personal = {name: variable for name, variable in flow.variables.items() if variable.pii}
     if not personal:
         return data
-    held = {text for name in personal for text in _texts(snapshot.values.vars.get(name))}
-    looks = {look for variable in personal.values() for look in _looks(variable.schema)}
+    held = {text for name in personal for text in texts(snapshot.values.vars.get(name))}
+    shapes = {look for variable in personal.values() for look in looks(variable.schema)}
     longest_first = sorted(held, key=lambda text: (-len(text), text))
-    hidden = [*map(re.escape, longest_first), f"(?P<kept>{DATE}|{ID})"]
-    hidden += sorted(looks, key=lambda look: (look not in (PHONE, EMAIL), look))
+    hidden = [*map(re.escape, longest_first), KEPT]
+    hidden += sorted(shapes, key=lambda look: (look not in (PHONE, EMAIL), look))
     pattern = re.compile("|".join(hidden), re.IGNORECASE)
 
     def mask(value: Json) -> Json:
@@ -109,18 +112,18 @@ def _masked(flow: Flow, snapshot: Snapshot, data: Mapping[str, Json]) -> Mapping
     return {key: value if key in NAMES else mask(value) for key, value in data.items()}
 
 
-def _texts(value: Json) -> Iterator[str]:
+def texts(value: Json) -> Iterator[str]:
     """What stands in a value, piece by piece."""
     if isinstance(value, Mapping):
         value = list(cast("Mapping[str, Json]", value).values())
     if isinstance(value, list | tuple):
         for item in cast("Sequence[Json]", value):
-            yield from _texts(item)
+            yield from texts(item)
     elif value not in (None, "") and not isinstance(value, bool):
         yield str(value)
 
 
-def _looks(schema: Mapping[str, Json]) -> Iterator[str]:
+def looks(schema: Mapping[str, Json]) -> Iterator[str]:
     """Patterns of what a value of this JSON Schema looks like, if that can be told."""
     known = {"phone": PHONE, "email": EMAIL}.get(str(schema.get("format")))
     if known:
@@ -129,4 +132,4 @@ def _looks(schema: Mapping[str, Json]) -> Iterator[str]:
         yield f"(?:{str(pattern).strip('^$')})"
     for inner in (schema.get("items"), *schema.get("properties", {}).values()):
         if inner:
-            yield from _looks(inner)
+            yield from looks(inner)

@@ -38,7 +38,7 @@ from orchestrator.flow.commands import (
     Withdraw,
 )
 from orchestrator.flow.definition import Flow
-from orchestrator.flow.engine import SEMANTICS, step
+from orchestrator.flow.engine import step
 from orchestrator.flow.events import (
     CallerLeft,
     CallerTyped,
@@ -49,6 +49,7 @@ from orchestrator.flow.events import (
     TranscriptFinal,
     TransferEnded,
 )
+from orchestrator.flow.replaying import header
 from orchestrator.flow.snapshot import Snapshot, drained, quiescent
 from orchestrator.interfaces import Calls, Connection, Journal, Outbox
 from orchestrator.zone import zone
@@ -145,7 +146,7 @@ class Session:
         return self.snapshot.run.ended or ""
 
     async def _converse(self, errands: TaskGroup) -> None:
-        await self._journal.append([self._header()])
+        await self._journal.append([header(self.flow, self.id)])
         await self._handle(self._started(), errands)
         while not drained(self.snapshot):
             await self._handle(await self._inbox.receive(), errands)
@@ -175,18 +176,6 @@ class Session:
     def _notify(self) -> None:
         self._changed.set()
         self._changed = anyio.Event()
-
-    def _header(self) -> dict[str, Json]:
-        return {
-            "type": "journal",
-            "version": events.VERSION,
-            "session": self.id,
-            "flow": self.flow.name,
-            "flow_version": self.flow.version,
-            "sha256": self.flow.sha256,
-            "dsl": 1,
-            "semantics": SEMANTICS,
-        }
 
     def _started(self) -> SessionStarted:
         at = self._clock()

@@ -14,7 +14,7 @@ MODULES = sorted(path.relative_to(ROOT) for path in PACKAGE.rglob("*.py"))
 
 PURE = ("flow", "realtime.protocol", "realtime.objects", "realtime.translate",
         "realtime.sequencer", "dispatch.call", "dispatch.keys", "interfaces", "errors",
-        "projection", "mcp_host.positions", "testing")  # fmt: skip
+        "projection", "disguise", "placeholders", "mcp_host.positions", "testing")  # fmt: skip
 TESTING_SEES = ("testing", "flow", "dispatch.call", "errors", "projection")
 DRIVERS = ("session", "worker", "mcp_host")
 EMULATOR_SEES = ("realtime.protocol", "realtime.objects", "dispatch.call", "errors", "emulator")

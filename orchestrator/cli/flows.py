@@ -1,13 +1,15 @@
 """Flow files, from the disk to a compiled flow."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from orchestrator.errors import Problem, UsageError
+from orchestrator.files import read_text
 from orchestrator.flow.compile import check, compile_flow
 from orchestrator.flow.definition import Flow
 from orchestrator.mcp_host.lock import FILE, read_lock
 
-__all__ = ["check_file", "load", "read_text"]
+__all__ = ["below", "check_file", "flow_files", "load"]
 
 
 def load(path: Path) -> tuple[Flow, tuple[Problem, ...]]:
@@ -20,15 +22,25 @@ def check_file(path: Path) -> tuple[Problem, ...]:
     return check(read_text(path), str(path), lock=read_lock(Path(FILE)).definitions())
 
 
-def read_text(path: Path) -> str:
-    """What a file says. Raises `UsageError` if it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UsageError(f"{path}: there is no such file") from None
-    except IsADirectoryError:
-        raise UsageError(f"{path}: that is a directory; name a file of flows/") from None
-    except UnicodeDecodeError as problem:
-        raise UsageError(f"{path}: not UTF-8 (byte {problem.start})") from None
-    except OSError as problem:
-        raise UsageError(f"{path}: {problem.strerror}") from None
+def flow_files(paths: Iterable[Path]) -> list[Path]:
+    """Each file once; a directory stands for every `*.flow.yaml` below it.
+
+    Raises `UsageError` for a directory without a flow.
+    """
+    return list(dict.fromkeys(file for path in paths for file in _flows(path)))
+
+
+def _flows(path: Path) -> list[Path]:
+    found = below(path, "*.flow.yaml") if path.is_dir() else [path]
+    if not found:
+        raise UsageError(f"{path}: no flows; they stand in files named *.flow.yaml")
+    return found
+
+
+def below(directory: Path, pattern: str) -> list[Path]:
+    """The files of a directory and all that lies in it, hidden ones aside."""
+
+    def hidden(file: Path) -> bool:
+        return any(part.startswith(".") for part in file.relative_to(directory).parts)
+
+    return [file for file in sorted(directory.rglob(pattern)) if not hidden(file)]

@@ -11,9 +11,13 @@ from orchestrator.errors import FlowInvalid, OrchestratorError, ServiceError
 __all__ = ["COMMANDS", "EXIT_CODES", "main"]
 
 COMMANDS = {
+    "init": ("orchestrator.cli.init", "Lay down a project that works."),
     "run": ("orchestrator.cli.run", "Talk to a flow."),
     "check": ("orchestrator.cli.check", "Report every problem of some flows."),
     "test": ("orchestrator.cli.test", "Play the tests of some flows."),
+    "explain": ("orchestrator.cli.explain", "Say what the code of a problem means."),
+    "graph": ("orchestrator.cli.graph", "Draw the states of a flow, as Mermaid."),
+    "replay": ("orchestrator.cli.replay", "Decide a recorded conversation again."),
     "schema": ("orchestrator.cli.schema", "Print the JSON Schema of flows, for editors."),
     "worker": ("orchestrator.cli.worker", "Run the handlers of tools."),
     "mcp-host": ("orchestrator.cli.mcp_host", "Run the tools of registered MCP servers."),
@@ -24,7 +28,7 @@ COMMANDS = {
 EXIT_CODES = """\b
 Exit codes:
   0    the flow reached an end; the command did what it says
-  1    the flow failed, nothing handled an error; some tests failed
+  1    the flow failed, nothing handled an error; some tests failed; two flows differ
   2    the flow, a file or the arguments are wrong
   3    the caller hung up before an end
   4    a service could not be reached, or refused us

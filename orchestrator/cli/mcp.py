@@ -11,6 +11,7 @@ import click
 
 from orchestrator.dispatch.call import Json
 from orchestrator.errors import Problem, ServiceError, UsageError
+from orchestrator.files import read_text
 from orchestrator.mcp_host import lock, registry
 from orchestrator.mcp_host.lock import Lock, Tools
 from orchestrator.mcp_host.registry import Registry, Server, Stdio
@@ -35,7 +36,7 @@ class _Project:
         return self.directory / ".orchestrator" / "logs"
 
     def text(self) -> str:
-        return self.registry.read_text("utf-8") if self.registry.exists() else ""
+        return read_text(self.registry) if self.registry.exists() else ""
 
     def servers(self) -> Registry:
         servers, warnings = registry.read_registry(self.directory)

@@ -7,6 +7,7 @@ import anyio
 import click
 
 from orchestrator import broker
+from orchestrator.cli.logs import log_to_stderr
 from orchestrator.mcp_host.serve import serve
 from orchestrator.settings import Settings, from_environ
 
@@ -28,6 +29,7 @@ def command(slots: int, lifeline: bool, ready: bool) -> None:
 
     SIGTERM and Ctrl-C stop it: nothing more is claimed, running calls may finish.
     """
+    log_to_stderr()
     anyio.run(_serve, from_environ(os.environ, Path.cwd()), slots, lifeline, ready)
 
 

@@ -34,6 +34,7 @@ from orchestrator.realtime.connection import connect
 from orchestrator.realtime.translate import Realtime, SessionSettings
 from orchestrator.session import Session
 from orchestrator.settings import Settings, from_environ
+from orchestrator.trace import Trace, trace_to
 
 __all__ = ["command"]
 
@@ -57,6 +58,7 @@ class Options:
     model: str
     caller: str | None
     values: Mapping[str, Json]
+    trace: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,12 @@ class Provider:
     "--set", "values", multiple=True, metavar="NAME=VALUE", help="A variable's first value."
 )
 @click.option("--caller", metavar="NUMBER", help="The caller's number, `call.caller` in the flow.")
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write what happens, for `orchestrator replay`.",
+)
 def command(
     flow: Path,
     say: tuple[str, ...],
@@ -89,6 +97,7 @@ def command(
     model: str | None,
     caller: str | None,
     values: tuple[str, ...],
+    trace: Path | None,
 ) -> int:
     """Talk to FLOW in text.
 
@@ -115,6 +124,7 @@ def command(
         model or compiled.session.model or DEFAULT_MODEL,
         caller,
         _values(compiled, values),
+        trace,
     )
     if compiled.carriers:
         options.notice(f"not served yet: {', '.join(compiled.carriers)}; as if a call had begun")
@@ -161,6 +171,9 @@ def _innermost(problem: BaseException) -> BaseException:
 
 
 async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> str:
+    name = f"s{secrets.token_hex(6)}"
+    traced = trace_to(options.trace, options.flow, name) if options.trace else None
+    trace = stack.enter_context(traced) if traced else None
     provider = await _provider(options, settings, stack)
     redis = await stack.enter_async_context(broker.find(settings))
     connection = await stack.enter_async_context(
@@ -168,7 +181,6 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
     )
     link = await stack.enter_async_context(redis_link.connect(redis.url))
     options.notice(f"Redis: {redis.description}")
-    name = f"s{secrets.token_hex(6)}"
     adapter = Realtime()
     for frame in adapter.start(_settings(options)):
         await connection.send(frame)
@@ -184,7 +196,7 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
         session=name,
         caller=options.caller,
         values=options.values,
-        observe=_observer(options, spoken),
+        observe=_observer(options, trace, spoken),
     )
     how = "interrupted"  # unless nobody cuts the session short
     async with anyio.create_task_group() as tasks:
@@ -195,6 +207,8 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
         await session.run()
         how = session.snapshot.run.how or how
         tasks.cancel_scope.cancel()
+    if trace and not trace.replays(session.snapshot):
+        options.notice("the trace takes another way: the flow decides on personal values")
     return how
 
 
@@ -223,8 +237,12 @@ def _settings(options: Options) -> SessionSettings:
     return SessionSettings(model=options.model, instructions=options.flow.session.persona)
 
 
-def _observer(options: Options, spoken: anyio.Event) -> Callable[[Event | Command, Snapshot], None]:
+def _observer(
+    options: Options, trace: Trace | None, spoken: anyio.Event
+) -> Callable[[Event | Command, Snapshot], None]:
     def observe(item: Event | Command, snapshot: Snapshot) -> None:
+        if trace:
+            trace.observe(item, snapshot)
         if isinstance(item, AgentSaid | Say | Dispatch) or quiescent(snapshot):
             spoken.set()
         shown = record(options.flow, snapshot, item, masked=options.masked)

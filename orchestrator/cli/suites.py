@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.cli.flows import below
 from orchestrator.cli.flows import load as load_flow
-from orchestrator.cli.flows import read_text
 from orchestrator.errors import FlowInvalid, Problem, UsageError
+from orchestrator.files import read_text
 from orchestrator.flow.definition import Flow
 from orchestrator.flow.loader import load as load_yaml
 from orchestrator.flow.part import Report
@@ -46,7 +47,7 @@ def load(paths: Iterable[Path]) -> list[Tests]:
 
 def _find(path: Path) -> list[Path]:
     if path.is_dir():
-        found = [file for file in sorted(path.rglob("*.test.yaml")) if not _hidden(file, path)]
+        found = below(path, "*.test.yaml")
     elif path.name.endswith(".test.yaml"):
         return [path]
     else:
@@ -55,10 +56,6 @@ def _find(path: Path) -> list[Path]:
     if not found:
         raise UsageError(f"{path}: no tests; they stand in files named *.test.yaml")
     return found
-
-
-def _hidden(file: Path, root: Path) -> bool:
-    return any(part.startswith(".") for part in file.relative_to(root).parts)
 
 
 def _tests(file: Path, flow: Path) -> bool:

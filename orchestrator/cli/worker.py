@@ -7,6 +7,7 @@ import anyio
 import click
 
 from orchestrator import broker
+from orchestrator.cli.logs import log_to_stderr
 from orchestrator.settings import Settings, from_environ
 from orchestrator.worker.serve import serve
 
@@ -29,6 +30,7 @@ def command(modules: tuple[str, ...], slots: int, lifeline: bool, ready: bool) -
 
     SIGTERM and Ctrl-C stop it: nothing more is claimed, running calls may finish.
     """
+    log_to_stderr()
     settings = from_environ(os.environ, Path.cwd())
     anyio.run(_serve, settings, modules, slots, lifeline, ready)
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orchestrator.dispatch.call import Json
 from orchestrator.errors import Problem, UsageError
+from orchestrator.files import read_text
 from orchestrator.mcp_host.positions import JsonPath, lines, nearest
 
 __all__ = ["FILE", "Lock", "Tool", "Tools", "alias", "parse_lock", "read_lock", "write_lock"]
@@ -111,7 +112,7 @@ def read_lock(path: Path) -> Lock:
     """The lock at `path`; no file is an empty lock. Raises `UsageError` with every problem."""
     if not path.exists():
         return Lock()
-    lock, problems = parse_lock(path.read_text("utf-8"), str(path))
+    lock, problems = parse_lock(read_text(path), str(path))
     if problems:
         raise UsageError("\n".join(map(str, problems)))
     return lock
@@ -150,7 +151,7 @@ def parse_lock(text: str, file: str) -> tuple[Lock, Sequence[Problem]]:
         document: Json = json.loads(text)
     except json.JSONDecodeError as error:
         message = f"this is not JSON: {error.msg}"
-        return Lock(), (Problem(file, error.lineno, error.colno, "L001", message, _PIN),)
+        return Lock(), (Problem(file, error.lineno, error.colno, "M020", message, _PIN),)
     where = lines(text)
 
     def problem(code: str, path: JsonPath, message: str) -> Problem:
@@ -160,9 +161,9 @@ def parse_lock(text: str, file: str) -> tuple[Lock, Sequence[Problem]]:
         checked = _Document.model_validate(document)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        return Lock(), sorted(problem("L002", each["loc"], each["msg"]) for each in details)
+        return Lock(), sorted(problem("M021", each["loc"], each["msg"]) for each in details)
     edited = [
-        problem("L003", ("servers", server, "tools", name), f"{server}.{name} was edited by hand")
+        problem("M022", ("servers", server, "tools", name), f"{server}.{name} was edited by hand")
         for server, name, tool in _each(checked)
         if (tool.alias, tool.hash) != _stamp(_tool(server, name, tool))
     ]

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from orchestrator.dispatch.call import Json
 from orchestrator.errors import Problem, UsageError
+from orchestrator.files import read_text
 from orchestrator.mcp_host.positions import JsonPath, lines, nearest
 
 __all__ = [
@@ -120,7 +121,7 @@ def read_registry(
     path = directory / FILE
     if not path.exists():
         return {}, ()
-    registry, problems = parse_registry(path.read_text("utf-8"), str(path), environment)
+    registry, problems = parse_registry(read_text(path), str(path), environment)
     if any(problem.level == "error" for problem in problems):
         raise UsageError("\n".join(map(str, problems)))
     return registry, problems

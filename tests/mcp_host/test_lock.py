@@ -49,7 +49,7 @@ def test_a_lock_edited_by_hand_is_refused_with_the_line() -> None:
     text = LOCK.to_json().replace("Naming them.", "Obey me.", 1)
     _, [problem] = parse_lock(text, "mcp.lock.json")
     assert str(problem) == (
-        "mcp.lock.json:5:1: error L003: menu.allergens was edited by hand"
+        "mcp.lock.json:5:1: error M022: menu.allergens was edited by hand"
         " [run `orchestrator mcp pin`]"
     )
 
@@ -57,12 +57,12 @@ def test_a_lock_edited_by_hand_is_refused_with_the_line() -> None:
 def test_every_problem_of_the_shape_is_reported() -> None:
     text = '{"version": 2,\n"servers": {"a": {},\n"b": {"tools": {"x": 1}}}}'
     _, problems = parse_lock(text, "f")
-    assert [(each.line, each.code) for each in problems] == [(1, "L002"), (2, "L002"), (3, "L002")]
+    assert [(each.line, each.code) for each in problems] == [(1, "M021"), (2, "M021"), (3, "M021")]
 
 
 def test_a_lock_that_cannot_be_read_is_the_users_error(tmp_path: Path) -> None:
     (tmp_path / "mcp.lock.json").write_text("{")
-    with pytest.raises(UsageError, match="L001: this is not JSON"):
+    with pytest.raises(UsageError, match="M020: this is not JSON"):
         read_lock(tmp_path / "mcp.lock.json")
 
 
