@@ -151,6 +151,15 @@ def test_a_transfer_that_nobody_asked_for_ends_nothing() -> None:
     assert not scene.ended
 
 
+def test_a_transfer_that_has_not_begun_is_not_ended() -> None:
+    scene = play(TRANSFER, channel="websocket")
+    scene.model("Hello.")
+    scene.caller("A person, please.")
+    scene.model(go_human={})
+    scene.apply(TransferEnded(scene.at, ok=True))
+    assert not scene.ended
+
+
 def test_a_transfer_that_fails_without_a_way_out_is_an_error() -> None:
     scene = play(TRANSFER.replace(", on_failed: sorry", ""))
     scene.caller("A person, please.")

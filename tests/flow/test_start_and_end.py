@@ -138,6 +138,13 @@ def test_calls_of_on_end_are_kept_until_they_have_come_back() -> None:
     assert drained(scene.snapshot)
 
 
+def test_a_call_of_on_end_is_kept_although_it_changes_nothing() -> None:
+    scene = play(WHOLE.replace("retry: {max: 1}", "safe: true"))
+    scene.apply(CallerLeft(scene.at))
+    assert len(scene.dispatches("log")) == 1
+    assert not scene.withdrawals
+
+
 def test_a_call_of_on_end_that_never_comes_back_is_withdrawn_at_its_deadline() -> None:
     scene = begun()
     scene.apply(CallerLeft(scene.at))

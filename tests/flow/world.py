@@ -136,6 +136,8 @@ class World:
                 self.transferring = True
             case End():
                 assert not self.ended, "ended twice"
+                how = self.snapshot.run.how
+                assert how != "completed" or not self.speaking, "ended before it was said"
                 self.ended = True
                 self.speaking = None
             case Say():
@@ -214,6 +216,9 @@ class World:
         json.dumps(_plain(asdict(self.snapshot)))
         place, talk = self.snapshot.place, self.snapshot.talk
         assert (self.snapshot.run.ended is not None) == self.ended
+        if self.ended:
+            calls, timers = self.snapshot.work.calls, self.snapshot.timers
+            assert all(timer.partition(":")[2] in calls for timer in timers), "time runs on"
         if self.ended or not self.snapshot.run.seq:
             return
         assert talk.speaking == self.speaking
