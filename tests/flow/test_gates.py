@@ -209,10 +209,9 @@ def test_a_model_that_confirms_without_a_word_of_the_caller_is_told_so() -> None
     scene.caller("Hm.")
     scene.model()
     scene.model("One moment.")
-    assert scene.answers[-1].purpose == "readback"
     scene.settle("balance", Outcome("worker", {"ok": True}))
     scene.model("Five, is that right?")
-    assert scene.answers[-1].purpose == "result"
+    assert [answer.purpose for answer in scene.answers[-2:]] == ["readback", "result"]
     [yes] = scene.model(confirm_pay={})
     assert scene.output(yes)["error"] == "not_confirmed"
     assert not scene.dispatches("pay")
@@ -224,10 +223,9 @@ def test_a_turn_that_crosses_with_a_read_back_is_answered_first_and_with_tools()
     scene.asks("pay", {"amount": 5})
     scene.caller("No, make it six!")
     scene.model()
-    assert scene.answers[-1].purpose == "answer"
     assert scene.answers[-1].tools
     scene.model("I'll read it back.")
-    assert scene.answers[-1].purpose == "readback"
+    assert [answer.purpose for answer in scene.answers[-2:]] == ["answer", "readback"]
 
 
 def test_of_two_approvals_in_one_answer_the_first_is_read_back_and_the_other_refused() -> None:

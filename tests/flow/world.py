@@ -19,7 +19,7 @@ what must hold in any conversation:
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import cast
+from typing import Literal, TypeAlias, cast
 
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.commands import (
@@ -55,6 +55,8 @@ from orchestrator.flow.events import (
 )
 from orchestrator.flow.snapshot import Snapshot, drained, quiescent
 
+How: TypeAlias = Literal["completed", "cancelled", "failed", "incomplete"]
+"""How an answer of the model ends."""
 START = 1795338000.0  # 2026-11-22, in the morning
 
 
@@ -286,7 +288,8 @@ class World:
 
     def answer_ends(self, choice: int) -> None:
         if self.speaking:
-            how = ("completed", "completed", "completed", "cancelled", "failed", "incomplete")
+            good: tuple[How, ...] = ("completed",) * 3
+            how: tuple[How, ...] = (*good, "cancelled", "failed", "incomplete")
             choice, silent = divmod(choice, 4)
             if silent:
                 self.apply(AgentSaid(self.at, self.speaking, "Well."))
