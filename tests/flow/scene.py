@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
 
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.commands import (
@@ -23,9 +22,7 @@ from orchestrator.flow.events import (
     TimerFired,
     ToolAsked,
 )
-from tests.flow.world import World
-
-How: TypeAlias = Literal["completed", "cancelled", "failed", "incomplete"]
+from tests.flow.world import How, World
 
 
 class Scene(World):

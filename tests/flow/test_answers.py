@@ -7,8 +7,8 @@ from orchestrator.flow.engine import SORRY
 from orchestrator.flow.events import AgentSaid, AnswerEnded, ToolAsked
 from orchestrator.flow.snapshot import quiescent
 from tests.flow.restaurant import at_confirm, at_details, started
-from tests.flow.scene import How
 from tests.flow.small import BANK, bank, play
+from tests.flow.world import How
 
 
 def test_a_say_on_entry_is_spoken_without_the_model_and_waits_for_the_caller() -> None:

@@ -201,6 +201,18 @@ def test_a_result_is_told_although_words_stood_before_the_call() -> None:
     assert scene.answers[-1].purpose == "goal"
 
 
+def test_a_result_that_the_model_asked_for_is_told_in_the_state_that_it_moved_to() -> None:
+    text = LOOKUP.replace("{tool: look, as: found}", "{say: Here.}").replace("${found.text}", "it")
+    scene = play(
+        text.replace(", EXTRA", "").replace("      - {event: tool.look.failed, goto: bye}\n", "")
+    )
+    [call, _] = scene.model(look={}, go_look={})
+    assert not scene.speaking
+    scene.settle("look", RAIN)
+    assert scene.output(call) == {"text": "rain"}
+    assert scene.answers[-1].purpose == "answer"
+
+
 def test_a_filler_does_not_come_between_a_prompt_that_failed_and_its_next_try() -> None:
     scene = play(
         LOOKUP.replace("EXTRA", "mode: background, filler: {after: 1s, say: One moment.}").replace(
@@ -253,6 +265,29 @@ def test_a_failure_of_a_state_that_was_left_is_not_fatal_elsewhere() -> None:
     scene.settle("record", Outcome.failed("worker", "refused"))
     assert scene.snapshot.run.erred is None
     assert scene.state == "hours"
+
+
+def test_the_steps_after_one_that_failed_are_not_done() -> None:
+    scene = play(
+        LEFT.replace(", EXTRA", "").replace("{tool: record}", "{tool: record}, {note: Recorded.}")
+    )
+    scene.model(go_it={})
+    scene.settle("record", Outcome.failed("worker", "refused"))
+    assert scene.path == ["desk", "write", "desk"]
+    assert not scene.notes
+
+
+def test_an_edge_of_which_a_step_failed_is_not_followed() -> None:
+    text = LOOKUP.replace(", EXTRA", "").replace(
+        "goto: bye}\n  bye", "do: [{tool: look}], goto: bye}\n  bye"
+    )
+    scene = play(text)
+    scene.model(go_look={})
+    scene.settle("look", Outcome("worker", {"text": "rain"}))
+    scene.model(go_done={})
+    assert scene.state == "found"
+    scene.settle("look", Outcome.failed("worker", "refused"))
+    assert scene.reports("state.entered")[-1].data["by"] == "tool.look.failed"
 
 
 def test_a_failure_that_no_edge_takes_is_fatal_where_it_was_made() -> None:

@@ -1,5 +1,7 @@
 """What becomes of calls that were made with what the caller has changed since."""
 
+import pytest
+
 from orchestrator.dispatch.call import Outcome
 from orchestrator.flow.events import CallSettled
 from tests.flow.restaurant import (
@@ -7,9 +9,9 @@ from tests.flow.restaurant import (
     BOOKED,
     FREE,
     at_booking,
-    at_confirm,
 )
-from tests.flow.small import play
+from tests.flow.scene import Scene
+from tests.flow.small import bank, play
 
 
 def test_a_correction_while_the_booking_is_written_undoes_it() -> None:
@@ -58,11 +60,11 @@ def test_a_correction_that_changes_nothing_undoes_nothing() -> None:
 
 
 def test_a_correction_does_not_touch_calls_that_do_not_depend_on_it() -> None:
-    scene = at_confirm()
-    scene.caller("What is vegetarian? And make it five.")
-    [search, _] = scene.model(menu__search_dishes={"query": "v"}, go_correct={"party_size": 5})
-    scene.settle("menu.search_dishes", Outcome("worker", {"dishes": ["risotto"]}))
-    assert scene.output(search) == {"dishes": ["risotto"]}
+    scene = bank()
+    scene.caller("My balance. And make it six.")
+    scene.model(balance={}, go_amount={"amount": 6})
+    scene.settle("balance", Outcome("worker", {"ok": False}))
+    assert scene.vars["allowed"] is False
 
 
 def test_what_is_undone_assigns_nothing_and_is_no_event() -> None:
@@ -95,6 +97,77 @@ states:
     next: [{intent: The caller is done., id: done, goto: bye}]
   bye: {end: {reason: completed}}
 """
+
+
+@pytest.mark.parametrize("event", ["done", "failed"])
+def test_what_becomes_of_an_undo_is_no_event(event: str) -> None:
+    heed = f"next:\n      - {{event: tool.cancel.{event}, goto: bye}}\n      - {{intent: The"
+    text = ORDER.replace("next: [{intent: The", heed).replace("goto: bye}]", "goto: bye}")
+    scene = play(text.replace("tools: [order]", "tools: [order, cancel]"))
+    [first] = scene.model(order={"dish": "soup"})
+    scene.caller("No, the risotto!")
+    scene.model(order={"dish": "risotto"})
+    scene.apply(CallSettled(scene.at, first, 1, Outcome("worker", {"ref": "S1"})))
+    scene.settle("cancel", Outcome("worker") if event == "done" else AWAY)
+    assert scene.state == "desk"
+
+
+SEARCH = """
+vars: {what: text, seen: text}
+tools:
+  look:
+    queue: q
+    params: {what: {type: text, optional: true}}
+    returns: {text: text}
+    assign: {seen: "${result.text}"}
+start: desk
+states:
+  desk:
+    goal: Help.
+    next: [{intent: The caller wants news., id: look, fill: [what], goto: search}]
+  search:
+    do: [{tool: look, with: {what: "${what}"}, as: found}]
+    goal: Tell ${found.text}.
+    next:
+      - {intent: The caller means something else., id: other, fill: [what], goto: search}
+      - {intent: The caller has waited enough., id: again, goto: search}
+      - {event: tool.look.failed, goto: bye}
+  bye: {end: {reason: completed}}
+"""
+
+
+def searching() -> tuple[Scene, str]:
+    """A step's call is under way, and the caller has spoken again; its id."""
+    scene = play(SEARCH)
+    scene.model(go_look={"what": "weather"})
+    [call] = scene.snapshot.work.calls
+    scene.caller("No!")
+    return scene, call
+
+
+def test_what_a_step_did_before_a_correction_counts_for_nothing() -> None:
+    scene, call = searching()
+    scene.model(go_other={"what": "sports"})
+    scene.apply(CallSettled(scene.at, call, 1, Outcome("worker", {"text": "rain"})))
+    assert scene.vars["seen"] is None
+    assert not scene.speaking
+
+
+def test_what_a_step_did_before_its_state_was_left_counts_but_has_no_name_any_more() -> None:
+    scene, call = searching()
+    scene.model(go_again={})
+    scene.apply(CallSettled(scene.at, call, 1, Outcome("worker", {"text": "rain"})))
+    assert scene.vars["seen"] == "rain"
+    assert scene.snapshot.values.results == {}
+
+
+def test_a_result_has_no_name_in_the_next_visit_of_its_state() -> None:
+    scene = play(SEARCH)
+    scene.model(go_look={})
+    scene.settle("look", Outcome("worker", {"text": "rain"}))
+    assert "Tell rain." in scene.answers[-1].instructions
+    scene.model(go_again={})
+    assert scene.snapshot.values.results == {}
 
 
 def test_the_same_tool_with_other_arguments_undoes_the_former_call() -> None:

@@ -151,6 +151,15 @@ def test_a_transfer_that_nobody_asked_for_ends_nothing() -> None:
     assert not scene.ended
 
 
+def test_a_transfer_that_has_not_begun_is_not_ended() -> None:
+    scene = play(TRANSFER, channel="websocket")
+    scene.model("Hello.")
+    scene.caller("A person, please.")
+    scene.model(go_human={})
+    scene.apply(TransferEnded(scene.at, ok=True))
+    assert not scene.ended
+
+
 def test_a_transfer_that_fails_without_a_way_out_is_an_error() -> None:
     scene = play(TRANSFER.replace(", on_failed: sorry", ""))
     scene.caller("A person, please.")
@@ -214,6 +223,15 @@ states:
     next: [{intent: The caller goes on., id: next, goto: one}, {if: turns > 99, goto: bye}]
   bye: {end: {reason: completed}}
 """
+
+
+def test_a_state_may_be_visited_as_often_as_its_limit_says() -> None:
+    scene = play("limits: {visits: 2}\non_error: bye" + DETOURS)
+    for _ in range(5):
+        scene.model(go_next={})
+    assert scene.path == ["one", "two", "three", "one", "two", "three"]
+    scene.model(go_next={})
+    assert scene.snapshot.run.erred == "limit.visits"
 
 
 def open_interrupts(scene: Scene) -> frozenset[str]:

@@ -70,7 +70,7 @@ PLAYS = {
         [{}, {"new_slot": "2026-11-25T10:00:00+01:00"}, {"new_slot": "never"}],
     ),
 }
-SEEDS = range(150)
+SEEDS = range(120)
 
 
 @cache

@@ -138,6 +138,13 @@ def test_calls_of_on_end_are_kept_until_they_have_come_back() -> None:
     assert drained(scene.snapshot)
 
 
+def test_a_call_of_on_end_is_kept_although_it_changes_nothing() -> None:
+    scene = play(WHOLE.replace("retry: {max: 1}", "safe: true"))
+    scene.apply(CallerLeft(scene.at))
+    assert len(scene.dispatches("log")) == 1
+    assert not scene.withdrawals
+
+
 def test_a_call_of_on_end_that_never_comes_back_is_withdrawn_at_its_deadline() -> None:
     scene = begun()
     scene.apply(CallerLeft(scene.at))
@@ -168,6 +175,16 @@ def test_too_many_turns_lead_to_the_error_state_once() -> None:
         scene.caller("And?")
     assert scene.path == ["desk", "sorry"]
     assert scene.snapshot.run.erred == "limit.turns"
+
+
+def test_what_the_model_wanted_before_an_error_is_no_move_of_the_error_state() -> None:
+    scene = begun()
+    for _ in range(3):
+        scene.caller("And?")
+    assert scene.state == "sorry"
+    [call] = scene.model(go_fine={})
+    assert scene.output(call) == {"ignored": "already moved"}
+    assert scene.state == "sorry"
 
 
 def test_as_many_turns_as_allowed_are_no_error() -> None:

@@ -44,6 +44,14 @@ def test_a_key_follows_the_first_edge_for_it_whose_guard_holds() -> None:
     assert scene.reports("state.entered")[-1].data["by"] == "dtmf:1"
 
 
+def test_a_guard_that_is_null_is_false() -> None:
+    scene = play(
+        MENU.replace("if: turns > 0", "if: ready").replace("vars:", "vars:\n  ready: bool")
+    )
+    press(scene, "1")
+    assert scene.state == "one"
+
+
 def test_a_key_that_no_edge_waits_for_does_nothing() -> None:
     scene = play(MENU)
     press(scene, "7")
@@ -149,6 +157,16 @@ def test_a_caller_who_speaks_while_steps_wait_is_answered() -> None:
     assert scene.vars["count"] == 0
     scene.model("One moment.")
     assert scene.vars["count"] == 1
+
+
+def test_what_a_step_waited_for_is_forgotten_when_its_state_is_left() -> None:
+    leaving = "interrupts:\n  out: {intent: The caller leaves., goto: hall}\nstart: pauses"
+    hall = "states:\n  hall:\n    goal: Wait.\n    next: [{dtmf: '0', goto: pauses}]"
+    scene = play(PAUSES.replace("start: pauses", leaving).replace("states:", hall))
+    scene.caller("I am leaving.")
+    scene.model(go_out={})
+    assert scene.state == "hall"
+    assert not [timer for timer in scene.snapshot.timers if timer.startswith("wait:")]
 
 
 LINES = """

@@ -113,6 +113,15 @@ def test_a_reset_that_changes_nothing_clears_nothing() -> None:
     assert scene.vars["price"] == 12
 
 
+def test_what_is_only_said_again_together_with_a_change_clears_nothing_in_turn() -> None:
+    scene = play(CLEARS)
+    scene.caller("Half past seven, twelve at most.")
+    scene.model(set_desk={"at": "19:30"})
+    scene.model(set_desk={"price": 12})
+    scene.model(set_desk={"day": "2026-11-24", "at": "19:30"})
+    assert scene.vars["price"] == 12
+
+
 def test_a_default_stands_where_the_call_tells_nothing() -> None:
     assert play(CLEARS).vars["phone"] == "+33600000000"
     assert play(CLEARS, caller="+33612345678").vars["phone"] == "+33612345678"
@@ -162,7 +171,7 @@ def test_a_fill_with_a_bad_value_keeps_the_good_ones_and_does_not_move() -> None
     scene.caller("Eight on no day.")
     [call] = scene.model(go_again={"at": "20:00", "day": "never"})
     assert set(scene.output(call)["rejected"]) == {"day"}
-    assert scene.state == "full"
+    assert scene.path == ["desk", "full"]
     assert scene.vars["at"] == "20:00"
 
 

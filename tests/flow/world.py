@@ -19,7 +19,7 @@ what must hold in any conversation:
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import cast
+from typing import Literal, TypeAlias, cast
 
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.commands import (
@@ -55,6 +55,8 @@ from orchestrator.flow.events import (
 )
 from orchestrator.flow.snapshot import Snapshot, drained, quiescent
 
+How: TypeAlias = Literal["completed", "cancelled", "failed", "incomplete"]
+"""How an answer of the model ends."""
 START = 1795338000.0  # 2026-11-22, in the morning
 
 
@@ -136,6 +138,8 @@ class World:
                 self.transferring = True
             case End():
                 assert not self.ended, "ended twice"
+                how = self.snapshot.run.how
+                assert how != "completed" or not self.speaking, "ended before it was said"
                 self.ended = True
                 self.speaking = None
             case Say():
@@ -214,6 +218,9 @@ class World:
         json.dumps(_plain(asdict(self.snapshot)))
         place, talk = self.snapshot.place, self.snapshot.talk
         assert (self.snapshot.run.ended is not None) == self.ended
+        if self.ended:
+            calls, timers = self.snapshot.work.calls, self.snapshot.timers
+            assert all(timer.partition(":")[2] in calls for timer in timers), "time runs on"
         if self.ended or not self.snapshot.run.seq:
             return
         assert talk.speaking == self.speaking
@@ -281,7 +288,8 @@ class World:
 
     def answer_ends(self, choice: int) -> None:
         if self.speaking:
-            how = ("completed", "completed", "completed", "cancelled", "failed", "incomplete")
+            good: tuple[How, ...] = ("completed",) * 3
+            how: tuple[How, ...] = (*good, "cancelled", "failed", "incomplete")
             choice, silent = divmod(choice, 4)
             if silent:
                 self.apply(AgentSaid(self.at, self.speaking, "Well."))

