@@ -41,7 +41,7 @@ def answer_ended(m: Macrostep, event: AnswerEnded) -> str | None:
     m.talk = replace(m.talk, failures=0, rounds=alone)
     m.let_go(event.speak)
     if m.talk.purpose == "readback":
-        _read_back(m, cut_off=event.how == "cancelled")
+        _read_back(m, event.how)
     if m.talk.rounds > MAX_ROUNDS:
         return "model.loop"
     if calls and not m.place.move:
@@ -57,14 +57,13 @@ def _came_to_something(m: Macrostep, how: str) -> bool:
     return whole and m.talk.spoke
 
 
-def _read_back(m: Macrostep, *, cut_off: bool) -> None:
+def _read_back(m: Macrostep, how: str) -> None:
     """Heard out, so that the next turn may be a yes to it; or cut off, to be repeated later."""
-    if m.work.confirming:
-        turns = m.talk.turns
-        confirming = replace(
-            m.work.confirming, heard=None if cut_off else turns, cut_off=turns if cut_off else None
-        )
-        m.work = replace(m.work, confirming=confirming)
+    confirming, turns = m.work.confirming, m.talk.turns
+    if confirming and how == "cancelled":
+        m.work = replace(m.work, confirming=replace(confirming, cut_off=turns))
+    elif confirming and how == "completed" and m.talk.spoke:
+        m.work = replace(m.work, confirming=replace(confirming, heard=turns))
 
 
 def _failed(m: Macrostep, answer: str, error: str) -> str | None:

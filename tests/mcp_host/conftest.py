@@ -26,11 +26,16 @@ def swept() -> Iterator[None]:
     then found open by the garbage collector, in whichever test happens to be running.
     """
     yield
-    told, sys.unraisablehook = sys.unraisablehook, lambda *_: None
+    told = sys.unraisablehook
+    sys.unraisablehook = _ignore
     try:
         gc.collect()
     finally:
         sys.unraisablehook = told
+
+
+def _ignore(unraisable: "sys.UnraisableHookArgs") -> None:
+    """What has been left behind is not this test's business."""
 
 
 class Plain(Protocol):
