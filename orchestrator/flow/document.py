@@ -451,6 +451,10 @@ def read(root: Node, report: Report) -> Document | None:
     if not isinstance(root.value, Table):
         report("S001", root.mark, "a flow is a mapping: dsl, flow, version, start, states")
         return None
+    if "tests" in root.keys and "flow" not in root.keys:
+        hint = "orchestrator test plays it"
+        report("S001", root.key("tests"), "these are tests of a flow, not a flow", hint)
+        return None
     try:
         return Document.model_validate(root.value, context=report)
     except ValidationError:

@@ -221,3 +221,8 @@ def test_no_lock_is_told_with_what_to_do() -> None:
 def test_what_is_no_flow_is_told() -> None:
     for text in ("", "[1, 2]", "hello", "- a"):
         assert [p.code for p in check(text, "f.yaml")] == ["S001"]
+
+
+def test_a_file_of_tests_is_told_apart_from_a_flow() -> None:
+    [problem] = check("dsl: 1\ntests: a.flow.yaml\ncases: []\n", "a.test.yaml")
+    assert (problem.code, problem.line, problem.hint) == ("S001", 2, "orchestrator test plays it")
