@@ -138,7 +138,7 @@ class Realtime:
             case Speak():
                 self._asked[command.id] = command
                 return self._sends(self._sequencer.ask(command.id))
-            case Hush():
+            case Hush():  # its end, if it comes at once, is of no interest
                 return self._step(self._sequencer.cancel(command.speak), 0.0)[1]
             case Say():
                 return (_message(command.item, "assistant", command.text),)
@@ -149,10 +149,6 @@ class Realtime:
             case Dispatch() | Withdraw() | Emit() | Transfer() | End() | Report():
                 return ()
         assert_never(command)
-
-    def cancel(self, speak: str, at: float) -> Step:
-        """The answer is not wanted any more; it ends when the service has stopped it."""
-        return self._step(self._sequencer.cancel(speak), at)
 
     def receive(self, event: Mapping[str, Json], at: float) -> Step:
         """What a server event means. Raises `ProtocolError` if it is broken."""

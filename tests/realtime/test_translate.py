@@ -7,6 +7,7 @@ from orchestrator.flow.commands import (
     AnswerCall,
     Dispatch,
     End,
+    Hush,
     Report,
     Say,
     Speak,
@@ -267,7 +268,7 @@ def test_a_request_that_the_service_finds_wrong_fails(speaking: Realtime) -> Non
 
 def test_a_cancelled_answer_is_stopped_at_the_service(speaking: Realtime) -> None:
     stop: Json = {"type": "response.cancel", "response_id": "resp_1"}
-    assert speaking.cancel("s.1", AT) == ((), (stop,))
+    assert speaking.perform(Hush("s.1")) == (stop,)
 
 
 def test_a_lost_session_fails_what_is_open_first(speaking: Realtime) -> None:
