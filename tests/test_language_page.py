@@ -11,11 +11,11 @@ import yaml
 from orchestrator.flow import document, shapes
 from orchestrator.flow.compile import check
 from orchestrator.flow.part import Part
-from orchestrator.mcp_host.lock import parse_lock
+from orchestrator.mcp_host.lock import read_lock
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/language.md").read_text()
-LOCK = parse_lock((ROOT / "mcp.lock.json").read_text(), "mcp.lock.json")
+LOCK = read_lock(ROOT / "mcp.lock.json").definitions()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.M | re.S)
 WHOLE = [example for example in EXAMPLES if example.startswith("dsl:")]
 LATER = "What is not there yet"
