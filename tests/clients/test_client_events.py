@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.dispatch.call import Json
-from orchestrator.flow.commands import AddItem, AnswerCall, Say, Speak
+from orchestrator.flow.commands import AddItem, AnswerCall, Hush, Say, Speak
 from orchestrator.realtime.protocol import CLIENT_EVENTS, Invalid, parse_client
 from orchestrator.realtime.translate import Realtime, SessionSettings
 
@@ -37,8 +37,7 @@ def produced() -> list[Json]:
     ]
     named = {"id": "r1", "status": "in_progress", "metadata": {"id": "s.1"}}
     realtime.receive({"type": "response.created", "response": named}, 0.0)
-    _, stop = realtime.cancel("s.1", 0.0)
-    return [*sends, *stop]
+    return [*sends, *realtime.perform(Hush("s.1"))]
 
 
 def others() -> list[Json]:
