@@ -227,7 +227,7 @@ def _reviewed(m: Macrostep, call: OpenCall, outcome: Outcome) -> None:
             _failed(m, call, outcome.error.code, outcome.error.message)
     elif decision.get("approved") is not True:
         _denied(m, call, str(decision.get("by", "")), str(decision.get("note", "")))
-    elif gate_is_open(m, tool) and (call.origin == "step" or _still_so(m, call)):
+    elif gate_is_open(m, tool) and (call.origin != "model" or _still_so(m, call)):
         approved = replace(call, attempt=1, since=m.at)
         _put(m, approved)
         _dispatch(m, approved, tool)

@@ -178,3 +178,52 @@ def test_an_argument_that_is_not_there_cannot_let_a_call_pass() -> None:
     scene.model(reset={"user": "ana"})
     assert scene.dispatches("reset", handler="review")
     assert not scene.dispatches("reset")
+
+
+def test_an_undo_that_a_person_approves_is_made_with_what_it_takes_back() -> None:
+    flow, _ = compile_flow(UNDOING, "order.flow.yaml")
+    scene = Scene(flow)
+    scene.start()
+    scene.model("What size?")
+    scene.caller("Two.")
+    scene.model(order={})
+    scene.caller("No, three.")
+    scene.model(go_change={"size": 3})
+    scene.settle("order", Outcome("worker", {"ref": "R1"}))
+    [asked] = scene.dispatches("take_back", handler="review")
+    assert asked.arguments["arguments"] == {"ref": "R1"}
+    scene.settle("take_back", decided(True))
+    [undone] = scene.dispatches("take_back")
+    assert undone.arguments == {"ref": "R1"}
+
+
+UNDOING = """
+dsl: 1
+flow: order
+version: "1"
+vars: {size: {type: int, default: 2}}
+tools:
+  order:
+    queue: shop
+    describe: Order it.
+    params: {size: int}
+    args: {size: "${size}"}
+    returns: {ref: text}
+    undo: take_back
+  take_back:
+    queue: shop
+    describe: Take an order back.
+    params: {ref: text}
+    args: {ref: "${result.ref}"}
+    approval: human
+on_error: bye
+start: talk
+states:
+  talk:
+    goal: Take the order.
+    tools: [order]
+    next:
+      - {intent: The caller changes the size., id: change, fill: [size], goto: talk}
+      - {intent: The caller is done., id: done, goto: bye}
+  bye: {do: [{say: Bye.}], end: {reason: done}}
+"""
