@@ -15,30 +15,6 @@ from tests.flow.restaurant import AWAY, BOOKED, DETAILS, at_booking, at_details
 from tests.flow.scene import Scene
 from tests.flow.small import play
 
-MENU = """
-vars:
-  chosen: text
-start: menu
-states:
-  menu:
-    do: [{say: Press one or two.}]
-    next:
-      - {dtmf: "1", if: turns > 0, set: {chosen: one again}, goto: menu}
-      - {dtmf: "1", set: {chosen: one}, goto: one}
-      - {dtmf: "#", set: {chosen: hash}}
-      - {after: 10s, goto: bye}
-  one:
-    goal: Talk about one.
-    next:
-      - {after: 30s, goto: bye}
-      - {after: 5s, set: {chosen: patience}}
-      - {intent: The caller goes back., id: back, goto: menu}
-  bye:
-    do: [{say: Bye.}]
-    end: {reason: completed}
-"""
-
-
 WHOLE = """
 vars:
   customer: {type: text, from: call.caller}
