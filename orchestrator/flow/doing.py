@@ -6,7 +6,7 @@ A path names a list of steps or an edge: `state:NAME`, `edge:STATE:INDEX`, `inte
 from collections.abc import Mapping
 
 from orchestrator.dispatch.call import Json
-from orchestrator.flow import work
+from orchestrator.flow import asking
 from orchestrator.flow.commands import AddItem
 from orchestrator.flow.commands import Emit as EmitEvent
 from orchestrator.flow.definition import (
@@ -88,7 +88,7 @@ def do(m: Macrostep, todo: Step) -> None:
 
 
 def _use_tool(m: Macrostep, todo: UseTool) -> None:
-    call = work.use_by_author(m, todo.tool, todo.arguments, todo.result_name)
+    call = asking.use_by_author(m, todo.tool, todo.arguments, todo.result_name)
     if call is None:
         m.skip(m.place.steps[-1])
     elif m.flow.tools[todo.tool].mode == "wait":
@@ -111,7 +111,7 @@ def take_leave(m: Macrostep) -> None:
         if todo.when is None or todo.when.evaluate(m.scope()):
             match todo:
                 case UseTool():
-                    work.use_at_the_end(m, todo.tool, todo.arguments)
+                    asking.use_at_the_end(m, todo.tool, todo.arguments)
                 case Set(values=values):
                     assign(m, values)
                 case Emit(name=name, data=data):

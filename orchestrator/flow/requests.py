@@ -8,7 +8,7 @@ counts, the first. One that was meant for another state is never a move of this 
 from dataclasses import replace
 
 from orchestrator.dispatch.call import Json
-from orchestrator.flow import work
+from orchestrator.flow import asking, work
 from orchestrator.flow.definition import Rejected
 from orchestrator.flow.events import ToolAsked
 from orchestrator.flow.macrostep import Macrostep
@@ -64,11 +64,11 @@ def _grant(m: Macrostep, asked: Asked, offer: Offer) -> None:
         case SetValues(variables=variables):
             _collect(m, asked, variables)
         case Decide(yes=True):
-            work.confirm(m, asked.call)
+            asking.confirm(m, asked.call)
         case Decide():
-            work.decline(m, asked.call)
+            asking.decline(m, asked.call)
         case Use(tool=tool):
-            work.use(m, asked.call, tool, asked.arguments)
+            asking.use(m, asked.call, tool, asked.arguments)
 
 
 def _go(m: Macrostep, asked: Asked, offer: Go) -> None:
@@ -103,7 +103,7 @@ def _collect(m: Macrostep, asked: Asked, variables: tuple[str, ...]) -> None:
 def _store(m: Macrostep, text: str, names: tuple[str, ...]) -> dict[str, Json]:
     """Store what the model gives for these variables; the good ones count, bad ones are told."""
     try:
-        arguments = work.parse_arguments(text)
+        arguments = asking.parse_arguments(text)
     except Rejected as problem:
         return {"rejected": {"arguments": str(problem)}}
     unknown = dict.fromkeys(arguments.keys() - names, "nothing of that name can be set here")

@@ -1,4 +1,6 @@
-"""The life of a call: asked for, judged, confirmed, dispatched, retried, closed. Pure.
+"""The life of a call from its start: reviewed, dispatched, retried, closed. Pure.
+
+`asking` is how it comes about.
 
 Every call of the model is answered exactly once; every dispatch ends once. Outcomes become
 events of the language (`tool.NAME.done`, `.failed`, `.denied`), which the engine's edges see.
@@ -12,7 +14,7 @@ from typing import cast
 
 from orchestrator.dispatch.call import APPROVALS, Json, Outcome
 from orchestrator.flow.commands import AddItem, AnswerCall, Dispatch, Withdraw
-from orchestrator.flow.definition import Rejected, Review, Template, Tool
+from orchestrator.flow.definition import Rejected, Review, Tool
 from orchestrator.flow.events import CallSettled
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import gate_is_open
@@ -23,18 +25,18 @@ from orchestrator.flow.variables import give
 __all__ = [
     "abandon",
     "answer",
+    "bound",
     "close_all",
-    "confirm",
     "correct",
-    "decline",
     "filler_due",
+    "happen_failed",
     "keep_company",
-    "parse_arguments",
+    "needs_review",
     "retry_due",
     "settled",
+    "start",
+    "still_so",
     "timed_out",
-    "use",
-    "use_by_author",
 ]
 
 
@@ -44,47 +46,7 @@ def answer(m: Macrostep, call: str, output: Json) -> None:
     m.emit(AnswerCall(m.new_id("item"), call, text))
 
 
-def parse_arguments(text: str) -> dict[str, Json]:
-    """The model's arguments. Raises `Rejected` unless they are a JSON object."""
-    try:
-        arguments: Json = json.loads(text or "{}")
-    except (ValueError, RecursionError):
-        raise Rejected("the arguments are not JSON") from None
-    if not isinstance(arguments, dict):
-        raise Rejected("the arguments are not a JSON object")
-    return dict(arguments)  # pyright: ignore[reportUnknownArgumentType]
-
-
-def use(m: Macrostep, call: str, tool: Tool, arguments: str) -> None:
-    """The model asks for a tool whose gate is open. What the author bound is not its to give."""
-    try:
-        given = parse_arguments(arguments)
-        own = {name: value for name, value in given.items() if name not in tool.bound}
-        frozen = tool.accept({**own, **bound(m, tool)})
-    except Rejected as problem:
-        answer(m, call, {"error": "invalid", "message": str(problem)})
-        return
-    if tool.approval == "caller":
-        _ask_the_caller(m, call, tool, frozen)
-    else:
-        _begin(m, OpenCall(call, tool.name, "model", m.place.epoch, frozen, "", m.at), call)
-
-
-def _begin(m: Macrostep, call: OpenCall, asked: str) -> None:
-    """The model's call is made. What it asked with waits for the result, or is answered now."""
-    tool = m.flow.tools[call.tool]
-    if _needs_review(m, tool, call.arguments):
-        answer(m, asked, {"status": "pending", "message": "A person has to approve it first."})
-        if not _under_review(m, call):
-            _start(m, replace(call, told=True))
-    elif tool.mode == "wait":
-        _start(m, replace(call, answers=asked))
-    else:
-        answer(m, asked, {"status": "started"})
-        _start(m, replace(call, told=tool.mode == "background"))
-
-
-def _needs_review(m: Macrostep, tool: Tool, arguments: Mapping[str, Json]) -> bool:
+def needs_review(m: Macrostep, tool: Tool, arguments: Mapping[str, Json]) -> bool:
     """In doubt, yes: a condition on an argument that is not there cannot let a call pass."""
     review = tool.review
     if review is None or review.condition is None:
@@ -94,14 +56,6 @@ def _needs_review(m: Macrostep, tool: Tool, arguments: Mapping[str, Json]) -> bo
     return review.condition.evaluate(m.scope(args=arguments)) is not False
 
 
-def _under_review(m: Macrostep, call: OpenCall) -> bool:
-    """Whether a person is being asked about the same thing already."""
-    return any(
-        other.attempt == 0 and (other.tool, other.arguments) == (call.tool, call.arguments)
-        for other in m.work.calls.values()
-    )
-
-
 def bound(m: Macrostep, tool: Tool, **extra: Json) -> dict[str, Json]:
     """The parameters that the author bound to expressions, as far as they have a value."""
     scope = m.scope(**extra)
@@ -109,32 +63,7 @@ def bound(m: Macrostep, tool: Tool, **extra: Json) -> dict[str, Json]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _ask_the_caller(m: Macrostep, call: str, tool: Tool, arguments: Mapping[str, Json]) -> None:
-    if m.work.confirming:
-        message = f"First the caller has to answer about {m.work.confirming.tool}."
-        answer(m, call, {"error": "not_available", "message": message})
-        return
-    read_back = tool.read_back(arguments)
-    m.work = replace(m.work, confirming=Confirmation(call, tool.name, arguments, read_back))
-    answer(m, call, {"status": "needs_confirmation", "read_back": read_back})
-
-
-def confirm(m: Macrostep, call: str) -> None:
-    """The caller said yes, and has said something since the read-back was heard."""
-    asked = m.work.confirming
-    if asked is None or asked.heard is None or asked.heard >= m.talk.turns:
-        message = "The caller has not answered the read-back yet."
-        answer(m, call, {"error": "not_confirmed", "message": message})
-        return
-    m.work = replace(m.work, confirming=None)
-    if not (gate_is_open(m, m.flow.tools[asked.tool]) and _still_so(m, asked)):
-        answer(m, call, {"error": "not_available", "message": "Things have changed since."})
-        return
-    made = OpenCall(asked.call, asked.tool, "model", m.place.epoch, asked.arguments, "", m.at)
-    _begin(m, made, call)
-
-
-def _still_so(m: Macrostep, asked: Confirmation | OpenCall) -> bool:
+def still_so(m: Macrostep, asked: Confirmation | OpenCall) -> bool:
     """Whether the bound arguments would be the same if the call were made now."""
     tool = m.flow.tools[asked.tool]
     own = {name: value for name, value in asked.arguments.items() if name not in tool.bound}
@@ -144,51 +73,12 @@ def _still_so(m: Macrostep, asked: Confirmation | OpenCall) -> bool:
         return False
 
 
-def decline(m: Macrostep, call: str) -> None:
-    asked = m.work.confirming
-    m.work = replace(m.work, confirming=None)
-    answer(m, call, {"ok": True})
-    if asked:
-        m.happen(f"tool.{asked.tool}.denied", by="caller")
-
-
-def use_by_author(
-    m: Macrostep, name: str, given: Mapping[str, Template], result_name: str | None
-) -> str | None:
-    """A step of the flow calls a tool; the id of the call, or None if it could not be made."""
-    call = _made_by_author(m, name, given)
-    if call is None:
-        return None
-    _start(m, replace(call, result_name=result_name))
-    return call.id
-
-
-def _made_by_author(m: Macrostep, name: str, given: Mapping[str, Template]) -> OpenCall | None:
-    tool = m.flow.tools[name]
-    scope = m.scope()
-    arguments = {key: template.evaluate(scope) for key, template in given.items()}
-    arguments = {key: value for key, value in arguments.items() if value is not None}
-    try:
-        frozen = tool.accept({**arguments, **bound(m, tool)})
-    except Rejected as problem:
-        _happen_failed(m, tool, "step", "invalid", str(problem), m.place.epoch)
-        return None
-    return OpenCall(m.new_id("call"), name, "step", m.place.epoch, frozen, "", m.at)
-
-
-def use_at_the_end(m: Macrostep, name: str, given: Mapping[str, Template]) -> None:
-    """A step of `on_end` calls a tool: nobody waits for it, and it is kept in any case."""
-    call = _made_by_author(m, name, given)
-    if call:
-        _start(m, replace(call, origin="end"))
-
-
-def _start(m: Macrostep, call: OpenCall) -> None:
+def start(m: Macrostep, call: OpenCall) -> None:
     tool = m.flow.tools[call.tool]
     m.run = replace(m.run, tool_calls=m.run.tool_calls + 1)
     _supersede(m, call)
-    review = tool.review if _needs_review(m, tool, call.arguments) else None
-    _put(m, replace(call, key=_key(m, call, tool), attempt=0 if review else 1))
+    review = tool.review if needs_review(m, tool, call.arguments) else None
+    put(m, replace(call, key=_key(m, call, tool), attempt=0 if review else 1))
     if review:
         _ask_a_person(m, m.work.calls[call.id], tool, review)
     else:
@@ -227,9 +117,9 @@ def _reviewed(m: Macrostep, call: OpenCall, outcome: Outcome) -> None:
             _failed(m, call, outcome.error.code, outcome.error.message)
     elif decision.get("approved") is not True:
         _denied(m, call, str(decision.get("by", "")), str(decision.get("note", "")))
-    elif gate_is_open(m, tool) and (call.origin != "model" or _still_so(m, call)):
+    elif gate_is_open(m, tool) and (call.origin != "model" or still_so(m, call)):
         approved = replace(call, attempt=1, since=m.at)
-        _put(m, approved)
+        put(m, approved)
         _dispatch(m, approved, tool)
     else:
         _failed(m, call, "cancelled", "things have changed since it was asked for")
@@ -260,7 +150,7 @@ def _supersede(m: Macrostep, call: OpenCall) -> None:
                 _mark_corrected(m, other)
 
 
-def _put(m: Macrostep, call: OpenCall) -> None:
+def put(m: Macrostep, call: OpenCall) -> None:
     m.work = replace(m.work, calls={**m.work.calls, call.id: call})
 
 
@@ -329,7 +219,7 @@ def _attempt_failed(m: Macrostep, call: OpenCall, outcome: Outcome) -> None:
         _failed(m, call, outcome.error.code, outcome.error.message)
         return
     m.drop_timers(f"timeout:{call.id}")
-    _put(m, replace(call, pausing=True))
+    put(m, replace(call, pausing=True))
     m.set_timer(f"retry:{call.id}", pause)
     m.report("call.retrying", **_about(call, code=outcome.error.code, pause=round(pause, 3)))
 
@@ -345,7 +235,7 @@ def retry_due(m: Macrostep, call_id: str) -> None:
     call = m.work.calls.get(call_id)
     if call and call.pausing:
         again = replace(call, attempt=call.attempt + 1, pausing=False)
-        _put(m, again)
+        put(m, again)
         _dispatch(m, again, m.flow.tools[call.tool])
 
 
@@ -357,7 +247,7 @@ def filler_due(m: Macrostep, call_id: str) -> None:
         return
     if not busy(m):
         say(m, filler.lines[call.fillers % len(filler.lines)])
-        _put(m, replace(call, fillers=call.fillers + 1))
+        put(m, replace(call, fillers=call.fillers + 1))
     if filler.every:
         m.set_timer(f"filler:{call_id}", filler.every)
 
@@ -397,7 +287,7 @@ def _undo(m: Macrostep, call: OpenCall, tool: Tool, result: Json) -> None:
     except Rejected as problem:
         m.report("call.failed", **_about(call, code="undo", message=str(problem)))
         return
-    _start(m, OpenCall(m.new_id("call"), undo.name, "undo", call.epoch, frozen, "", m.at))
+    start(m, OpenCall(m.new_id("call"), undo.name, "undo", call.epoch, frozen, "", m.at))
     m.report("call.undone", **_about(call, by=undo.name))
 
 
@@ -408,11 +298,11 @@ def _failed(m: Macrostep, call: OpenCall, code: str, message: str) -> None:
     m.report("call.failed", **_about(call, code=code, message=message))
     if not call.corrected:
         fatal_in = call.epoch if call.origin == "step" else None
-        _happen_failed(m, tool, call.origin, code, message, fatal_in)
+        happen_failed(m, tool, call.origin, code, message, fatal_in)
     _tell(m, call, {"error": code, "message": message or "it failed"})
 
 
-def _happen_failed(
+def happen_failed(
     m: Macrostep, tool: Tool, origin: str, code: str, message: str, fatal_in: int | None
 ) -> None:
     """A failure that the author's own step met must be taken by an edge; the model is told of its
@@ -449,7 +339,7 @@ def keep_company(m: Macrostep) -> None:
     for call in tuple(m.work.calls.values()):
         if call.answers:
             answer(m, call.answers, {"status": "pending"})
-            _put(m, replace(call, answers=None, told=True))
+            put(m, replace(call, answers=None, told=True))
 
 
 def correct(m: Macrostep, *, leaving: bool) -> None:
@@ -461,14 +351,14 @@ def correct(m: Macrostep, *, leaving: bool) -> None:
     for call in tuple(m.work.calls.values()):
         here = call.epoch == m.place.epoch
         by_step, by_model = call.origin == "step", call.origin == "model"
-        if here and ((by_step and leaving) or (by_model and not _still_so(m, call))):
+        if here and ((by_step and leaving) or (by_model and not still_so(m, call))):
             _mark_corrected(m, call)
 
 
 def _mark_corrected(m: Macrostep, call: OpenCall) -> None:
     """What is running may still take effect, and is undone then; what pauses never starts again."""
     corrected = replace(call, corrected=True)
-    _put(m, corrected)
+    put(m, corrected)
     if call.pausing or call.attempt == 0:
         if call.attempt == 0:
             m.emit(Withdraw(call.id, 0, "cancel"))
@@ -491,7 +381,7 @@ def close_all(m: Macrostep) -> None:
         if (call.corrected and call.pausing) or m.flow.tools[call.tool].on_hangup == "cancel":
             _cancel(m, call)
         else:
-            _put(m, replace(call, answers=None, told=False))
+            put(m, replace(call, answers=None, told=False))
     m.work = replace(m.work, asked=(), confirming=None)
 
 

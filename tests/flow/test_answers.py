@@ -3,8 +3,8 @@ import pytest
 from orchestrator.dispatch.call import Outcome
 from orchestrator.flow.answers import MAX_ROUNDS
 from orchestrator.flow.commands import Hush
-from orchestrator.flow.engine import SORRY
 from orchestrator.flow.events import AgentSaid, AnswerEnded, ToolAsked
+from orchestrator.flow.moves import SORRY
 from orchestrator.flow.snapshot import quiescent
 from tests.flow.restaurant import at_confirm, at_details, started
 from tests.flow.small import BANK, bank, play

@@ -1,9 +1,9 @@
 import pytest
 
 from orchestrator.dispatch.call import Json, Outcome
+from orchestrator.flow.asking import parse_arguments
 from orchestrator.flow.definition import Rejected
 from orchestrator.flow.events import CallSettled, TimerFired
-from orchestrator.flow.work import parse_arguments
 from tests.flow.restaurant import (
     AWAY,
     BOOKED,

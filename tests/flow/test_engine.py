@@ -1,7 +1,8 @@
 import pytest
 
-from orchestrator.flow.engine import MAX_MICROSTEPS, SORRY, offered, replay
+from orchestrator.flow.engine import MAX_MICROSTEPS, offered, replay
 from orchestrator.flow.events import CallerLeft, ProviderLost, TransferEnded
+from orchestrator.flow.moves import SORRY
 from tests.flow.restaurant import DETAILS, FULL, at_booking, at_details, started
 from tests.flow.scene import Scene
 from tests.flow.small import play

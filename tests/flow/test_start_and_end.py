@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from orchestrator.dispatch.call import Outcome
-from orchestrator.flow.engine import SORRY
 from orchestrator.flow.events import (
     CallerLeft,
     ProviderLost,
 )
+from orchestrator.flow.moves import SORRY
 from orchestrator.flow.snapshot import drained
 from tests.flow.restaurant import AWAY, BOOKED, DETAILS, at_booking, at_details
 from tests.flow.scene import Scene

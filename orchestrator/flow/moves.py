@@ -1,0 +1,269 @@
+"""Every way from one state to another, and out: entered, followed, failed, ended. Pure.
+
+`engine` decides that an edge is taken; here is what taking it means. Whatever changes
+`place.state` or `run.ended` stands in this file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from orchestrator.dispatch.call import Json
+from orchestrator.flow import work
+from orchestrator.flow.commands import End as EndSession
+from orchestrator.flow.commands import Say, Transfer
+from orchestrator.flow.definition import (
+    After,
+    Digit,
+    Edge,
+    End,
+    Flow,
+    Intent,
+    Interrupt,
+    On,
+)
+from orchestrator.flow.definition import Transfer as TransferTo
+from orchestrator.flow.doing import assign, edge_at, interrupt_at, take_leave
+from orchestrator.flow.events import SessionStarted, TransferEnded
+from orchestrator.flow.macrostep import Macrostep
+from orchestrator.flow.offer import missing
+from orchestrator.flow.snapshot import AGAIN, Cursor
+from orchestrator.flow.talk import owe
+from orchestrator.flow.variables import give
+
+__all__ = [
+    "SORRY",
+    "end",
+    "enter",
+    "event_of",
+    "fail",
+    "fail_for",
+    "finish",
+    "follow",
+    "give_up",
+    "start",
+    "steps_done",
+    "transfer_ended",
+]
+
+SORRY = "I'm sorry, something went wrong at our end. Goodbye."
+
+
+def start(m: Macrostep, event: SessionStarted) -> None:
+    m.run = replace(
+        m.run,
+        session=event.session,
+        started=event.at,
+        zone=event.zone,
+        offset=event.offset,
+        channel=event.channel,
+        caller=event.caller,
+        to=event.to,
+        direction=event.direction,
+    )
+    m.values = replace(m.values, vars={name: v.default for name, v in m.flow.variables.items()})
+    sources = {name: v.source for name, v in m.flow.variables.items() if v.source}
+    first = {name: source.evaluate(m.scope()) for name, source in sources.items()}
+    give(m, {name: value for name, value in first.items() if value is not None})
+    give(m, event.values)
+    if m.flow.limits.duration:
+        m.set_timer("limit:duration", m.flow.limits.duration)
+    enter(m, m.flow.start, by="start")
+    if m.flow.on_start:
+        m.push("start")
+
+
+def follow(m: Macrostep, path: str, event: Mapping[str, Json] | None = None) -> None:
+    """Carry out an edge or an interrupt: its values, its steps, then where it leads.
+
+    `event` is the data of the event that the edge waited for.
+    """
+    m.place = replace(m.place, move=None)
+    if path.startswith("interrupt:"):
+        _follow_interrupt(m, path)
+        return
+    edge = edge_at(m.flow, path)
+    m.report("edge.taken", state=m.place.state, index=int(path.rpartition(":")[2]))
+    assign(m, edge.set, event=event)
+    if edge.do:
+        m.push(path, event)
+    else:
+        _followed(m, path, spoke=False)
+
+
+def _followed(m: Macrostep, path: str, spoke: bool) -> None:
+    """An edge's steps are done. The model's move is taken up with words, wherever it leads."""
+    edge = edge_at(m.flow, path)
+    if edge.goto:
+        enter(m, edge.goto, by=path)
+    elif isinstance(edge.trigger, Intent) and not spoke:
+        owe(m, "answer")
+
+
+def _follow_interrupt(m: Macrostep, path: str) -> None:
+    interrupt = interrupt_at(m.flow, path)
+    moves = interrupt.cool_down + bool(interrupt.goto)
+    cooling = {**m.place.cooling, interrupt.id: m.place.epoch + moves}
+    if interrupt.cool_down:
+        m.place = replace(m.place, cooling=cooling)
+    m.report("interrupt.taken", id=interrupt.id)
+    if interrupt.do:
+        m.push(path)
+    else:
+        _leave_interrupt(m, interrupt)
+
+
+def _leave_interrupt(m: Macrostep, interrupt: Interrupt) -> None:
+    if interrupt.goto:
+        enter(m, interrupt.goto, by=f"interrupt:{interrupt.id}")
+    else:
+        owe(m, "resume")
+
+
+def enter(m: Macrostep, name: str, by: str) -> None:
+    """Enter a state, which may be the one we are in. Whatever was under way there is over."""
+    work.abandon(m)
+    state = m.flow.states[name]
+    visits = {**m.place.visits, name: m.place.visits.get(name, 0) + 1}
+    m.place = replace(
+        m.place,
+        state=name,
+        epoch=m.place.epoch + 1,
+        steps=(),
+        move=None,
+        collected=False,
+        transferring=False,
+        visits=visits,
+    )
+    stale = m.values.stale | state.collect.fresh if state.collect else m.values.stale
+    m.values = replace(m.values, results={}, stale=stale)
+    m.talk = replace(m.talk, owed=None)
+    m.report("state.entered", state=name, epoch=m.place.epoch, by=_cause(m.flow, by))
+    if visits[name] > m.flow.limits.visits:
+        fail(m, "limit.visits")
+    else:
+        m.push(f"state:{name}")
+        _arm(m)
+        if state.collect and not missing(m) and not _wants_to_change(m.flow, by):
+            m.place = replace(m.place, collected=True)
+
+
+def _arm(m: Macrostep) -> None:
+    """Time runs for the edges of the state that was entered, and no more for those before it."""
+    m.drop_timers(*[timer for timer in m.timers if timer.startswith(("after:", "wait:"))])
+    for index, edge in enumerate(m.state.next):
+        if isinstance(edge.trigger, After):
+            m.set_timer(f"after:{m.place.epoch}.{index}", edge.trigger.seconds)
+
+
+def _cause(flow: Flow, by: str) -> str:
+    """Why a state was entered, in the author's words."""
+    if not by.startswith("edge:"):
+        return by
+    edge = edge_at(flow, by)
+    if isinstance(edge.trigger, Intent):
+        return f"intent:{edge.trigger.id}"
+    return (event_of(edge, "") or "if").removesuffix(":")
+
+
+def _wants_to_change(flow: Flow, by: str) -> bool:
+    """Entered by an intent that brought no values: the caller wants to change one of those set."""
+    if by.startswith("interrupt:"):
+        return True
+    trigger = edge_at(flow, by).trigger if by.startswith("edge:") else None
+    return isinstance(trigger, Intent) and not trigger.fill
+
+
+def _entered(m: Macrostep, done: Cursor) -> None:
+    """The entry steps are done: speak for the goal, unless the last of them spoke to the caller."""
+    talks = any(isinstance(edge.trigger, Intent) for edge in m.state.next)
+    if (m.state.goal or m.state.collect or talks) and not done.spoke:
+        owe(m, "goal")
+
+
+def steps_done(m: Macrostep, done: Cursor) -> None:
+    match done.path.partition(":")[0]:
+        case "state":
+            _entered(m, done)
+        case "interrupt":
+            _leave_interrupt(m, interrupt_at(m.flow, done.path))
+        case "edge":
+            _followed(m, done.path, done.spoke)
+        case _:
+            pass
+
+
+def event_of(edge: Edge, where: str) -> str | None:
+    """The event that an edge waits for, by the name that it is queued with.
+
+    `where` says which edge of which entry it is: time ran for no other one.
+    """
+    match edge.trigger:
+        case On(event=event):
+            return event
+        case Digit(digit=digit):
+            return f"dtmf:{digit}"
+        case After():
+            return f"after:{where}"
+        case Intent() | None:
+            return None
+
+
+def finish(m: Macrostep, final: End | TransferTo) -> None:
+    match final:
+        case End(reason=reason):
+            end(m, m.text(reason), "completed")
+        case TransferTo(to=to, note=note):
+            m.place = replace(m.place, transferring=True)
+            m.emit(Transfer(m.text(to), m.text(note) if note else ""))
+
+
+def fail(m: Macrostep, reason: str) -> None:
+    """An error that nothing in the flow handles: to the flow's error state, once."""
+    m.report("error", reason=reason)
+    target = m.flow.on_error
+    if target is None or m.run.erred:
+        give_up(m, reason)
+        return
+    m.run = replace(m.run, erred=reason)
+    m.place = replace(m.place, outcomes=())
+    m.talk = replace(m.talk, rounds=0)
+    m.drop_timers(AGAIN)
+    enter(m, target, by=f"error:{reason}")
+
+
+def fail_for(m: Macrostep, reason: str | None) -> None:
+    if reason:
+        fail(m, reason)
+
+
+def give_up(m: Macrostep, reason: str) -> None:
+    m.run = replace(m.run, erred=m.run.erred or reason)
+    m.emit(Say(m.new_id("item"), SORRY))
+    end(m, "error", "error")
+
+
+def end(m: Macrostep, reason: str, how: str) -> None:
+    work.close_all(m)
+    take_leave(m)
+    m.run = replace(m.run, ended=reason, how=how)
+    m.place = replace(
+        m.place, steps=(), move=None, outcomes=(), collected=False, transferring=False
+    )
+    m.talk = replace(m.talk, speaking=None, owed=None, unheard=False)
+    calls = m.work.calls
+    kept = {timer: due for timer, due in m.timers.items() if timer.partition(":")[2] in calls}
+    m.timers = kept
+    m.emit(EndSession(reason))
+
+
+def transfer_ended(m: Macrostep, event: TransferEnded) -> None:
+    final = m.state.final
+    if not m.place.transferring or not isinstance(final, TransferTo):
+        return
+    m.place = replace(m.place, transferring=False)
+    if event.ok:
+        end(m, "transferred", "completed")
+    elif final.on_failed:
+        enter(m, final.on_failed, by="transfer.failed")
+    else:
+        fail(m, "transfer.failed")
