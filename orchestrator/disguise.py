@@ -22,6 +22,7 @@ from orchestrator.flow.engine import step
 from orchestrator.flow.events import (
     AgentSaid,
     CallerTyped,
+    CallProgressed,
     CallSettled,
     Event,
     SessionStarted,
@@ -79,6 +80,8 @@ class Disguise:
                 return replace(event, text=self._words(text))
             case ToolAsked(arguments=arguments):
                 return replace(event, arguments=self._arguments(arguments))
+            case CallProgressed(text=text, data=data):
+                return replace(event, text=self._words(text), data=self._value(data))
             case CallSettled(outcome=outcome):
                 error = outcome.error
                 error = error and replace(error, message=self._words(error.message))

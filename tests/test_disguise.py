@@ -11,6 +11,7 @@ from orchestrator.flow.definition import Flow
 from orchestrator.flow.events import (
     AnswerEnded,
     CallerTyped,
+    CallProgressed,
     CallSettled,
     Event,
     SessionStarted,
@@ -152,6 +153,14 @@ def test_a_value_is_replaced_wherever_it_occurs_afterwards() -> None:
     assert isinstance(settled, CallSettled)
     stands = {"age": 19, "visits": 3, "phone": "+15550100002"}
     assert settled.outcome.result == {"owner": ["Aaa", stands]}
+
+
+def test_what_a_handler_reports_holds_no_personal_value_either() -> None:
+    flow = account()
+    happened = asked(flow, [started()], "set_talk", name="Ana")
+    happened.append(CallProgressed(2.0, "call_1", 1, "Looking for Ana.", {"who": "ana"}))
+    *_, told = hidden(flow, happened)
+    assert told == CallProgressed(2.0, "call_1", 1, "Looking for Aaa.", {"who": "Aaa"})
 
 
 def test_the_callers_number_is_replaced_where_the_flow_takes_it_from() -> None:

@@ -63,6 +63,7 @@ _QUIET = {
     "call.review": "? {tool}  {arguments}  waits for a person: orchestrator approvals list",
     "call.denied": "✗ {tool}  denied: {note}",
     "call.retrying": "↻ {tool}  {code}; again in {pause} s",
+    "call.progress": "· {tool}  {text}",
     "call.done": "⇠ {tool}  {result}  after {seconds} s",
     "call.failed": "✗ {tool}  {code}: {message}",
     "call.cancelled": "✗ {tool}  cancelled",

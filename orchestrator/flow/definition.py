@@ -293,9 +293,12 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Filler:
+    """With `progress` the handler's own words come before the lines, when there are new ones."""
+
     after: float
     lines: tuple[Template, ...]
     every: float | None = None
+    progress: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,7 @@ class Filler(Part):
     after: Seconds
     every: Seconds | None = None
     say: Lines
+    progress: bool = Field(False, description="Say what the handler reports, if there is news")
 
 
 class Tool(Part):

@@ -24,6 +24,7 @@ is left to decide, at most one answer is asked for.
 | ToolAsked      | judged at once if it is offered, else again when the answer has ended   |
 | AnswerEnded    | what waited for it goes on; an empty one is asked for again             |
 | CallSettled    | `work`: retried, or closed and told to the edges and the model          |
+| CallProgressed | `work`: shown, and kept for the next filler                             |
 | TimerFired     | a deadline, a retry, a filler, a limit                                  |
 | TransferEnded  | the end, or the way out that the author gave                            |
 | CallerLeft     | the end; kept calls drain                                               |
@@ -51,6 +52,7 @@ from orchestrator.flow.events import (
     AnswerEnded,
     CallerLeft,
     CallerTyped,
+    CallProgressed,
     CallSettled,
     DigitPressed,
     Event,
@@ -136,6 +138,8 @@ def _take_in(m: Macrostep, event: Event) -> None:
             fail_for(m, answer_ended(m, event))
         case CallSettled():
             work.settled(m, event)
+        case CallProgressed():
+            work.progressed(m, event)
         case TimerFired():
             _timer_fired(m, event.timer)
         case TransferEnded():

@@ -16,6 +16,7 @@ __all__ = [
     "VERSION",
     "AgentSaid",
     "AnswerEnded",
+    "CallProgressed",
     "CallSettled",
     "CallerLeft",
     "CallerTyped",
@@ -119,6 +120,20 @@ class CallSettled:
 
 
 @dataclass(frozen=True, slots=True)
+class CallProgressed:
+    """What a handler says while it works: `text` in words for the caller, `data` for programs.
+
+    Best effort: some are lost, and of several in quick succession only the newest comes.
+    """
+
+    at: float
+    call: str
+    attempt: int
+    text: str = ""
+    data: Json = None
+
+
+@dataclass(frozen=True, slots=True)
 class TimerFired:
     """A due time of `snapshot.timers` has passed. Late and unknown ones are no-ops."""
 
@@ -159,6 +174,7 @@ Event: TypeAlias = (
     | AgentSaid
     | ToolAsked
     | AnswerEnded
+    | CallProgressed
     | CallSettled
     | TimerFired
     | TransferEnded
@@ -174,6 +190,7 @@ _TYPES: Mapping[str, type[Event]] = {
     "agent.said": AgentSaid,
     "tool.asked": ToolAsked,
     "answer.ended": AnswerEnded,
+    "call.progressed": CallProgressed,
     "call.settled": CallSettled,
     "timer.fired": TimerFired,
     "transfer.ended": TransferEnded,

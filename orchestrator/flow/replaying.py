@@ -21,6 +21,7 @@ from orchestrator.flow.engine import SEMANTICS, step
 from orchestrator.flow.events import (
     AgentSaid,
     AnswerEnded,
+    CallProgressed,
     CallSettled,
     Event,
     SessionStarted,
@@ -190,7 +191,7 @@ def _under(ids: Mapping[str, str], event: Event) -> Event:
     match event:
         case AgentSaid(speak=speak) | ToolAsked(speak=speak) | AnswerEnded(speak=speak):
             return replace(event, speak=ids.get(speak, speak))
-        case CallSettled(call=call):
+        case CallSettled(call=call) | CallProgressed(call=call):
             return replace(event, call=ids.get(call, call))
         case TimerFired(timer=timer):
             kind, colon, name = timer.partition(":")

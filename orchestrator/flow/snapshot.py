@@ -128,6 +128,7 @@ class OpenCall:
     result_name: str | None = None
     corrected: bool = False
     fillers: int = 0
+    news: str = ""  # what its handler said last, until a filler has told it
 
 
 @dataclass(frozen=True, slots=True)

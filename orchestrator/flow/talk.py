@@ -13,7 +13,7 @@ from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import instructions, schemas
 from orchestrator.flow.snapshot import AGAIN
 
-__all__ = ["MUTE", "busy", "owe", "patience", "rest", "say", "speak"]
+__all__ = ["MUTE", "busy", "owe", "patience", "rest", "say", "say_text", "speak"]
 
 _RANK: tuple[Purpose, ...] = ("result", "answer", "resume", "goal")
 MUTE: tuple[Purpose, ...] = ("prompt", "say", "readback")
@@ -89,7 +89,11 @@ def say(m: Macrostep, template: Template) -> str | None:
     if unset:
         m.report("say.unset", name=unset, place=str(template.mark))
         return None
-    text = m.text(template)
+    return say_text(m, m.text(template))
+
+
+def say_text(m: Macrostep, text: str) -> str | None:
+    """Say exactly this. Returns as `say` does."""
     if m.run.channel != "text":
         return speak(m, "say", text)
     m.emit(Say(m.new_id("item"), text))

@@ -119,6 +119,7 @@ def _filler(tool: doc.Tool, steps: Steps) -> made.Filler | None:
         tool.filler.after,
         tuple(steps.texts.template(line) for line in lines),
         tool.filler.every,
+        tool.filler.progress,
     )
 
 

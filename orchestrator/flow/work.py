@@ -14,12 +14,12 @@ from typing import cast
 
 from orchestrator.dispatch.call import APPROVALS, Json, Outcome
 from orchestrator.flow.commands import AddItem, AnswerCall, Dispatch, Withdraw
-from orchestrator.flow.definition import Rejected, Review, Tool
-from orchestrator.flow.events import CallSettled
+from orchestrator.flow.definition import Filler, Rejected, Review, Tool
+from orchestrator.flow.events import CallProgressed, CallSettled
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import gate_is_open
 from orchestrator.flow.snapshot import Confirmation, OpenCall
-from orchestrator.flow.talk import busy, owe, say
+from orchestrator.flow.talk import busy, owe, say, say_text
 from orchestrator.flow.variables import give
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "happen_failed",
     "keep_company",
     "needs_review",
+    "progressed",
     "retry_due",
     "settled",
     "start",
@@ -246,10 +247,27 @@ def filler_due(m: Macrostep, call_id: str) -> None:
     if not call or not filler or m.ended:
         return
     if not busy(m):
-        say(m, filler.lines[call.fillers % len(filler.lines)])
-        put(m, replace(call, fillers=call.fillers + 1))
+        _say_filler(m, call, filler)
     if filler.every:
         m.set_timer(f"filler:{call_id}", filler.every)
+
+
+def _say_filler(m: Macrostep, call: OpenCall, filler: Filler) -> None:
+    if filler.progress and call.news:
+        say_text(m, call.news)
+        put(m, replace(call, news=""))
+    else:
+        say(m, filler.lines[call.fillers % len(filler.lines)])
+        put(m, replace(call, fillers=call.fillers + 1))
+
+
+def progressed(m: Macrostep, event: CallProgressed) -> None:
+    """A handler says how far it is; the next filler may tell it. Late news is none."""
+    call = m.work.calls.get(event.call)
+    if call is None or call.attempt != event.attempt or call.pausing:
+        return
+    put(m, replace(call, news=event.text or call.news))
+    m.report("call.progress", **_about(call, text=event.text, data=event.data))
 
 
 def _done(m: Macrostep, call: OpenCall, result: Json) -> None:

@@ -32,6 +32,7 @@ from orchestrator.flow.events import (
     TransferEnded,
 )
 from orchestrator.flow.replaying import Decision
+from orchestrator.flow.snapshot import Snapshot
 
 __all__ = ["case_of"]
 
@@ -87,6 +88,8 @@ def _unplayable(flow: Flow, decision: Decision) -> Iterator[str]:
             yield "the Realtime service was lost"
         case CallSettled(outcome=outcome) if _fields(outcome.result).keys() & {"after", "error"}:
             yield "a tool's result has a field 'after' or 'error', which mean something in tests"
+        case TimerFired(timer=timer) if _told_news(flow, decision.before, timer):
+            yield "the caller was told what a handler reported, which no test can"
         case TranscriptFinal() if flow.session.mode != "transcribe":
             yield "the caller was heard, not read: only text can be scripted"
         case _:
@@ -101,6 +104,13 @@ def _unplayable(flow: Flow, decision: Decision) -> Iterator[str]:
                 yield "a person had to decide about a call"
             case _:
                 pass
+
+
+def _told_news(flow: Flow, before: Snapshot, timer: str) -> bool:
+    kind, _, name = timer.partition(":")
+    call = before.work.calls.get(name)
+    filler = flow.tools[call.tool].filler if call else None
+    return bool(kind == "filler" and call and call.news and filler and filler.progress)
 
 
 def _arguments(text: str) -> Data | None:

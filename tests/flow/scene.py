@@ -18,6 +18,7 @@ from orchestrator.flow.events import (
     AgentSaid,
     AnswerEnded,
     CallerTyped,
+    CallProgressed,
     CallSettled,
     TimerFired,
     ToolAsked,
@@ -63,6 +64,11 @@ class Scene(World):
         call = next(c for c in self.snapshot.work.calls.values() if c.tool == tool)
         self.dispatched[call.id, call.attempt] = "settled"
         self.apply(CallSettled(self.at, call.id, call.attempt, outcome))
+
+    def progress(self, tool: str, text: str, data: Json = None) -> None:
+        """The handler of this tool's open call says how far it is."""
+        call = next(c for c in self.snapshot.work.calls.values() if c.tool == tool)
+        self.apply(CallProgressed(self.at, call.id, call.attempt, text, data))
 
     def wait(self, seconds: float) -> None:
         """Let time pass; timers fire when they are due."""

@@ -3,7 +3,7 @@ import pytest
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.asking import parse_arguments
 from orchestrator.flow.definition import Rejected
-from orchestrator.flow.events import CallSettled, TimerFired
+from orchestrator.flow.events import CallProgressed, CallSettled, TimerFired
 from tests.flow.restaurant import (
     AWAY,
     BOOKED,
@@ -191,6 +191,36 @@ def test_a_result_is_told_although_a_filler_was_said_meanwhile() -> None:
     assert "Tell rain." in scene.answers[-1].instructions
     scene.wait(20)
     assert len(scene.said) == 2
+
+
+def test_a_filler_tells_the_newest_word_of_the_handler_once() -> None:
+    scene = looking("filler: {after: 1s, every: 1s, say: One moment., progress: true}")
+    scene.wait(0.5)
+    scene.progress("look", "Asking.")
+    scene.progress("look", "Two of three.")
+    assert scene.said == []
+    scene.wait(2)
+    assert scene.said == ["Two of three.", "One moment."]
+
+
+def test_what_a_handler_reports_is_shown_and_not_said_unless_the_flow_wants_it() -> None:
+    scene = looking("filler: {after: 1s, say: One moment.}")
+    scene.progress("look", "Asking.", {"done": 1})
+    scene.wait(2)
+    assert scene.said == ["One moment."]
+    [shown] = scene.reports("call.progress")
+    assert (shown.data["text"], shown.data["data"]) == ("Asking.", {"done": 1})
+
+
+def test_news_of_an_attempt_that_is_over_is_none() -> None:
+    scene = looking("retry: {max: 1, backoff: 5s}, filler: {after: 1s, say: Hm., progress: true}")
+    [dispatched] = scene.dispatches("look")
+    scene.settle("look", Outcome.failed("worker", "unavailable"))
+    scene.apply(CallProgressed(scene.at, dispatched.call, 1, "Nearly."))
+    scene.apply(CallProgressed(scene.at, "call_x", 1, "Nearly."))
+    scene.wait(2)
+    assert scene.said == ["Hm."]
+    assert scene.reports("call.progress") == []
 
 
 def test_a_result_is_told_although_words_stood_before_the_call() -> None:

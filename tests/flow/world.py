@@ -43,6 +43,7 @@ from orchestrator.flow.events import (
     AnswerEnded,
     CallerLeft,
     CallerTyped,
+    CallProgressed,
     CallSettled,
     DigitPressed,
     Event,
@@ -344,6 +345,9 @@ class World:
             self.apply(CallerLeft(self.at))
         elif choice % 25 == 1:
             self.apply(ProviderLost(self.at, "1006"))
+        elif choice % 7 == 3 and self.dispatched:
+            call, attempt = list(self.dispatched)[choice % len(self.dispatched)]
+            self.apply(CallProgressed(self.at, call, attempt, "Half of it."))
         elif choice % 2:
             self.apply(DigitPressed(self.at, "12#"[choice % 3]))
         else:

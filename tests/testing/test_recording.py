@@ -20,7 +20,17 @@ from orchestrator.flow.events import (
 from orchestrator.flow.replaying import decide
 from orchestrator.testing.recording import case_of
 from tests.flow.restaurant import BOOKED, at_booking, at_details, restaurant
+from tests.flow.small import play
 from tests.journals.recorded import recorded_flow, recording
+
+REPORTING = """
+tools:
+  look: {queue: q, describe: Look., filler: {after: 1s, say: Hm., progress: true}}
+start: talk
+states:
+  talk: {goal: Help., tools: [look], next: [{intent: Done., id: done, goto: bye}]}
+  bye: {end: {reason: completed}}
+"""
 
 
 def case(events: tuple[Event, ...] | list[Event], flow: Flow | None = None) -> dict[str, Json]:
@@ -100,3 +110,12 @@ def test_a_spoken_session_is_refused() -> None:
 def test_where_no_session_began_there_is_nothing_to_test() -> None:
     with pytest.raises(UsageError, match="nothing was recorded"):
         case([])
+
+
+def test_what_a_handler_reported_to_the_caller_is_refused() -> None:
+    scene = play(REPORTING)
+    scene.model(look={})
+    scene.progress("look", "Two of three.")
+    scene.wait(2)
+    with pytest.raises(UsageError, match="what a handler reported"):
+        case(scene.events, scene.flow)
