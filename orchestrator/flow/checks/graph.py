@@ -1,20 +1,14 @@
-"""Checks of how states hang together (G-codes). Pure.
-
-What follows from something *missing* (an exit, a way in) is only told when nothing of the
-document had to be left out while it was read.
-"""
+"""Checks of each state's edges: their events, their order, whether one is taken at all. Pure."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeAlias
+from collections.abc import Iterator
 
+from orchestrator.flow.checks.walk import called
 from orchestrator.flow.document import Document, Edge, State, Step
 from orchestrator.flow.part import Report, did_you_mean
 from orchestrator.flow.symbols import Symbols
 
-__all__ = ["check_graph"]
-
-Ways: TypeAlias = Mapping[str, frozenset[str]]
+__all__ = ["check_graph", "waits"]
 
 TOOL_EVENT = re.compile(r"tool\.(.+)\.([a-z_]+)\Z")
 LATER_EVENTS = re.compile(
@@ -35,8 +29,6 @@ def check_graph(document: Document, symbols: Symbols, report: Report) -> None:
         if interrupt.whole and interrupt.goto is None and not interrupt.returns:
             mark = document.node.at("interrupts").key(name)
             report("G009", mark, f"interrupt '{name}' has neither goto nor return: true")
-    if report.codes.isdisjoint({"G001", "S001", "S010", "X001"}):
-        _check_ways(document, report)
 
 
 def _check_events(document: Document, state: State, symbols: Symbols, report: Report) -> None:
@@ -68,7 +60,7 @@ def _event_problem(
         return "T001", f"no tool '{name}'", did_you_mean(name, symbols.tools)
     if outcome not in OUTCOMES:
         return "G006", f"a tool has no event '{outcome}'", did_you_mean(outcome, OUTCOMES)
-    if name not in {*state.tools, *document.tools_everywhere, *_called(_all_steps(state))}:
+    if name not in {*state.tools, *document.tools_everywhere, *called(_all_steps(state))}:
         return "G006", f"'{name}' is not used in this state", ""
     tool = symbols.tools[name]
     if outcome == "denied" and tool and tool.source.whole and tool.approval == "none":
@@ -82,10 +74,6 @@ def _all_steps(state: State) -> Iterator[Step]:
         yield from edge.do
 
 
-def _called(steps: Iterable[Step]) -> set[str]:
-    return {step.tool for step in steps if step.tool is not None}
-
-
 def _check_exits(name: str, document: Document, state: State, report: Report) -> None:
     mark = document.node.at("states").key(name)
     if not state.next:
@@ -97,7 +85,7 @@ def _check_exits(name: str, document: Document, state: State, report: Report) ->
             report("G004", after.mark, "never reached: the edge before it is always taken")
             break
     _check_collect(state, report)
-    if not _waits(state):
+    if not waits(state):
         _check_passing(name, state, report)
 
 
@@ -115,7 +103,7 @@ def _check_collect(state: State, report: Report) -> None:
         report("G005", state.node.key("collect"), "what is collected leads nowhere", hint)
 
 
-def _waits(state: State) -> bool:
+def waits(state: State) -> bool:
     """Whether a caller, or the model, has something to do in this state."""
     talks = state.goal is not None or state.collect or state.tools
     heard = any(
@@ -135,7 +123,7 @@ def _check_passing(name: str, state: State, report: Report) -> None:
         hint = "add a last {goto: …}"
         report("G008", mark, f"if no condition is true, '{name}' is stuck", hint)
         return
-    tools = _called(state.do)
+    tools = called(state.do)
     if any(LATER_EVENTS.match(event) for event in events):
         return
     if not any(edge.when for edge in state.next) and not any(
@@ -143,66 +131,3 @@ def _check_passing(name: str, state: State, report: Report) -> None:
     ):
         done = ", ".join(f"tool.{tool}.done" for tool in sorted(tools)) or "no such event"
         report("G007", mark, f"'{name}' may wait for ever", f"nothing here follows {done}")
-
-
-def _check_ways(document: Document, report: Report) -> None:
-    ways = {name: frozenset(_targets(state)) for name, state in document.states.items()}
-    reached = _closure(_roots(document), ways)
-    back = {name: frozenset(n for n, to in ways.items() if name in to) for name in ways}
-    # A state without any exit has been reported (G003); those before it need no word of their own.
-    ending = _closure((name for name, targets in ways.items() if not targets), back)
-    ending |= _closure((n for n, s in document.states.items() if s.end or s.transfer), back)
-    for name in document.states:
-        mark = document.node.at("states").key(name)
-        if name not in reached:
-            report.warn("G002", mark, f"no way leads to state '{name}'")
-        elif name not in ending:
-            report("G010", mark, f"from '{name}' no way leads to an end")
-    _check_loops(document, ways, report)
-
-
-def _targets(state: State) -> Iterator[str]:
-    for edge in state.next:
-        if edge.goto:
-            yield edge.goto
-    if state.transfer and state.transfer.on_failed:
-        yield state.transfer.on_failed
-
-
-def _roots(document: Document) -> Iterator[str]:
-    yield document.start
-    if document.on_error:
-        yield document.on_error
-    for interrupt in document.interrupts.values():
-        yield interrupt.goto or ""
-    for silence in document.silence:
-        yield silence.goto or ""
-    if document.outbound:
-        outbound = document.outbound
-        yield from (outbound.voicemail or "", outbound.busy or "", outbound.no_answer or "")
-
-
-def _closure(roots: Iterable[str], ways: Ways) -> set[str]:
-    found: set[str] = set()
-    todo = list(roots)
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            todo.extend(ways.get(name, ()))
-    return found
-
-
-def _check_loops(document: Document, ways: Ways, report: Report) -> None:
-    passing = {
-        name
-        for name, state in document.states.items()
-        if state.next and not _waits(state) and not _called(state.do)
-    }
-    within = {name: ways[name] & passing for name in document.states if name in passing}
-    told: set[str] = set()
-    for name in within:
-        if name not in told and name in _closure(within[name], within):
-            told |= {other for other in within if name in _closure(within[other], within)}
-            mark = document.node.at("states").key(name)
-            report.warn("G011", mark, f"'{name}' is in a loop of states that never waits")

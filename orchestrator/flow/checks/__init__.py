@@ -1,0 +1,40 @@
+"""What is checked of a flow as a whole, once its parts have been read and compiled. Pure.
+
+Each module has the codes of one subject. What follows from something *missing* (an exit, a
+use, a value) is only told when nothing of the document had to be left out while it was read.
+"""
+
+import re
+
+from orchestrator.flow.checks.graph import check_graph
+from orchestrator.flow.checks.names import check_names
+from orchestrator.flow.checks.session import check_session
+from orchestrator.flow.checks.tools import check_tools
+from orchestrator.flow.checks.values import check_values
+from orchestrator.flow.checks.ways import check_ways
+from orchestrator.flow.definition import Mark
+from orchestrator.flow.document import Document
+from orchestrator.flow.part import Report
+from orchestrator.flow.symbols import Symbols
+
+__all__ = ["check_document", "check_source"]
+
+SECRET = re.compile(r"\bsk-[A-Za-z0-9_-]{16,}|\bBearer +[A-Za-z0-9._~+/-]{16,}")
+
+
+def check_source(text: str, file: str, report: Report) -> None:
+    """What must not stand in any file, comments included."""
+    for found in SECRET.finditer(text):
+        start = found.start()
+        column = start - text.rfind("\n", 0, start)
+        mark = Mark(file, text.count("\n", 0, start) + 1, column)
+        report("K001", mark, "this looks like a secret", "secrets belong in the environment")
+
+
+def check_document(document: Document, symbols: Symbols, report: Report) -> None:
+    check_graph(document, symbols, report)
+    check_ways(document, report)
+    check_session(document, report)
+    check_values(document, report)
+    check_names(document, symbols, report)
+    check_tools(document, symbols, report)

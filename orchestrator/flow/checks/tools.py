@@ -1,0 +1,107 @@
+"""Checks of tools: what they may do, how long they take, who uses them. Pure.
+
+T010 in this version: every call has an idempotency key that its attempts share, the call id
+if the author names none. Retrying after a timeout is therefore allowed for any tool; running
+a call *again after its worker crashed* is not, unless the tool is safe or says that it commits
+the key with its effect.
+"""
+
+from orchestrator.dispatch.call import APPROVALS
+from orchestrator.flow.checks.walk import complete, offered, steps
+from orchestrator.flow.document import Document, Tool
+from orchestrator.flow.part import Report
+from orchestrator.flow.symbols import Symbols, ToolSymbol
+
+__all__ = ["check_tools"]
+
+
+def check_tools(document: Document, symbols: Symbols, report: Report) -> None:
+    for name, tool in document.tools.items():
+        mark = document.node.at("tools").key(name)
+        _check_queue(tool, report)
+        _check_effects(tool, report)
+        _check_times(document, tool, report)
+        if not tool.describe and name in offered(document):
+            report.warn("T012", mark, f"'{name}' has no `describe`: the model cannot know its use")
+    _check_use(document, symbols, report)
+
+
+def _check_queue(tool: Tool, report: Report) -> None:
+    if tool.queue == APPROVALS:
+        report("S001", tool.node.at("queue").mark, f"the queue '{APPROVALS}' is for people")
+
+
+def _check_effects(tool: Tool, report: Report) -> None:
+    if tool.safe or tool.idempotent:
+        return
+    hint = "say `safe: true` or `idempotent: true` if it is"
+    if tool.after_crash == "rerun":
+        mark = tool.node.at("after_crash").mark
+        report("T010", mark, "after a crash this could take effect twice", hint)
+    if tool.retry and "crashed" in tool.retry.on:
+        mark = tool.retry.node.at("on", tool.retry.on.index("crashed")).mark
+        report("T010", mark, "after a crash this could take effect twice", hint)
+    for key in ("on_interrupt", "on_hangup"):
+        if getattr(tool, key) == "cancel":
+            mark = tool.node.at(key).mark
+            report.warn("T011", mark, "cancelled, this may or may not have taken effect", hint)
+
+
+def _check_times(document: Document, tool: Tool, report: Report) -> None:
+    whole = _longest(tool)
+    limit = document.limits.duration if document.limits else None
+    if tool.deadline is not None and tool.deadline < whole:
+        message = f"the attempts need up to {whole:g} s, the deadline is {tool.deadline:g} s"
+        report.warn("L001", tool.node.at("deadline").mark, message)
+    if tool.filler and tool.filler.after >= (tool.deadline or whole):
+        message = "said only after the call is over"
+        report.warn("L001", tool.filler.node.at("after").mark, message)
+    if limit is not None and (tool.deadline or whole) > limit:
+        key = "deadline" if tool.deadline else "timeout"
+        message = f"may take longer than the whole session ({limit:g} s)"
+        report.warn("L001", tool.node.at(key).mark, message)
+
+
+def _longest(tool: Tool) -> float:
+    """Seconds that all attempts and the pauses between them take at most."""
+    if tool.retry is None:
+        return tool.timeout
+    retry = tool.retry
+    pauses = sum(retry.backoff * retry.factor**n * (1 + retry.jitter) for n in range(retry.max))
+    return tool.timeout * (retry.max + 1) + pauses
+
+
+def _check_use(document: Document, symbols: Symbols, report: Report) -> None:
+    shown = offered(document)
+    called = {step.tool for step in steps(document)}
+    undoing = {tool.undo for tool in document.tools.values()}
+    scheduled = {(trigger.schedule or {}).get("tool") for trigger in document.triggers}
+    all_read = complete(report, "T001")
+    for name, symbol in symbols.tools.items():
+        if symbol and all_read and name not in shown | called | undoing | scheduled:
+            report.warn("T040", symbol.mark, f"tool '{name}' is never used")
+        if symbol and name in shown:
+            _check_given(symbol, symbols, report)
+    if all_read and document.on_error is None:
+        _check_failures(document, report)
+
+
+def _check_given(tool: ToolSymbol, symbols: Symbols, report: Report) -> None:
+    """What decides about an effect should not come from the model a second time."""
+    if not tool.gated and tool.safe:
+        return
+    for name in tool.parameters or {}:
+        if name in symbols.variables and name not in tool.bound:
+            message = f"the model gives '{name}' again, though it is a variable"
+            hint = f'bind it: args: {{{name}: "${{{name}}}"}}'
+            report.warn("T070", tool.parameter_mark(name), message, hint)
+
+
+def _check_failures(document: Document, report: Report) -> None:
+    for state in document.states.values():
+        events = {edge.event for edge in state.next}
+        for step in state.do:
+            if step.tool is not None and f"tool.{step.tool}.failed" not in events:
+                message = f"nothing says what to do when {step.tool} fails"
+                hint = f"add {{event: tool.{step.tool}.failed, …}} to next, or on_error"
+                report.warn("T030", step.node.at("tool").mark, message, hint)

@@ -1,0 +1,78 @@
+"""Checks of where the states lead: which are reached, and what ends. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeAlias
+
+from orchestrator.flow.checks.graph import waits
+from orchestrator.flow.checks.walk import called, complete
+from orchestrator.flow.document import Document, State
+from orchestrator.flow.part import Report
+
+__all__ = ["check_ways", "targets"]
+
+Ways: TypeAlias = Mapping[str, frozenset[str]]
+
+
+def check_ways(document: Document, report: Report) -> None:
+    if not complete(report, "G001"):
+        return
+    ways = {name: frozenset(targets(state)) for name, state in document.states.items()}
+    reached = _closure(_roots(document), ways)
+    back = {name: frozenset(n for n, to in ways.items() if name in to) for name in ways}
+    # A state without any exit has been reported (G003); those before it need no word of their own.
+    ending = _closure((name for name, targets in ways.items() if not targets), back)
+    ending |= _closure((n for n, s in document.states.items() if s.end or s.transfer), back)
+    for name in document.states:
+        mark = document.node.at("states").key(name)
+        if name not in reached:
+            report.warn("G002", mark, f"no way leads to state '{name}'")
+        elif name not in ending:
+            report("G010", mark, f"from '{name}' no way leads to an end")
+    _check_loops(document, ways, report)
+
+
+def targets(state: State) -> Iterator[str]:
+    for edge in state.next:
+        if edge.goto:
+            yield edge.goto
+    if state.transfer and state.transfer.on_failed:
+        yield state.transfer.on_failed
+
+
+def _roots(document: Document) -> Iterator[str]:
+    yield document.start
+    if document.on_error:
+        yield document.on_error
+    for interrupt in document.interrupts.values():
+        yield interrupt.goto or ""
+    for silence in document.silence:
+        yield silence.goto or ""
+    if document.outbound:
+        outbound = document.outbound
+        yield from (outbound.voicemail or "", outbound.busy or "", outbound.no_answer or "")
+
+
+def _closure(roots: Iterable[str], ways: Ways) -> set[str]:
+    found: set[str] = set()
+    todo = list(roots)
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo.extend(ways.get(name, ()))
+    return found
+
+
+def _check_loops(document: Document, ways: Ways, report: Report) -> None:
+    passing = {
+        name
+        for name, state in document.states.items()
+        if state.next and not waits(state) and not called(state.do)
+    }
+    within = {name: ways[name] & passing for name in document.states if name in passing}
+    told: set[str] = set()
+    for name in within:
+        if name not in told and name in _closure(within[name], within):
+            told |= {other for other in within if name in _closure(within[other], within)}
+            mark = document.node.at("states").key(name)
+            report.warn("G011", mark, f"'{name}' is in a loop of states that never waits")
