@@ -95,6 +95,6 @@ def projected() -> Iterator[str]:
 
 def test_the_environment_is_described_whole() -> None:
     code = "".join(path.read_text() for path in (ROOT / "orchestrator").rglob("*.py"))
-    code += (ROOT / "workers/booking.py").read_text()
+    code += (ROOT / "workers/_store.py").read_text()
     read = set(re.findall(r"environ(?:\.get\(|\[)\"([A-Z_]+)\"", code))
     assert {word for row in rows(DEPLOY, "Environment") for word in words(row[0])} == read

@@ -7,19 +7,16 @@ call that is run again finds what it did before, so nobody ever gets two tables.
 Whether a day is past is the flow's to know: it has the caller's date and zone.
 """
 
-import os
 import secrets
 import sqlite3
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, time
-from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from orchestrator import Context, Refused, Retry, handler
+from orchestrator import Context, Refused, handler
+from workers._store import transaction
 
 Seating = Literal["indoor", "terrace", "any"]
 PartySize = Annotated[int, Field(ge=1)]
@@ -47,7 +44,6 @@ SITTING = 120  # minutes
 FIRST, LAST = 12 * 60, 23 * 60 - SITTING  # arrivals, in minutes of the day: noon to nine
 STEP = 30  # minutes between the times that are offered
 OFFERS = 4
-PATIENCE = 3.0  # seconds for somebody else's transaction to end
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS bookings (
@@ -83,7 +79,7 @@ def check_availability(
 ) -> Availability:
     """Whether a table is free, and when else on that day."""
     wanted = _minutes(at)
-    with _book() as book:
+    with transaction("booking", SCHEMA) as book:
         taken = _taken(book, day)
     free = [
         start
@@ -108,7 +104,7 @@ def create_booking(
 ) -> Booking:
     """Take a table. A repeat with the same key returns the booking that was made."""
     start = _minutes(at)
-    with _book() as book:
+    with transaction("booking", SCHEMA) as book:
         made = book.execute("SELECT ref FROM bookings WHERE key = ?", [ctx.key]).fetchone()
         if made:
             return Booking(made[0])
@@ -130,30 +126,11 @@ def create_booking(
 def cancel_booking(ref: str) -> Booking:
     """Give the table back. Cancelling twice is the same as once."""
     ref = "".join(filter(str.isalnum, ref)).upper()  # people say "a b, one two"
-    with _book() as book:
+    with transaction("booking", SCHEMA) as book:
         found = book.execute("UPDATE bookings SET cancelled = 1 WHERE ref = ?", [ref]).rowcount
     if not found:
         raise Refused(f"There is no booking with the reference {' '.join(ref)}.")
     return Booking(ref)
-
-
-@contextmanager
-def _book() -> Generator[sqlite3.Connection]:
-    """The book, in one transaction that nobody else can write in."""
-    path = Path(os.environ.get("BOOKING_DB") or ".orchestrator/booking.sqlite3")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    book = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
-    try:
-        book.execute("BEGIN IMMEDIATE")
-        book.execute(SCHEMA)
-        with book:  # commits, or rolls back
-            yield book
-    except sqlite3.OperationalError as busy:
-        if busy.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-            raise
-        raise Retry("The book is in use just now.", after=0.5) from None
-    finally:
-        book.close()
 
 
 def _minutes(at: time) -> int:

@@ -79,7 +79,7 @@ class Project:
         os.mkfifo(path)
         source = self.directory / "workers/booking.py"
         head = re.compile(rf'def {handler}\(.*?\n    """[^\n]*"""\n', re.DOTALL)
-        wait = f'    Path("{path}").read_bytes()\n'
+        wait = f'    open("{path}", "rb").read()\n'
         source.write_text(head.sub(lambda found: found[0] + wait, source.read_text()))
         return Gate(path)
 

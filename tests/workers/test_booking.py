@@ -25,8 +25,8 @@ HALF_PAST_SEVEN = time(19, 30)
 
 @pytest.fixture(autouse=True)
 def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "data" / "book.sqlite3"
-    monkeypatch.setenv("BOOKING_DB", str(path))
+    path = tmp_path / "data" / "booking.sqlite3"
+    monkeypatch.setenv("WORKERS_DATA", str(path.parent))
     return path
 
 
@@ -135,7 +135,7 @@ def test_a_book_that_stays_locked_asks_for_another_try(
     book: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reserve("k")
-    monkeypatch.setattr("workers.booking.PATIENCE", 0)
+    monkeypatch.setattr("workers._store.PATIENCE", 0)
     with closing(sqlite3.connect(book, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Retry) as retry:
