@@ -115,6 +115,7 @@ class _Compiler:
             limits=self._limits(),
             session=self._session(),
             carriers=self._carriers(steps),
+            unanswered=self._unanswered(),
         )
 
     def _carriers(self, steps: Steps) -> tuple[str, ...]:
@@ -125,14 +126,19 @@ class _Compiler:
             for name, node in trigger.sets_at():
                 self.symbols.check_variable(name, node.mark, self.report)
                 seen.value(node, self.symbols.variables.get(name, ANY), "V002", name)
-        outbound = document.outbound
+        kinds = [f"trigger {trigger.kind}" for trigger in document.triggers]
+        return (*kinds, *(("outbound",) if document.outbound else ()))
+
+    def _unanswered(self) -> Mapping[str, str]:
+        """Where the flow goes when nobody takes the call, by the event that tells of it."""
+        states: dict[str, str] = {}
+        outbound = self.document.outbound
         for key in ("voicemail", "busy", "no_answer") if outbound else ():
             assert outbound
-            self.symbols.check_state(
-                getattr(outbound, key), outbound.node.at(key).mark, self.report
-            )
-        kinds = [f"trigger {trigger.kind}" for trigger in document.triggers]
-        return (*kinds, *(("outbound",) if outbound else ()))
+            if state := getattr(outbound, key):
+                self.symbols.check_state(state, outbound.node.at(key).mark, self.report)
+                states[f"call.{key}"] = state
+        return states
 
     def _everywhere(self) -> tuple[str, ...]:
         node = self.document.node.at("tools_everywhere")

@@ -381,7 +381,8 @@ class Session:
 class Flow:
     """`sha256` is of the documents that it was made from; a journal's header carries it.
 
-    `carriers` says what the flow asks for that only a carrier of calls can serve.
+    `carriers` says what the flow asks for that only a carrier of calls can serve, `unanswered`
+    where it goes when nobody takes the call that it made.
     """
 
     name: str
@@ -399,3 +400,4 @@ class Flow:
     limits: Limits = Limits()
     session: Session = Session()
     carriers: tuple[str, ...] = ()
+    unanswered: Mapping[str, str] = field(default_factory=dict[str, str])  # event -> state

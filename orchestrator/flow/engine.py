@@ -28,6 +28,7 @@ is left to decide, at most one answer is asked for.
 | TimerFired     | a deadline, a retry, a filler, a limit                                  |
 | TransferEnded  | the end, or the way out that the author gave                            |
 | CallerLeft     | the end; kept calls drain                                               |
+| LineFound      | an event for the edges; else to the state that `outbound` names           |
 | ProviderLost   | the end; kept calls drain                                               |
 """
 
@@ -56,6 +57,7 @@ from orchestrator.flow.events import (
     CallSettled,
     DigitPressed,
     Event,
+    LineFound,
     ProviderLost,
     SessionStarted,
     TimerFired,
@@ -66,6 +68,7 @@ from orchestrator.flow.events import (
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.moves import (
     end,
+    enter,
     event_of,
     fail,
     fail_for,
@@ -146,6 +149,8 @@ def _take_in(m: Macrostep, event: Event) -> None:
             transfer_ended(m, event)
         case CallerLeft(how=how):
             end(m, how, how)
+        case LineFound(what=what):
+            m.happen(f"call.{what}")
         case ProviderLost():
             end(m, "provider_lost", "provider_lost")
         case _:
@@ -277,8 +282,12 @@ def _next_step(m: Macrostep) -> None:
 def _take_outcome(m: Macrostep) -> None:
     outcome, *later = m.place.outcomes
     m.place = replace(m.place, outcomes=tuple(later))
-    if not _try_edges(m, outcome) and outcome.fatal_in == m.place.epoch:
+    if _try_edges(m, outcome):
+        return
+    if outcome.fatal_in == m.place.epoch:
         fail(m, outcome.name)
+    elif target := m.flow.unanswered.get(outcome.name):
+        enter(m, target, by=outcome.name)
 
 
 def _try_edges(m: Macrostep, happened: Happened) -> bool:

@@ -22,6 +22,7 @@ __all__ = [
     "CallerTyped",
     "DigitPressed",
     "Event",
+    "LineFound",
     "ProviderLost",
     "SessionStarted",
     "TimerFired",
@@ -159,6 +160,14 @@ class CallerLeft:
 
 
 @dataclass(frozen=True, slots=True)
+class LineFound:
+    """A call that we made was not taken by a caller."""
+
+    at: float
+    what: Literal["voicemail", "busy", "no_answer"]
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderLost:
     """The provider's session is gone for good (`reason` is its own code or a close code)."""
 
@@ -179,6 +188,7 @@ Event: TypeAlias = (
     | TimerFired
     | TransferEnded
     | CallerLeft
+    | LineFound
     | ProviderLost
 )
 
@@ -195,6 +205,7 @@ _TYPES: Mapping[str, type[Event]] = {
     "timer.fired": TimerFired,
     "transfer.ended": TransferEnded,
     "caller.left": CallerLeft,
+    "line.found": LineFound,
     "provider.lost": ProviderLost,
 }
 _NAMES = {cls: name for name, cls in _TYPES.items()}

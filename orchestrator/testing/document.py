@@ -137,6 +137,9 @@ class Turn(Part):
 
     caller: str | None = None
     digit: Key | None = Field(None, description="A key of the caller's telephone")
+    line: Literal["voicemail", "busy", "no_answer"] | None = Field(
+        None, description="Who took our call instead of a caller"
+    )
     model: list[Answer] = Field([], description="Its answers, in the order they are asked for")
     wait: Seconds = Field(0.0, description="How much time passes")
     then: Literal["hangup"] | None = None

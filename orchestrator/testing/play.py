@@ -24,6 +24,7 @@ from orchestrator.flow.events import (
     CallSettled,
     DigitPressed,
     Event,
+    LineFound,
     SessionStarted,
     TimerFired,
     ToolAsked,
@@ -182,6 +183,8 @@ class _Stage:
         self._apply(replace(started, caller=call.caller, to=call.to, direction=call.direction))
 
     def _hear(self, turn: Turn) -> None:
+        if turn.line is not None:
+            self._apply(LineFound(self._at, turn.line))
         if turn.digit is not None:
             self._apply(DigitPressed(self._at, turn.digit))
         elif turn.caller is not None and self._flow.session.mode == "transcribe":
@@ -191,7 +194,7 @@ class _Stage:
             self._apply(CallerTyped(self._at, turn.caller))
 
     def _expect_somebody(self, turn: Turn) -> None:
-        for key in ("caller", "digit", "then") if self._ended else ():
+        for key in ("caller", "digit", "line", "then") if self._ended else ():
             if getattr(turn, key) is not None:
                 message = f"the session has ended before ({self._snapshot.run.ended})"
                 raise self._stuck(turn.node.key(key), message)

@@ -24,6 +24,7 @@ from orchestrator.flow.events import (
     CallSettled,
     DigitPressed,
     Event,
+    LineFound,
     ProviderLost,
     SessionStarted,
     TimerFired,
@@ -232,6 +233,8 @@ def _caller(event: Event) -> Data:
             return {"caller": text}
         case DigitPressed(digit=digit):
             return {"digit": digit}
+        case LineFound(what=what):
+            return {"line": what}
         case CallerLeft():
             return {"then": "hangup"}
         case _:

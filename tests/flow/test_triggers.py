@@ -2,6 +2,7 @@
 
 from orchestrator.flow.events import (
     DigitPressed,
+    LineFound,
     TimerFired,
     TranscriptFinal,
 )
@@ -214,3 +215,39 @@ def test_typed_text_is_an_event_with_its_words() -> None:
     scene.caller("bye")
     assert scene.snapshot.run.ended == "completed"
     assert not scene.answers
+
+
+OUTBOUND = """
+outbound: {to: "${call.caller}", voicemail: message, busy: later}
+start: hello
+states:
+  hello:
+    do: [{say: Hello.}]
+    next:
+      - {event: call.voicemail, if: turns > 0, goto: later}
+      - {intent: The caller is done., id: done, goto: bye}
+  message:
+    do: [{say: Please call us back.}]
+    end: {reason: voicemail}
+  later: {end: {reason: later}}
+  bye: {end: {reason: completed}}
+"""
+
+
+def test_a_machine_that_no_edge_waits_for_leads_where_outbound_says() -> None:
+    scene = play(OUTBOUND)
+    scene.apply(LineFound(scene.at, "voicemail"))
+    assert scene.snapshot.run.ended == "voicemail"
+    assert scene.reports("state.entered")[-1].data["by"] == "call.voicemail"
+
+
+def test_an_edge_for_a_machine_comes_before_outbound() -> None:
+    scene = play(OUTBOUND.replace("if: turns > 0, ", ""))
+    scene.apply(LineFound(scene.at, "voicemail"))
+    assert scene.snapshot.run.ended == "later"
+
+
+def test_a_line_that_nobody_planned_for_changes_nothing() -> None:
+    scene = play(OUTBOUND)
+    scene.apply(LineFound(scene.at, "no_answer"))
+    assert scene.state == "hello"

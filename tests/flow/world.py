@@ -47,6 +47,7 @@ from orchestrator.flow.events import (
     CallSettled,
     DigitPressed,
     Event,
+    LineFound,
     ProviderLost,
     SessionStarted,
     TimerFired,
@@ -348,6 +349,8 @@ class World:
         elif choice % 7 == 3 and self.dispatched:
             call, attempt = list(self.dispatched)[choice % len(self.dispatched)]
             self.apply(CallProgressed(self.at, call, attempt, "Half of it."))
+        elif choice % 23 == 5:
+            self.apply(LineFound(self.at, "voicemail"))
         elif choice % 2:
             self.apply(DigitPressed(self.at, "12#"[choice % 3]))
         else:
