@@ -15,6 +15,7 @@ __all__ = ["command"]
 
 
 @click.command("mcp-host")
+@click.argument("servers", nargs=-1)
 @click.option(
     "--slots",
     type=click.IntRange(min=1),
@@ -24,17 +25,25 @@ __all__ = ["command"]
 )
 @click.option("--lifeline", is_flag=True, help="End when standard input does.")
 @click.option("--ready", is_flag=True, help="Say what is served as one JSON line.")
-def command(slots: int, lifeline: bool, ready: bool) -> None:
-    """Run the tools of the servers in .mcp.json, as they were pinned.
+def command(servers: tuple[str, ...], slots: int, lifeline: bool, ready: bool) -> None:
+    """Run the tools of SERVERS, by default of all in .mcp.json, as they were pinned.
 
     SIGTERM and Ctrl-C stop it: nothing more is claimed, running calls may finish.
     """
     log_to_stderr()
-    anyio.run(_serve, from_environ(os.environ, Path.cwd()), slots, lifeline, ready)
+    settings = from_environ(os.environ, Path.cwd())
+    anyio.run(_serve, settings, servers, slots, lifeline, ready)
 
 
-async def _serve(settings: Settings, slots: int, lifeline: bool, ready: bool) -> None:
+async def _serve(
+    settings: Settings, servers: tuple[str, ...], slots: int, lifeline: bool, ready: bool
+) -> None:
     async with broker.find(settings) as redis:
         await serve(
-            redis.url, project=settings.project, slots=slots, lifeline=lifeline, ready=ready
+            redis.url,
+            servers,
+            project=settings.project,
+            slots=slots,
+            lifeline=lifeline,
+            ready=ready,
         )

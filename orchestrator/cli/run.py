@@ -257,14 +257,16 @@ async def _parts(options: Options, settings: Settings, redis_url: str, spoken: a
     importing theirs would delay its first words."""
     await spoken.wait()
     queues = {tool.queue for tool in options.flow.tools.values()}
-    wanted = {
-        "worker": options.worker and any(not queue.startswith("mcp.") for queue in queues),
-        "mcp-host": options.mcp_host and any(queue.startswith("mcp.") for queue in queues),
-    }
+    servers = sorted(q.removeprefix("mcp.") for q in queues if q.startswith("mcp."))
+    wanted: dict[str, list[str]] = {}
+    if options.worker and len(queues) > len(servers):
+        wanted["worker"] = []
+    if options.mcp_host and servers:
+        wanted["mcp-host"] = servers
     environ = {**os.environ, "REDIS_URL": redis_url}
     async with AsyncExitStack() as stack:
-        for name in [name for name, want in wanted.items() if want]:
-            arguments = ["orchestrator", name, "--lifeline", "--ready"]
+        for name, served in wanted.items():
+            arguments = ["orchestrator", name, *served, "--lifeline", "--ready"]
             process = await stack.enter_async_context(
                 part(name, arguments, settings.data / "logs", environ)
             )

@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
@@ -22,13 +23,14 @@ log = logging.getLogger(__name__)
 
 async def serve(
     redis_url: str,
+    servers: Sequence[str] = (),
     *,
     project: Path = Path(),
     slots: int = 10,
     lifeline: bool = False,
     ready: bool = False,
 ) -> None:
-    """Serve the tools of the registered MCP servers until told to stop.
+    """Serve the tools of these registered MCP servers (default: all) until told to stop.
 
     `slots` calls run at a time on each server. One line on standard output names the
     queues and their pinned tools, as JSON with `ready`; with `lifeline` the end of
@@ -40,6 +42,9 @@ async def serve(
         log.warning("%s", warning)
     if not registry:
         raise UsageError(f"no MCP server is registered in {project / FILE}")
+    if unknown := sorted(set(servers) - registry.keys()):
+        raise UsageError(f"not registered in {project / FILE}: {', '.join(unknown)}")
+    registry = {name: server for name, server in registry.items() if name in (servers or registry)}
     host = Host(registry, project, project / ".orchestrator" / "logs")
     async with connect(redis_url) as link, anyio.create_task_group() as sessions:
         for supervisor in host.supervisors.values():

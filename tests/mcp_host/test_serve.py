@@ -13,6 +13,7 @@ import pytest
 
 from orchestrator.dispatch.call import Outcome
 from orchestrator.dispatch.streams import StreamCalls
+from orchestrator.errors import UsageError
 from orchestrator.link import connect
 from orchestrator.mcp_host.serve import serve
 from tests.mcp_host.conftest import MakeCall, Plain, pin
@@ -82,3 +83,8 @@ async def first_outcome(calls: StreamCalls) -> Outcome:
         async for _, outcome in calls.settled():
             return outcome
     raise AssertionError
+
+
+async def test_only_registered_servers_can_be_named(project: Path, redis: RedisServer) -> None:
+    with pytest.raises(UsageError, match=r"not registered in .*: other, plane"):
+        await serve(redis.url, ["plain", "plane", "other"], project=project)
