@@ -4,7 +4,7 @@ A text that is exactly one `${…}` without a filter keeps its value's type.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -19,7 +19,7 @@ from orchestrator.flow.part import did_you_mean
 from orchestrator.flow.speech import DAYS, MONTHS, as_text, spelled, spoken
 from orchestrator.flow.types import TEXT, Type, of_value
 
-__all__ = ["Text", "compile_text"]
+__all__ = ["Text", "compile_text", "holes"]
 
 Filter: TypeAlias = Callable[[Json], Json]
 
@@ -98,6 +98,17 @@ def _pieces(text: str, names: Mapping[str, Type], tell: Tell) -> list[str | _Hol
     if text[done:]:
         pieces.append(text[done:])
     return pieces
+
+
+def holes(text: str) -> Iterator[tuple[int, str]]:
+    """Where the expression of each `${…}` begins, and the expression without its filters."""
+    done = 0
+    while (start := text.find("${", done) + 2) >= 2:
+        bars, end = _scan(text, start)
+        if end < 0:
+            return
+        yield start, text[start : min([*bars, end])]
+        done = end + 1
 
 
 def _scan(text: str, start: int) -> tuple[list[int], int]:

@@ -23,6 +23,8 @@ flow: example
 version: "1"
 session: {mode: text}
 start: talk
+interrupts:
+  person: {intent: The caller asks for a person., goto: bye}
 """
 STATES = """\
 talk:

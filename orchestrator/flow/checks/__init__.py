@@ -6,9 +6,14 @@ use, a value) is only told when nothing of the document had to be left out while
 
 import re
 
+from orchestrator.flow.checks.gates import check_gates
 from orchestrator.flow.checks.graph import check_graph
 from orchestrator.flow.checks.names import check_names
+from orchestrator.flow.checks.private import check_private
+from orchestrator.flow.checks.questions import check_questions
 from orchestrator.flow.checks.session import check_session
+from orchestrator.flow.checks.spoken import check_spoken
+from orchestrator.flow.checks.times import check_times
 from orchestrator.flow.checks.tools import check_tools
 from orchestrator.flow.checks.values import check_values
 from orchestrator.flow.checks.ways import check_ways
@@ -19,7 +24,10 @@ from orchestrator.flow.symbols import Symbols
 
 __all__ = ["check_document", "check_source"]
 
-SECRET = re.compile(r"\bsk-[A-Za-z0-9_-]{16,}|\bBearer +[A-Za-z0-9._~+/-]{16,}")
+SECRET = re.compile(
+    r"\bsk-[A-Za-z0-9_-]{16,}|\bBearer +[A-Za-z0-9._~+/-]{16,}|\bghp_[A-Za-z0-9]{36}"
+    r"|\bAKIA[0-9A-Z]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+)
 
 
 def check_source(text: str, file: str, report: Report) -> None:
@@ -36,5 +44,10 @@ def check_document(document: Document, symbols: Symbols, report: Report) -> None
     check_ways(document, report)
     check_session(document, report)
     check_values(document, report)
+    check_spoken(document, report)
     check_names(document, symbols, report)
     check_tools(document, symbols, report)
+    check_gates(document, symbols, report)
+    check_times(document, report)
+    check_private(document, report)
+    check_questions(document, report)

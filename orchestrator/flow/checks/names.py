@@ -3,13 +3,20 @@
 import re
 from collections import Counter
 
-from orchestrator.flow.document import Document
+from orchestrator.flow.document import Document, Interrupt, State
 from orchestrator.flow.part import Report
 from orchestrator.flow.symbols import Symbols
 
 __all__ = ["check_names"]
 
 MODEL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
+MANY = 8
+ALIKE = 0.75
+FILLERS = frozenset({
+    "a", "an", "and", "are", "be", "been", "caller", "do", "does", "for", "have", "i", "is", "like",
+    "of", "or", "that", "the", "their", "they", "this", "to", "user", "want", "wanted", "wants",
+    "wish", "wishes", "would",
+})  # fmt: skip
 RESERVED_PREFIXES = ("go_", "set_", "confirm_", "decline_")
 
 
@@ -26,6 +33,9 @@ def check_names(document: Document, symbols: Symbols, report: Report) -> None:
         if aliases[tool.alias] > 1:
             report("T060", tool.mark, f"two tools are '{tool.alias}' to the model")
     _check_intents(document, report)
+    for name, state in document.states.items():
+        _check_alike(name, state, document, report)
+        _check_number(name, state, document, report)
 
 
 def _check_intents(document: Document, report: Report) -> None:
@@ -37,3 +47,37 @@ def _check_intents(document: Document, report: Report) -> None:
                 report("T060", mark, f"go_{edge.id} is {seen[edge.id]} already")
             elif edge.id is not None:
                 seen[edge.id] = "another intent of this state"
+
+
+def _check_alike(name: str, state: State, document: Document, report: Report) -> None:
+    """Two intents that say nearly the same are told apart by chance."""
+    seen = [(i.intent, f"go_{key}") for key, i in _interrupts(name, document)]
+    for edge in state.next:
+        if edge.intent is None or edge.when is not None:
+            continue
+        for other, choice in seen:
+            if _alike(edge.intent, other):
+                message = f"the model can hardly tell this from {choice}"
+                report.warn("G022", edge.node.at("intent").mark, message, f"that says: {other}")
+        seen.append((edge.intent, f"go_{edge.id}"))
+
+
+def _interrupts(state: str, document: Document) -> list[tuple[str, Interrupt]]:
+    return [(key, i) for key, i in document.interrupts.items() if state not in i.except_in]
+
+
+def _alike(one: str, other: str) -> bool:
+    a, b = (frozenset(re.findall(r"\w+", text.lower())) - FILLERS for text in (one, other))
+    return bool(a | b) and len(a & b) / len(a | b) >= ALIKE
+
+
+def _check_number(name: str, state: State, document: Document, report: Report) -> None:
+    """More than a handful of choices at once makes each of them worse."""
+    tools = {*state.tools, *document.tools_everywhere} if state.next else set[str]()
+    gated = {tool for tool, made in document.tools.items() if made.requires is not None}
+    intents = [edge for edge in state.next if edge.intent is not None and edge.when is None]
+    number = len(tools - gated) + len(intents) + len(_interrupts(name, document))
+    if state.next and number > MANY:
+        mark = document.node.at("states").key(name)
+        message = f"the model has {number} tools and intents to choose from in '{name}'"
+        report.warn("G022", mark, message, f"more than {MANY} make it choose worse; part the state")

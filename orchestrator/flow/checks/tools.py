@@ -1,4 +1,4 @@
-"""Checks of tools: what they may do, how long they take, who uses them. Pure.
+"""Checks of tools: what they may do, and who uses them. Pure.
 
 T010 in this version: every call has an idempotency key that its attempts share, the call id
 if the author names none. Retrying after a timeout is therefore allowed for any tool; running
@@ -20,7 +20,6 @@ def check_tools(document: Document, symbols: Symbols, report: Report) -> None:
         mark = document.node.at("tools").key(name)
         _check_queue(tool, report)
         _check_effects(tool, report)
-        _check_times(document, tool, report)
         if not tool.describe and name in offered(document):
             report.warn("T012", mark, f"'{name}' has no `describe`: the model cannot know its use")
     _check_use(document, symbols, report)
@@ -47,30 +46,6 @@ def _check_effects(tool: Tool, report: Report) -> None:
             report.warn("T011", mark, "cancelled, this may or may not have taken effect", hint)
 
 
-def _check_times(document: Document, tool: Tool, report: Report) -> None:
-    whole = _longest(tool)
-    limit = document.limits.duration if document.limits else None
-    if tool.deadline is not None and tool.deadline < whole:
-        message = f"the attempts need up to {whole:g} s, the deadline is {tool.deadline:g} s"
-        report.warn("L001", tool.node.at("deadline").mark, message)
-    if tool.filler and tool.filler.after >= (tool.deadline or whole):
-        message = "said only after the call is over"
-        report.warn("L001", tool.filler.node.at("after").mark, message)
-    if limit is not None and (tool.deadline or whole) > limit:
-        key = "deadline" if tool.deadline else "timeout"
-        message = f"may take longer than the whole session ({limit:g} s)"
-        report.warn("L001", tool.node.at(key).mark, message)
-
-
-def _longest(tool: Tool) -> float:
-    """Seconds that all attempts and the pauses between them take at most."""
-    if tool.retry is None:
-        return tool.timeout
-    retry = tool.retry
-    pauses = sum(retry.backoff * retry.factor**n * (1 + retry.jitter) for n in range(retry.max))
-    return tool.timeout * (retry.max + 1) + pauses
-
-
 def _check_use(document: Document, symbols: Symbols, report: Report) -> None:
     shown = offered(document)
     called = {step.tool for step in steps(document)}
@@ -83,7 +58,7 @@ def _check_use(document: Document, symbols: Symbols, report: Report) -> None:
         if symbol and name in shown:
             _check_given(symbol, symbols, report)
     if all_read and document.on_error is None:
-        _check_failures(document, report)
+        _check_failures(document, symbols, report)
 
 
 def _check_given(tool: ToolSymbol, symbols: Symbols, report: Report) -> None:
@@ -97,11 +72,21 @@ def _check_given(tool: ToolSymbol, symbols: Symbols, report: Report) -> None:
             report.warn("T070", tool.parameter_mark(name), message, hint)
 
 
-def _check_failures(document: Document, report: Report) -> None:
+def _check_failures(document: Document, symbols: Symbols, report: Report) -> None:
+    """What befalls a tool that a step calls has to be taken by an edge, or by on_error."""
     for state in document.states.values():
         events = {edge.event for edge in state.next}
-        for step in state.do:
-            if step.tool is not None and f"tool.{step.tool}.failed" not in events:
-                message = f"nothing says what to do when {step.tool} fails"
-                hint = f"add {{event: tool.{step.tool}.failed, …}} to next, or on_error"
-                report.warn("T030", step.node.at("tool").mark, message, hint)
+        for step in (*state.do, *(step for edge in state.next for step in edge.do)):
+            tool = symbols.tools.get(step.tool or "")
+            if tool is None or (isinstance(tool.source, Tool) and tool.source.mode == "detached"):
+                continue
+            mark = step.node.at("tool").mark
+            for code, outcome, happens in (
+                ("T030", "failed", f"{tool.name} fails"),
+                ("T031", "denied", f"a person does not approve {tool.name}"),
+            ):
+                possible = outcome == "failed" or tool.approval == "human"
+                if possible and f"tool.{tool.name}.{outcome}" not in events:
+                    message = f"nothing says what to do when {happens}"
+                    hint = f"add {{event: tool.{tool.name}.{outcome}, …}} to next, or on_error"
+                    report.warn(code, mark, message, hint)

@@ -3,28 +3,48 @@
 from collections.abc import Iterator
 from typing import Any
 
+from orchestrator.dispatch.call import Json
 from orchestrator.flow.checks.walk import complete, edges, steps
 from orchestrator.flow.definition import Mark
 from orchestrator.flow.document import Document
 from orchestrator.flow.part import Report
+from orchestrator.flow.shapes import Variable
 
-__all__ = ["check_values"]
+__all__ = ["check_values", "given", "literals"]
 
 
 def check_values(document: Document, report: Report) -> None:
-    engine_only = {name for name, v in document.vars.items() if v.writable == "engine"}
-    given: set[str] = set()
-    for names, mark in _asked(document):
-        given.add(names)
-        if names in engine_only:
-            report("V003", mark, f"'{names}' is written by the engine only; nobody may give it")
-    given |= {name for values in _assigned(document) for name in values}
+    for name, mark in _asked(document):
+        if name in document.vars and document.vars[name].writable == "engine":
+            report("V003", mark, f"'{name}' is written by the engine only; nobody may give it")
     if not complete(report, "V001"):
         return
+    known = given(document)
     for name, variable in document.vars.items():
-        if name not in given and variable.default is None and variable.source is None:
+        if name not in known and variable.default is None and variable.source is None:
             mark = document.node.at("vars").key(name)
             report.warn("V010", mark, f"nothing ever gives '{name}' a value")
+
+
+def given(document: Document) -> set[str]:
+    """Variables that something in this document gives a value."""
+    assigned = {name for values in _assigned(document) for name in values}
+    return assigned | {name for name, _ in _asked(document)}
+
+
+def literals(name: str, document: Document) -> list[Json] | None:
+    """The values that a variable can have; None if one of them is not written out here."""
+    variable = document.vars[name]
+    asked = {each for each, _ in _asked(document)}
+    if variable.source is not None or name in asked or _unwritten(variable):
+        return None
+    values = [variable.default, *(v[name] for v in _assigned(document) if name in v)]
+    return None if any(isinstance(value, str) and "${" in value for value in values) else values
+
+
+def _unwritten(variable: Variable) -> bool:
+    """Whether a text that stands in the flow is not yet the value."""
+    return bool(variable.normalise) or variable.type not in ("bool", "enum", "int", "number")
 
 
 def _asked(document: Document) -> Iterator[tuple[str, Mark]]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from orchestrator.flow.document import Document, Edge, Step
 from orchestrator.flow.part import Report
 
-__all__ = ["called", "complete", "edges", "offered", "steps"]
+__all__ = ["called", "complete", "edges", "expressions_hold", "offered", "steps"]
 
 UNREAD = frozenset({"S001", "S010", "X001"})
 
@@ -13,6 +13,11 @@ UNREAD = frozenset({"S001", "S010", "X001"})
 def complete(report: Report, *codes: str) -> bool:
     """Whether nothing was left out while reading, nor any of these problems found."""
     return report.codes.isdisjoint({*UNREAD, *codes})
+
+
+def expressions_hold(report: Report) -> bool:
+    """Whether every expression and template could be compiled."""
+    return report.codes.isdisjoint({"E001", "E002", "E003"})
 
 
 def edges(document: Document) -> Iterator[Edge]:

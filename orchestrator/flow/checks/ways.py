@@ -28,7 +28,22 @@ def check_ways(document: Document, report: Report) -> None:
             report.warn("G002", mark, f"no way leads to state '{name}'")
         elif name not in ending:
             report("G010", mark, f"from '{name}' no way leads to an end")
+        elif not _lets_go(name, document.states[name], document):
+            hint = "add an interrupt, as {intent: The caller wants a person., goto: …}"
+            message = f"a caller who cannot give what '{name}' asks for has no way on"
+            report.warn("G021", mark, message, hint)
     _check_loops(document, ways, report)
+
+
+def _lets_go(name: str, state: State, document: Document) -> bool:
+    """Whether a caller can leave a state that asks for something without giving it."""
+    if not state.collect:
+        return True
+    asked = {"collected"}
+    wanted = any(edge.goto and edge.event not in asked and edge.when is None for edge in state.next)
+    others = {*targets(state)} - {edge.goto for edge in state.next}
+    called_off = any(i.goto and name not in i.except_in for i in document.interrupts.values())
+    return wanted or bool(others) or called_off or any(s.goto for s in document.silence)
 
 
 def targets(state: State) -> Iterator[str]:
