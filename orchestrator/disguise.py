@@ -21,6 +21,7 @@ from orchestrator.flow.definition import Flow, Rejected, Scope, Variable
 from orchestrator.flow.engine import step
 from orchestrator.flow.events import (
     AgentSaid,
+    Answered,
     CallerTyped,
     CallProgressed,
     CallSettled,
@@ -76,7 +77,12 @@ class Disguise:
         match event:
             case SessionStarted():
                 return self._started(event)
-            case CallerTyped(text=text) | TranscriptFinal(text=text) | AgentSaid(text=text):
+            case (
+                CallerTyped(text=text)
+                | TranscriptFinal(text=text)
+                | AgentSaid(text=text)
+                | Answered(text=text)
+            ):
                 return replace(event, text=self._words(text))
             case ToolAsked(arguments=arguments):
                 return replace(event, arguments=self._arguments(arguments))

@@ -26,6 +26,7 @@ from orchestrator.flow import events
 from orchestrator.flow.commands import (
     AddItem,
     AnswerCall,
+    Ask,
     Command,
     Dispatch,
     Emit,
@@ -268,7 +269,7 @@ class Session:
             case Transfer():
                 # Not awaited: this is who empties the inbox.
                 errands.start_soon(self._post, TransferEnded(self._clock(), ok=True))
-            case Speak() | Hush() | Say() | AddItem() | AnswerCall():
+            case Speak() | Ask() | Hush() | Say() | AddItem() | AnswerCall():
                 await self._transmit(self._adapter.perform(command))
             case End() | Report():
                 pass

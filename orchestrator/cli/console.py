@@ -72,6 +72,7 @@ _QUIET = {
     "tool.refused": "✗ {name}  not offered now",
     "interrupt.taken": "↷ {id}",
     "say.unset": "✗ not said: {name} has no value  ({place})",
+    "classify.failed": "✗ {name}: the model did not choose ({reason})",
     "answer.failed": "✗ the model failed: {error}",
     "error": "✗ {reason}",
     "emitted": "» {name}  {data}",

@@ -6,7 +6,7 @@ equal prompts get equal answers.
 
 How it decides, the first that applies:
 
-1. `# Say exactly`: those words.
+1. `# Say exactly`: those words. `# Choose one of`: one of these. `# Summarise`: what was said.
 2. The caller answered a read-back: `confirm_X`, `decline_X`, or the changed values.
 3. The caller's words hold values for a `set_STATE`, or for the parameters of a `go_ID`.
 4. They are like the description or the sample phrases of a tool.
@@ -35,6 +35,7 @@ from orchestrator.emulator.model import CallTool, Output, Prompt, Speech
 from orchestrator.emulator.words import reply
 from orchestrator.emulator.words.choices import answer
 from orchestrator.emulator.words.filling import Heard, fill
+from orchestrator.emulator.words.judging import choose, summarise
 from orchestrator.emulator.words.layout import Made, Tool, Turn, View, read
 from orchestrator.emulator.words.shapes import is_object
 from orchestrator.emulator.words.similarity import is_question
@@ -52,6 +53,10 @@ class RuleModel:
         view = read(prompt)
         if view.exact:
             return [Speech(view.exact)]
+        if view.choices:
+            return [Speech(choose(view))]
+        if view.summarise:
+            return [Speech(summarise(view))]
         if prompt.tool_choice == "none" or not view.tools:
             return [Speech(reply.speak(view))]
         if is_object(prompt.tool_choice):

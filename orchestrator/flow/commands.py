@@ -16,6 +16,8 @@ from orchestrator.dispatch.call import Json, Settler
 __all__ = [
     "AddItem",
     "AnswerCall",
+    "Ask",
+    "AskPurpose",
     "Command",
     "Dispatch",
     "Emit",
@@ -37,6 +39,10 @@ needs the caller's yes; going on after an interrupt; a result that came late."""
 
 ToolChoice: TypeAlias = Literal["auto", "none"]
 
+AskPurpose: TypeAlias = Literal["classify", "summary", "guard"]
+"""Why the model is asked beside the conversation: a step of the author's; what was said so far,
+before items are dropped; a guard that watches."""
+
 
 @dataclass(frozen=True, slots=True)
 class Speak:
@@ -55,8 +61,22 @@ class Speak:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask the model beside the conversation (once); nobody hears it. One `Answered` follows.
+
+    It sees the conversation so far, or only the text `about`, and nothing of it enters the
+    conversation. It may be under way beside an answer, and beside others of its kind.
+    """
+
+    id: str
+    purpose: AskPurpose
+    instructions: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Hush:
-    """Stop this answer; nobody waits for its end any more (repeatable)."""
+    """Stop this answer, or what was asked; nobody waits for its end any more (repeatable)."""
 
     speak: str
 
@@ -145,5 +165,16 @@ class Report:
 
 
 Command: TypeAlias = (
-    Speak | Hush | Say | AddItem | AnswerCall | Dispatch | Withdraw | Emit | Transfer | End | Report
+    Speak
+    | Ask
+    | Hush
+    | Say
+    | AddItem
+    | AnswerCall
+    | Dispatch
+    | Withdraw
+    | Emit
+    | Transfer
+    | End
+    | Report
 )

@@ -23,7 +23,7 @@ from orchestrator.flow.steps import Steps
 from orchestrator.flow.symbols import EVERYWHERE, Lock, Symbols, declare
 from orchestrator.flow.texts import Texts
 from orchestrator.flow.tools import function_tool, server_tools, undone_types
-from orchestrator.flow.types import ANY, CALL, of_shape
+from orchestrator.flow.types import ANY, CALL, choices, of_shape
 from orchestrator.flow.values import acceptor, fits, normaliser, schema_of
 
 __all__ = ["Lock", "check", "compile_flow"]
@@ -197,6 +197,7 @@ class _Compiler:
             clears=tuple(variable.clears),
             pii=variable.pii,
             engine_only=variable.writable == "engine",
+            choices=choices(of_shape(variable)),
         )
 
     def _default(self, name: str, variable: Variable) -> Json:

@@ -13,6 +13,7 @@ from orchestrator.dispatch.call import Json
 
 __all__ = [
     "After",
+    "Classify",
     "Collect",
     "Digit",
     "Edge",
@@ -128,6 +129,8 @@ class Variable:
     clears: tuple[str, ...] = ()
     pii: bool = False
     engine_only: bool = False
+    choices: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    """Of an enum or a bool: the words that the model chooses from, and the values they mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +188,16 @@ class Wait:
     when: Expression | None = None
 
 
-Step: TypeAlias = Say | Prompt | Note | Set | UseTool | Emit | Wait
+@dataclass(frozen=True, slots=True)
+class Classify:
+    """The model decides, beside the conversation, which of its `choices` the variable gets."""
+
+    text: Template
+    variable: str
+    when: Expression | None = None
+
+
+Step: TypeAlias = Say | Prompt | Note | Set | UseTool | Emit | Wait | Classify
 
 
 @dataclass(frozen=True, slots=True)

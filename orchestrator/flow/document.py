@@ -180,11 +180,13 @@ class McpServer(Part):
 
 
 class Step(Part):
-    """One thing to do: exactly one of say, prompt, note, set, tool, emit, wait."""
+    """One thing to do: exactly one of say, prompt, note, set, tool, emit, wait, classify."""
 
-    KINDS: ClassVar[tuple[str, ...]] = ("say", "prompt", "note", "set", "tool", "emit", "wait")
+    KINDS: ClassVar[tuple[str, ...]] = (
+        "say", "prompt", "note", "set", "tool", "emit", "wait", "classify",
+    )  # fmt: skip
     later: ClassVar[frozenset[str]] = frozenset(
-        {"dtmf", "play", "classify", "into", "show", "exact", "audio", "approval"}
+        {"dtmf", "play", "show", "exact", "audio", "approval"}
     )
 
     when: str | None = Field(None, alias="if")
@@ -195,6 +197,10 @@ class Step(Part):
     tool: str | None = None
     emit: EventName | None = Field(None, description="Tell other programs")
     wait: Seconds | None = None
+    classify: str | None = Field(
+        None, description="A question that the model answers unheard, with a value of `into`"
+    )
+    into: str | None = Field(None, description="The enum or bool that `classify` sets")
     arguments: Values = Field({}, alias="with")
     name: Id | None = Field(None, alias="as", description="Name of the tool's result")
 
@@ -204,6 +210,8 @@ class Step(Part):
             yield "", f"a step is one of {', '.join(self.KINDS)}"
         for kind in kinds[1:]:
             yield kind, f"a step does one thing; this one has '{kinds[0]}' already"
+        if ("classify" in kinds) != ("into" in self.node.keys):
+            yield "classify", "`classify` and `into` go together"
         if "as" in self.node.keys and "tool" not in kinds:
             yield "as", "only a tool has 'as'"
         if "with" in self.node.keys and not {"tool", "emit"} & set(kinds):

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow import asking
+from orchestrator.flow.aside import classify
 from orchestrator.flow.commands import AddItem
 from orchestrator.flow.commands import Emit as EmitEvent
 from orchestrator.flow.definition import (
+    Classify,
     Edge,
     Emit,
     Flow,
@@ -81,6 +83,8 @@ def do(m: Macrostep, todo: Step) -> None:
             _use_tool(m, todo)
         case Emit(name=name, data=data):
             _emit(m, name, data)
+        case Classify():
+            classify(m, todo)
         case Wait(seconds=seconds):
             timer = m.new_id("wait:")
             m.set_timer(timer, seconds)

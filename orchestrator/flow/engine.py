@@ -22,6 +22,7 @@ is left to decide, at most one answer is asked for.
 | DigitPressed   | an event for the edges                                                  |
 | AgentSaid      | the open answer has words                                               |
 | ToolAsked      | judged at once if it is offered, else again when the answer has ended   |
+| Answered       | what was asked beside the conversation is over                          |
 | AnswerEnded    | what waited for it goes on; an empty one is asked for again             |
 | CallSettled    | `work`: retried, or closed and told to the edges and the model          |
 | CallProgressed | `work`: shown, and kept for the next filler                             |
@@ -37,7 +38,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeAlias, assert_never
 
-from orchestrator.flow import work
+from orchestrator.flow import aside, work
 from orchestrator.flow.answers import MAX_ROUNDS, agent_said, answer_ended, ask_again, overdue
 from orchestrator.flow.commands import AddItem, Command
 from orchestrator.flow.definition import (
@@ -50,6 +51,7 @@ from orchestrator.flow.doing import (
 )
 from orchestrator.flow.events import (
     AgentSaid,
+    Answered,
     AnswerEnded,
     CallerLeft,
     CallerTyped,
@@ -123,7 +125,7 @@ def offered(flow: Flow, snapshot: Snapshot) -> frozenset[str]:
     return frozenset(offers(Macrostep(flow, snapshot, event)))
 
 
-def _take_in(m: Macrostep, event: Event) -> None:
+def _take_in(m: Macrostep, event: Event) -> None:  # noqa: C901 (a case for each event)
     match event:
         case SessionStarted():
             start(m, event)
@@ -139,6 +141,8 @@ def _take_in(m: Macrostep, event: Event) -> None:
             tool_asked(m, event)
         case AnswerEnded():
             fail_for(m, answer_ended(m, event))
+        case Answered(ask=ask, ok=ok, text=text):
+            _answered(m, ask, text if ok else None)
         case CallSettled():
             work.settled(m, event)
         case CallProgressed():
@@ -178,6 +182,18 @@ def _caller_typed(m: Macrostep, event: CallerTyped) -> None:
     work.keep_company(m)
 
 
+def _answered(m: Macrostep, name: str, text: str | None) -> None:
+    """What was asked beside the conversation is over; None if no answer came of it."""
+    asked = aside.close(m, name)
+    if asked is None:
+        return
+    match asked.purpose:
+        case "classify":
+            aside.classified(m, name, asked, text)
+        case "summary" | "guard":
+            pass
+
+
 def _heed_limits(m: Macrostep) -> None:
     limits = m.flow.limits
     for name, most, used in (
@@ -206,6 +222,9 @@ def _timer_fired(m: Macrostep, timer: str) -> None:
             m.let_go(timer)
         case "answer":
             fail_for(m, overdue(m))
+        case "ask":
+            aside.overdue(m, name)
+            _answered(m, name, None)
         case "again":
             ask_again(m)
         case "limit":

@@ -16,6 +16,7 @@ __all__ = [
     "VERSION",
     "AgentSaid",
     "AnswerEnded",
+    "Answered",
     "CallProgressed",
     "CallSettled",
     "CallerLeft",
@@ -82,22 +83,30 @@ class DigitPressed:
 
 @dataclass(frozen=True, slots=True)
 class AgentSaid:
-    """Final words of the agent (text, or the transcript of speech), within answer `speak`."""
+    """Final words of the agent (text, or the transcript of speech), within answer `speak`.
+
+    `item` is the service's id of them in the conversation.
+    """
 
     at: float
     speak: str
     text: str
+    item: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolAsked:
-    """The model asked for work within answer `speak`. `arguments` is the model's own JSON text."""
+    """The model asked for work within answer `speak`. `arguments` is the model's own JSON text.
+
+    `item` is the service's id of the call in the conversation.
+    """
 
     at: float
     speak: str
     call: str
     name: str
     arguments: str
+    item: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,16 @@ class AnswerEnded:
     speak: str
     how: Literal["completed", "cancelled", "failed", "incomplete"]
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of an `Ask`, once for each. `text` is the answer, or why there is none."""
+
+    at: float
+    ask: str
+    ok: bool
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +202,7 @@ Event: TypeAlias = (
     | AgentSaid
     | ToolAsked
     | AnswerEnded
+    | Answered
     | CallProgressed
     | CallSettled
     | TimerFired
@@ -200,6 +220,7 @@ _TYPES: Mapping[str, type[Event]] = {
     "agent.said": AgentSaid,
     "tool.asked": ToolAsked,
     "answer.ended": AnswerEnded,
+    "ask.answered": Answered,
     "call.progressed": CallProgressed,
     "call.settled": CallSettled,
     "timer.fired": TimerFired,

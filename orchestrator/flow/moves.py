@@ -250,6 +250,7 @@ def end(m: Macrostep, reason: str, how: str) -> None:
         m.place, steps=(), move=None, outcomes=(), collected=False, transferring=False
     )
     m.talk = replace(m.talk, speaking=None, owed=None, unheard=False)
+    m.work = replace(m.work, asks={})
     calls = m.work.calls
     kept = {timer: due for timer, due in m.timers.items() if timer.partition(":")[2] in calls}
     m.timers = kept

@@ -15,11 +15,12 @@ from typing import TypeAlias
 from orchestrator.dispatch.call import Json
 from orchestrator.errors import JournalMismatch, UsageError
 from orchestrator.flow import events
-from orchestrator.flow.commands import Command, Dispatch, Report, Speak
+from orchestrator.flow.commands import Ask, Command, Dispatch, Report, Speak
 from orchestrator.flow.definition import Flow, Mark
 from orchestrator.flow.engine import SEMANTICS, step
 from orchestrator.flow.events import (
     AgentSaid,
+    Answered,
     AnswerEnded,
     CallProgressed,
     CallSettled,
@@ -191,6 +192,8 @@ def _under(ids: Mapping[str, str], event: Event) -> Event:
     match event:
         case AgentSaid(speak=speak) | ToolAsked(speak=speak) | AnswerEnded(speak=speak):
             return replace(event, speak=ids.get(speak, speak))
+        case Answered(ask=ask):
+            return replace(event, ask=ids.get(ask, ask))
         case CallSettled(call=call) | CallProgressed(call=call):
             return replace(event, call=ids.get(call, call))
         case TimerFired(timer=timer):
@@ -218,6 +221,8 @@ def _made(decision: Decision) -> dict[str, list[str]]:
         match command:
             case Speak(id=name):
                 made.setdefault("speak", []).append(name)
+            case Ask(id=name):
+                made.setdefault("ask", []).append(name)
             case Dispatch(call=name, tool=tool, attempt=0 | 1):  # 0 asks a person first
                 made.setdefault(f"call {tool}", []).append(name)
             case _:
@@ -237,7 +242,9 @@ def _bare(command: Command, ids: Mapping[str, str]) -> Plain:
         about = {"command": "Report", "report": command.name, **data}
     else:
         data = asdict(command)
-        kept = {key: value for key, value in data.items() if key not in ("id", "item", "epoch")}
+        kept = {
+            key: value for key, value in data.items() if key not in ("id", "item", "items", "epoch")
+        }
         about = {"command": type(command).__name__, **kept}
     call = about.get("call")
     if isinstance(call, str) and call in ids:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from orchestrator.dispatch.call import Json
-from orchestrator.flow.commands import Purpose
+from orchestrator.flow.commands import AskPurpose, Purpose
 
 __all__ = [
     "AGAIN",
@@ -16,6 +16,7 @@ __all__ = [
     "Confirmation",
     "Cursor",
     "Happened",
+    "OpenAsk",
     "OpenCall",
     "Place",
     "Run",
@@ -156,10 +157,20 @@ class Confirmation:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenAsk:
+    """What the model was asked beside the conversation. `subject` is what the answer is for:
+    the variable of a step."""
+
+    purpose: AskPurpose
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     calls: Mapping[str, OpenCall] = field(default_factory=dict[str, OpenCall])
     asked: tuple[Asked, ...] = ()
     confirming: Confirmation | None = None
+    asks: Mapping[str, OpenAsk] = field(default_factory=dict[str, OpenAsk])
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +211,9 @@ def quiescent(snapshot: Snapshot) -> bool:
     if snapshot.run.ended is not None:
         return drained(snapshot)
     place, talk = snapshot.place, snapshot.talk
-    busy = talk.speaking or talk.owed or snapshot.work.calls or place.steps or place.transferring
+    work = snapshot.work
+    working = work.calls or work.asks or place.steps
+    busy = talk.speaking or talk.owed or working or place.transferring
     return bool(snapshot.run.seq) and not busy and AGAIN not in snapshot.timers
 
 

@@ -8,7 +8,7 @@ from orchestrator.flow.loader import Node
 from orchestrator.flow.part import Report
 from orchestrator.flow.symbols import Symbols, ToolSymbol
 from orchestrator.flow.texts import Texts
-from orchestrator.flow.types import ANY, Type, join
+from orchestrator.flow.types import ANY, Type, choices, join
 
 __all__ = ["Steps"]
 
@@ -85,6 +85,9 @@ class Steps:
             return made.Set(self.values(step.set, node.at("set"), texts), when)
         if step.wait is not None:
             return made.Wait(step.wait, when)
+        if step.classify is not None:
+            variable = self._chosen(step.into or "", node.at("into"))
+            return made.Classify(texts.template(node.at("classify")), variable, when)
         if step.emit is not None:
             return made.Emit(step.emit, self._fields(step, texts), when)
         if step.tool is not None:
@@ -92,6 +95,13 @@ class Steps:
             given = self._arguments(step, tool, texts) if tool else dict[str, made.Template]()
             return made.UseTool(step.tool, given, step.name, when)
         return None
+
+    def _chosen(self, name: str, node: Node) -> str:
+        """The variable that a choice of the model goes into."""
+        type_ = self.symbols.variables.get(name, ANY)
+        if self.symbols.check_variable(name, node.mark, self.report) and not choices(type_):
+            self.report("V002", node.mark, f"an answer goes into an enum or a bool, not {type_}")
+        return name
 
     def _fields(self, step: doc.Step, texts: Texts) -> Mapping[str, made.Template]:
         return {

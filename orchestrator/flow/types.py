@@ -7,6 +7,7 @@ number of seconds. What kind of text it is, only the type knows.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from orchestrator.dispatch.call import Json
 from orchestrator.flow.loader import Table
 from orchestrator.flow.shapes import Shape
 
@@ -25,6 +26,7 @@ __all__ = [
     "TEXTUAL",
     "TIME",
     "Type",
+    "choices",
     "join",
     "of_shape",
     "of_value",
@@ -68,6 +70,13 @@ def of_shape(shape: Shape) -> Type:
         of_shape(shape.of) if shape.of else None,
         fields or None,
     )
+
+
+def choices(type_: Type) -> Mapping[str, Json]:
+    """The words that stand for an enum's or a bool's values; none for any other type."""
+    if type_.name == "bool":
+        return {"yes": True, "no": False}
+    return {value: value for value in type_.values}
 
 
 def of_value(value: object) -> Type:

@@ -13,6 +13,7 @@ from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import (
     AddItem,
     AnswerCall,
+    Ask,
     Command,
     Dispatch,
     Emit,
@@ -24,7 +25,14 @@ from orchestrator.flow.commands import (
     Transfer,
     Withdraw,
 )
-from orchestrator.flow.events import AgentSaid, AnswerEnded, Event, ProviderLost, ToolAsked
+from orchestrator.flow.events import (
+    AgentSaid,
+    Answered,
+    AnswerEnded,
+    Event,
+    ProviderLost,
+    ToolAsked,
+)
 from orchestrator.realtime.objects import ErrorDetail, Item, Response
 from orchestrator.realtime.protocol import (
     Error,
@@ -124,6 +132,7 @@ class Realtime:
         self.session: Mapping[str, Json] | None = None
         self._sequencer = Sequencer()
         self._asked: dict[str, Speak] = {}
+        self._aside: dict[str, str | None] = {}  # open questions, and their responses once known
         self._told: set[str] = set()  # output items of open answers that the engine knows
         self._modality: str = "text"
 
@@ -138,6 +147,13 @@ class Realtime:
             case Speak():
                 self._asked[command.id] = command
                 return self._sends(self._sequencer.ask(command.id))
+            case Ask():
+                self._aside[command.id] = None
+                return (_question(command),)
+            case Hush(speak=ask) if ask in self._aside:
+                response = self._aside[ask]
+                stop = {"type": "response.cancel", "response_id": response}
+                return (stop,) if response else ()
             case Hush():  # its end, if it comes at once, is of no interest
                 return self._step(self._sequencer.cancel(command.speak), 0.0)[1]
             case Say():
@@ -164,6 +180,8 @@ class Realtime:
                 return self._tell(speak, item, at), ()
             case ResponseDone(response=response):
                 return self._done(response, at)
+            case Error(error=error) if error.event_id in self._aside:
+                return self._answered(error.event_id, False, error.code or "error", at), ()
             case Error(error=error):
                 code = error.code or error.type or "error"
                 return self._step(self._sequencer.refused(error.event_id, code), at)
@@ -179,21 +197,38 @@ class Realtime:
     def lost(self, reason: str, at: float) -> Step:
         """The session is gone. That comes first: open answers fail for no other reason."""
         events, sends = self._step(self._sequencer.close(reason), at)
-        return (ProviderLost(at, reason), *events), sends
+        unanswered = [e for ask in [*self._aside] for e in self._answered(ask, False, reason, at)]
+        return (ProviderLost(at, reason), *events, *unanswered), sends
 
     def _created(self, response: Response, at: float) -> Step:
         speak = _named(response)
+        if speak in self._aside:
+            self._aside[speak] = response.id
         if response.conversation_id is None and speak not in self._asked:
             return _NOTHING  # out of band: it takes no turn in the conversation
         return self._step(self._sequencer.created(response.id, speak), at)
 
     def _done(self, response: Response, at: float) -> Step:
         """The end, after what the items told that had not been heard one by one."""
+        if (ask := _named(response)) in self._aside:
+            return self._judged(ask, response, at), ()
         speak = _named(response) or self._sequencer.speaking(response.id)
         told = [event for item in response.output for event in self._tell(speak, item, at)]
         how, error = _ending(response)
         events, sends = self._step(self._sequencer.done(response.id, speak, how, error), at)
         return (*told, *events), sends
+
+    def _judged(self, ask: str, response: Response, at: float) -> tuple[Event, ...]:
+        text = "".join(item.words for item in response.output if item.type == "message")
+        how, error = _ending(response)
+        if how == "completed" and text.strip():
+            return self._answered(ask, True, text, at)
+        return self._answered(ask, False, error or how.replace("completed", "empty"), at)
+
+    def _answered(self, ask: str, ok: bool, text: str, at: float) -> tuple[Event, ...]:
+        """The end of a question, once."""
+        del self._aside[ask]
+        return (Answered(at, ask, ok, text),)
 
     def _tell(self, speak: str | None, item: Item, at: float) -> tuple[Event, ...]:
         """An output item of ours, once. A call that was cut off is incomplete: it must not run."""
@@ -201,10 +236,11 @@ class Realtime:
             return ()
         self._told.add(item.id)
         if item.type == "message" and item.words:
-            return (AgentSaid(at, speak, item.words),)
+            return (AgentSaid(at, speak, item.words, item.id),)
         if item.type == "function_call" and item.status == "completed" and item.call_id:
             arguments = item.arguments or "{}"
-            return (ToolAsked(at, speak, item.call_id, item.name or "", arguments),)
+            name = item.name or ""
+            return (ToolAsked(at, speak, item.call_id, name, arguments, item.id),)
         return ()
 
     def _step(self, outputs: tuple[Output, ...], at: float) -> Step:
@@ -239,6 +275,22 @@ def _create(speak: Speak, event: str, modality: str) -> Send:
         "tool_choice": speak.choice,
     }
     return {"type": "response.create", "event_id": event, "response": response}
+
+
+def _question(ask: Ask) -> Send:
+    """A response out of band. What it is about stands in for the conversation."""
+    response: dict[str, Json] = {
+        "conversation": "none",
+        "instructions": ask.instructions,
+        "metadata": {"purpose": ask.purpose, "id": ask.id},
+        "output_modalities": ["text"],
+        "tools": [],
+        "tool_choice": "none",
+    }
+    if ask.about:
+        content = [{"type": "input_text", "text": ask.about}]
+        response["input"] = [{"type": "message", "role": "user", "content": content}]
+    return {"type": "response.create", "event_id": ask.id, "response": response}
 
 
 def _message(item: str, role: str, text: str) -> Send:

@@ -174,6 +174,7 @@ class Setting(Part):
     tools: dict[str, list[Annotated[Canned, BeforeValidator(_canned)]]] = Field(
         {}, description="What each tool answers, one entry per attempt"
     )
+    classify: list[str] = Field([], description="What `classify` steps come to, in order")
     transfer: Literal["done", "failed"] | None = Field(None, description="How a transfer ends")
 
 

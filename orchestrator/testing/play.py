@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from orchestrator.dispatch.call import Json, Outcome
-from orchestrator.flow.commands import Command, Report, Speak, Withdraw
+from orchestrator.flow.commands import Ask, Command, Report, Speak, Withdraw
 from orchestrator.flow.definition import Flow, Mark, Scope
 from orchestrator.flow.engine import step
 from orchestrator.flow.events import (
     AgentSaid,
+    Answered,
     AnswerEnded,
     CallerLeft,
     CallerTyped,
@@ -85,6 +86,7 @@ class Around:
     call: Phone
     tools: Mapping[str, Sequence[Canned]]
     transfers: bool
+    classify: Sequence[str] = ()
 
 
 def around(defaults: Setting | None, case: Case) -> Around:
@@ -95,6 +97,7 @@ def around(defaults: Setting | None, case: Case) -> Around:
         case.call or general.call or Phone(),
         {**general.tools, **case.tools},
         (case.transfer or general.transfer) != "failed",
+        case.classify or general.classify,
     )
 
 
@@ -142,6 +145,8 @@ class _Stage:
         self._snapshot = Snapshot()
         self._at = around.now.timestamp()
         self._canned = {tool: deque(answers) for tool, answers in around.tools.items()}
+        self._chosen = deque(around.classify)
+        self._asks: deque[Ask] = deque()
         self._due: list[_Due] = []
         self._calls = 0
         self._lines = 0
@@ -214,7 +219,9 @@ class _Stage:
         answer at once comes behind it.
         """
         for _ in range(MAX_EVENTS):
-            if self._snapshot.talk.speaking:
+            if self._asks:
+                self._answer_aside(self._asks.popleft())
+            elif self._snapshot.talk.speaking:
                 self._answer(self._snapshot.talk.speaking)
             elif behind and not self._script:
                 return
@@ -255,6 +262,15 @@ class _Stage:
             self._apply(AgentSaid(self._at, speak, SOMETHING))
         self._apply(AnswerEnded(self._at, speak, "completed"))
 
+    def _answer_aside(self, ask: Ask) -> None:
+        """What the model is asked beside the conversation is answered at once."""
+        if self._ended:
+            return
+        if not self._chosen:
+            message = "the model has to choose, but nothing is left: add a value under `classify`"
+            raise self._stuck(self._place, message)
+        self._apply(Answered(self._at, ask.id, True, self._chosen.popleft()))
+
     def _call(self, speak: str, act: Act, name: str) -> None:
         if self._asked and self._asked.choice == "none":
             message = f"no tools in this answer, a {self._asked.purpose}: put [] or a say before"
@@ -278,6 +294,8 @@ class _Stage:
                     self._dispatched(data)
                 case Speak():
                     self._asked = command
+                case Ask():
+                    self._asks.append(command)
                 case Withdraw():
                     self._withdraw(command)
                 case _:

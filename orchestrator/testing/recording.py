@@ -18,6 +18,7 @@ from orchestrator.flow.commands import Hush, Report, Speak
 from orchestrator.flow.definition import Flow
 from orchestrator.flow.events import (
     AgentSaid,
+    Answered,
     AnswerEnded,
     CallerLeft,
     CallerTyped,
@@ -62,6 +63,7 @@ def case_of(flow: Flow, decisions: Sequence[Decision]) -> Data:
         "call": _given(id=started.session, caller=started.caller, to=started.to),
         "start": _given(vars=dict(started.values)),
         "tools": session.tools(),
+        "classify": [text for decision in decisions for text in _chosen(decision)],
         "transfer": ("failed", "done")[transfers[0]] if transfers else None,
         "turns": session.script(),
     }
@@ -81,6 +83,8 @@ def _unplayable(flow: Flow, decision: Decision) -> Iterator[str]:
             yield f"the session was held by {channel}: only text can be scripted"
         case AnswerEnded(speak=speak, how=how) if speak == mine and how != "completed":
             yield f"an answer of the model was not completed ({how})"
+        case Answered(ask=ask, ok=False) if ask in decision.before.work.asks:
+            yield "the model did not answer what it was asked beside the conversation"
         case ToolAsked(name=name, arguments=arguments) if _arguments(arguments) is None:
             yield f"the model called {name} with arguments that are no JSON object"
         case CallerLeft(how="interrupted"):
@@ -112,6 +116,15 @@ def _told_news(flow: Flow, before: Snapshot, timer: str) -> bool:
     call = before.work.calls.get(name)
     filler = flow.tools[call.tool].filler if call else None
     return bool(kind == "filler" and call and call.news and filler and filler.progress)
+
+
+def _chosen(decision: Decision) -> Iterator[str]:
+    """What a `classify` step came to at this event."""
+    event = decision.event
+    if isinstance(event, Answered):
+        asked = decision.before.work.asks.get(event.ask)
+        if asked and asked.purpose == "classify":
+            yield event.text
 
 
 def _arguments(text: str) -> Data | None:

@@ -25,6 +25,7 @@ from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.commands import (
     AddItem,
     AnswerCall,
+    Ask,
     Command,
     Dispatch,
     Emit,
@@ -40,6 +41,7 @@ from orchestrator.flow.definition import Flow, Tool
 from orchestrator.flow.engine import offered, step
 from orchestrator.flow.events import (
     AgentSaid,
+    Answered,
     AnswerEnded,
     CallerLeft,
     CallerTyped,
@@ -77,6 +79,7 @@ class World:
     transferring: bool = False
     spoken: bool = True  # whether the caller's last turn was followed by words
     ended: bool = False
+    asides: dict[str, Ask] = field(default_factory=dict[str, Ask])
     calls: int = 0
     names: dict[str, str] = field(default_factory=dict[str, str])
     closed: list[str] = field(default_factory=list[str])
@@ -117,6 +120,8 @@ class World:
                     self.heard[self.reading] = self.turns
                 self.speaking = None
                 self.spoken |= how == "cancelled"  # whoever cut it off will speak
+            case Answered(ask=ask):
+                self.asides.pop(ask, None)
             case CallerTyped() if not self.ended:
                 self.spoken = False
                 self.turns += 1
@@ -133,6 +138,12 @@ class World:
                 self._dispatch(command, before)
             case Withdraw():
                 self._withdraw(command)
+            case Ask():
+                assert not self.ended and command.id not in self.asides
+                self.asides[command.id] = command
+            case Hush(speak=ask) if ask in self.asides:
+                assert ask not in self.snapshot.work.asks, "nobody waits for it, but something does"
+                del self.asides[ask]
             case Hush():
                 assert self.speaking == command.speak
                 self.speaking = None
@@ -144,6 +155,7 @@ class World:
                 assert how != "completed" or not self.speaking, "ended before it was said"
                 self.ended = True
                 self.speaking = None
+                self.asides.clear()  # abandoned
             case Say():
                 self.spoken = True
             case Report():
@@ -226,6 +238,7 @@ class World:
         if self.ended or not self.snapshot.run.seq:
             return
         assert talk.speaking == self.speaking
+        assert self.snapshot.work.asks.keys() == self.asides.keys(), "a question was forgotten"
         after = [timer for timer in self.snapshot.timers if timer.startswith("after:")]
         assert all(timer.startswith(f"after:{place.epoch}.") for timer in after)
         if quiescent(self.snapshot):
@@ -255,6 +268,8 @@ class World:
                 self.model_asks(choice)
             case 4 | 5 | 6:
                 self.answer_ends(choice)
+            case 7 if self.asides:
+                self.answers_aside(choice)
             case 7:
                 if self.speaking:
                     self.apply(AgentSaid(self.at, self.speaking, "Well."))
@@ -287,6 +302,13 @@ class World:
         arguments: Json = self.values[choice % len(self.values)] if self.values else {}
         text = arguments if isinstance(arguments, str) else json.dumps(arguments)
         self.apply(ToolAsked(self.at, self.speaking, call, names[which], text))
+
+    def answers_aside(self, choice: int) -> None:
+        """What was asked beside the conversation, the newest first: well, badly, or not at all."""
+        ask = list(self.asides)[-1]
+        answers = ("yes", "No.", "a", "nonsense", "")
+        ok = choice % 7 != 6
+        self.apply(Answered(self.at, ask, ok, answers[choice % 5] if ok else "failed"))
 
     def answer_ends(self, choice: int) -> None:
         if self.speaking:
@@ -335,6 +357,7 @@ class World:
             TimerFired(self.at, "timeout:call_x"),
             TransferEnded(self.at, ok=True) if not self.transferring else TimerFired(self.at, "x"),
             AgentSaid(self.at, "say_0_0", "Hm."),
+            Answered(self.at, "ask_0_0", True, "yes"),
         )
         self.apply(nonsense[choice % len(nonsense)])
 
@@ -364,6 +387,8 @@ class World:
             if self.speaking:
                 self.apply(AgentSaid(self.at, self.speaking, "Well."))
                 self.apply(AnswerEnded(self.at, self.speaking, "completed"))
+            elif self.asides:
+                self.answers_aside(0)
             elif open_calls and any(call in self.snapshot.work.calls for call, _ in open_calls):
                 call, attempt = open_calls[0]
                 self.dispatched[call, attempt] = "settled"

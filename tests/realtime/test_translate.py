@@ -5,6 +5,7 @@ from orchestrator.errors import ProtocolError
 from orchestrator.flow.commands import (
     AddItem,
     AnswerCall,
+    Ask,
     Dispatch,
     End,
     Hush,
@@ -14,7 +15,7 @@ from orchestrator.flow.commands import (
     Transfer,
     Withdraw,
 )
-from orchestrator.flow.events import AgentSaid, AnswerEnded, ProviderLost, ToolAsked
+from orchestrator.flow.events import AgentSaid, Answered, AnswerEnded, ProviderLost, ToolAsked
 from orchestrator.realtime.protocol import Invalid, parse_client
 from orchestrator.realtime.translate import Realtime, SessionSettings, complaint
 
@@ -176,18 +177,21 @@ def test_commands_that_others_perform_send_nothing() -> None:
 
 def test_the_words_of_an_answer_are_heard_once_and_before_its_end(speaking: Realtime) -> None:
     said = message("Hello!")
-    assert speaking.receive(item_done(said), AT) == ((AgentSaid(AT, "s.1", "Hello!"),), ())
+    assert speaking.receive(item_done(said), AT) == (
+        (AgentSaid(AT, "s.1", "Hello!", "item_1"),),
+        (),
+    )
     assert speaking.receive(done(output=[said]), AT) == ((AnswerEnded(AT, "s.1", "completed"),), ())
 
 
 def test_spoken_words_are_known_by_their_transcript(speaking: Realtime) -> None:
     events, _ = speaking.receive(item_done(message("Hello!", kind="transcript")), AT)
-    assert events == (AgentSaid(AT, "s.1", "Hello!"),)
+    assert events == (AgentSaid(AT, "s.1", "Hello!", "item_1"),)
 
 
 def test_a_call_is_asked_as_soon_as_it_is_complete(speaking: Realtime) -> None:
     events, _ = speaking.receive(item_done(function_call()), AT)
-    assert events == (ToolAsked(AT, "s.1", "call_1", "go_book", '{"n": 2}'),)
+    assert events == (ToolAsked(AT, "s.1", "call_1", "go_book", '{"n": 2}', "item_2"),)
 
 
 @pytest.mark.parametrize("status", ["incomplete", "in_progress"])
@@ -202,8 +206,8 @@ def test_items_known_only_from_the_end_come_before_it() -> None:
     realtime.perform(SPEAK)
     events, _ = realtime.receive(done(output=[message("Hi"), function_call()]), AT)
     assert events == (
-        AgentSaid(AT, "s.1", "Hi"),
-        ToolAsked(AT, "s.1", "call_1", "go_book", '{"n": 2}'),
+        AgentSaid(AT, "s.1", "Hi", "item_1"),
+        ToolAsked(AT, "s.1", "call_1", "go_book", '{"n": 2}', "item_2"),
         AnswerEnded(AT, "s.1", "completed"),
     )
 
@@ -311,5 +315,81 @@ def test_the_emulators_rules_accept_every_event_that_we_send() -> None:
         *realtime.perform(Say("a1", "Welcome.")),
         *realtime.perform(AnswerCall("o1", "call_1", "{}")),
         *realtime.perform(SPEAK),
+        *realtime.perform(Ask("ask.1", "guard", "…", "words")),
     ]
     assert not [event for send in sends if isinstance(event := parse_client(send), Invalid)]
+
+
+ASK = Ask("ask.1", "classify", "# Classify\nWhich?")
+
+
+def aside(text: str, status: str = "completed", ask: str = "ask.1", **more: Json) -> Json:
+    """The end of a response out of band."""
+    event = done("resp_a", ask, status, output=[message(text, "item_a")] if text else [], **more)
+    event["response"]["conversation_id"] = None
+    return event
+
+
+def test_a_question_is_asked_out_of_band_and_beside_an_answer(speaking: Realtime) -> None:
+    (create,) = speaking.perform(ASK)
+    assert create == {
+        "type": "response.create",
+        "event_id": "ask.1",
+        "response": {
+            "conversation": "none",
+            "instructions": "# Classify\nWhich?",
+            "metadata": {"purpose": "classify", "id": "ask.1"},
+            "output_modalities": ["text"],
+            "tools": [],
+            "tool_choice": "none",
+        },
+    }
+
+
+def test_what_a_question_is_about_stands_in_for_the_conversation() -> None:
+    (create,) = Realtime().perform(Ask("ask.1", "guard", "…", "Your password is x."))
+    content = [{"type": "input_text", "text": "Your password is x."}]
+    assert create["response"]["input"] == [{"type": "message", "role": "user", "content": content}]
+
+
+def test_its_answer_is_heard_once_and_the_conversations_goes_on(speaking: Realtime) -> None:
+    speaking.perform(ASK)
+    begun = created("resp_a", "ask.1")
+    begun["response"]["conversation_id"] = None
+    assert speaking.receive(begun, AT) == ((), ())
+    assert speaking.receive(item_done(message("a", "item_a"), "resp_a"), AT) == ((), ())
+    assert speaking.receive(aside("a"), AT) == ((Answered(AT, "ask.1", True, "a"),), ())
+    assert speaking.receive(aside("a"), AT) == ((), ())
+    assert speaking.receive(done(), AT) == ((AnswerEnded(AT, "s.1", "completed"),), ())
+
+
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        (aside("", "failed", status_details={"error": {"code": "server_error"}}), "server_error"),
+        (aside("a", "cancelled"), "cancelled"),
+        (aside(""), "empty"),
+        (failure("invalid_value", "ask.1"), "invalid_value"),
+    ],
+)
+def test_a_question_without_an_answer_is_over_too(event: Json, why: str) -> None:
+    realtime = Realtime()
+    realtime.perform(ASK)
+    assert realtime.receive(event, AT) == ((Answered(AT, "ask.1", False, why),), ())
+
+
+def test_a_question_that_nobody_waits_for_is_stopped_at_the_service() -> None:
+    realtime = Realtime()
+    realtime.perform(ASK)
+    assert realtime.perform(Hush("ask.1")) == (), "there is nothing to stop yet"
+    realtime.receive(created("resp_a", "ask.1"), AT)
+    assert realtime.perform(Hush("ask.1")) == (
+        {"type": "response.cancel", "response_id": "resp_a"},
+    )
+
+
+def test_questions_are_lost_with_the_session() -> None:
+    realtime = Realtime()
+    realtime.perform(ASK)
+    lost = (ProviderLost(AT, "1001"), Answered(AT, "ask.1", False, "1001"))
+    assert realtime.lost("1001", AT) == (lost, ())

@@ -1,6 +1,7 @@
 """The adapter and the connection together, with the emulator on the other side."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import anyio
 import pytest
@@ -9,8 +10,8 @@ from orchestrator.dispatch.call import Json
 from orchestrator.emulator.model import CallTool, Output, Prompt, Speech
 from orchestrator.emulator.server import serve
 from orchestrator.errors import ProviderRefused
-from orchestrator.flow.commands import AddItem, AnswerCall, Command, Speak
-from orchestrator.flow.events import AgentSaid, AnswerEnded, Event, ToolAsked
+from orchestrator.flow.commands import AddItem, AnswerCall, Ask, Command, Speak
+from orchestrator.flow.events import AgentSaid, Answered, AnswerEnded, Event, ToolAsked
 from orchestrator.realtime.connection import Socket, connect
 from orchestrator.realtime.translate import Realtime, SessionSettings, complaint
 
@@ -25,6 +26,11 @@ class Bookings:
         if prompt.items[-1]["type"] == "function_call_output":
             return [Speech("Booked.")]
         return [Speech("One moment."), CallTool("book", '{"guests": 2}')]
+
+
+def without_item(event: Event) -> Event:
+    """The event without the id that the service gave."""
+    return replace(event, item="") if isinstance(event, AgentSaid | ToolAsked) else event
 
 
 class Conversation:
@@ -42,7 +48,7 @@ class Conversation:
         for event in events:
             await self.connection.send(event)
 
-    async def until(self, last: Event) -> None:
+    async def until(self, *last: Event) -> None:
         """Listens, and answers each call at once, while its response is still open."""
         async for frame in self.connection:
             self.complaints += [error] if (error := complaint(frame)) else []
@@ -53,7 +59,7 @@ class Conversation:
                 if isinstance(event, ToolAsked):
                     output = AnswerCall("o1", event.call, '{"ok": true}')
                     await self.perform(output, Speak("s.2", "result", 1, "# Goal\nConfirm."))
-            if last in events:
+            if all(event in self.events for event in last):
                 return
 
 
@@ -71,13 +77,39 @@ async def test_a_call_is_answered_and_spoken_about_after_its_response(modality: 
             await talk.perform(hello, hello, Speak("s.1", "answer", 1, "# Goal\nBook.", (BOOK,)))
             await talk.until(AnswerEnded(0.0, "s.2", "completed"))
     call = next(event for event in talk.events if isinstance(event, ToolAsked))
-    assert talk.events == [
+    assert [without_item(event) for event in talk.events] == [
         AgentSaid(0.0, "s.1", "One moment."),
         ToolAsked(0.0, "s.1", call.call, "book", '{"guests": 2}'),
         AnswerEnded(0.0, "s.1", "completed"),
         AgentSaid(0.0, "s.2", "Booked."),
         AnswerEnded(0.0, "s.2", "completed"),
     ]
+    assert talk.complaints == []
+
+
+async def test_a_question_is_answered_beside_an_answer_and_leaves_nothing_behind() -> None:
+    seen: list[Prompt] = []
+
+    class Both:
+        def respond(self, prompt: Prompt) -> Sequence[Output]:
+            seen.append(prompt)
+            return [Speech("good" if "# Classify" in prompt.instructions else "Well.")]
+
+    both = (Answered(0.0, "ask.1", True, "good"), Answered(0.0, "ask.2", True, "good"))
+    with anyio.fail_after(20):
+        async with serve(Both) as url, connect(url, "key", model=MODEL) as connection:
+            talk = Conversation(connection)
+            await talk.send(talk.adapter.start(SessionSettings()))
+            await talk.perform(
+                AddItem("u1", "user", "Hello."),
+                Speak("s.1", "answer", 1, "# Goal\nTalk."),
+                Ask("ask.1", "classify", "# Classify\nHow?"),
+                Ask("ask.2", "guard", "# Classify\nHow?", "Some words."),
+            )
+            await talk.until(AnswerEnded(0.0, "s.1", "completed"), *both)
+            await talk.perform(Speak("s.2", "answer", 1, "# Goal\nTalk."))
+            await talk.until(AnswerEnded(0.0, "s.2", "completed"))
+    assert [len(prompt.items) for prompt in seen] == [1, 1, 1, 2]
     assert talk.complaints == []
 
 

@@ -22,6 +22,12 @@ defaults:
 cases:
 """
 
+BARE = """\
+dsl: 1
+tests: x.flow.yaml
+cases:
+"""
+
 
 def read_suite(
     text: str, file: str, flow: Flow | None = None
@@ -46,6 +52,13 @@ def trial(case: str) -> Trial:
     """This one case, tried."""
     [tried] = trials(case)
     return tried
+
+
+def flow_trial(flow: Flow, case: str) -> Trial:
+    """This one case of another flow, tried. It has no problems."""
+    suite, problems = read_suite(BARE + dedent(case), "x.test.yaml", flow)
+    assert suite and not problems, problems
+    return try_case(flow, suite, suite.cases[0])
 
 
 def passes(case: str) -> None:

@@ -25,6 +25,10 @@ _TITLES = (
     "Still needed",
     "Sample phrases",
     "Say exactly",
+    "Task",
+    "Classify",
+    "Choose one of",
+    "Summarise",
 )
 _HEADING = re.compile(rf"^# ({'|'.join(_TITLES)}) *$", re.MULTILINE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?")
@@ -116,6 +120,9 @@ class View:
     needed: tuple[Asked, ...]
     tools: tuple[Tool, ...]
     turns: tuple[Turn, ...]
+    classify: str = ""
+    choices: tuple[str, ...] = ()
+    summarise: bool = False
 
     @property
     def turn(self) -> Turn:
@@ -144,6 +151,9 @@ def read(prompt: Prompt) -> View:
         ),
         tools=tuple(_tool(tool) for tool in prompt.tools if tool.get("type") == "function"),
         turns=_turns(prompt.items),
+        classify=tidy(sections.get("Classify", "")),
+        choices=tuple(_lines(sections.get("Choose one of", ""))),
+        summarise="Summarise" in sections,
     )
 
 

@@ -67,5 +67,6 @@ def _assigned(document: Document) -> Iterator[dict[str, Any]]:
         yield edge.set
     for step in steps(document):
         yield step.set or {}
+        yield {step.into: None} if step.into else {}
     for trigger in document.triggers:
         yield dict(trigger.sets_at())
