@@ -125,7 +125,7 @@ def offered(flow: Flow, snapshot: Snapshot) -> frozenset[str]:
     return frozenset(offers(Macrostep(flow, snapshot, event)))
 
 
-def _take_in(m: Macrostep, event: Event) -> None:  # noqa: C901 (a case for each event)
+def _take_in(m: Macrostep, event: Event) -> None:
     match event:
         case SessionStarted():
             start(m, event)
