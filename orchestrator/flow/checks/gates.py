@@ -54,8 +54,12 @@ def _can_be_true(condition: ast.expr, document: Document, symbols: Symbols) -> b
     cases = [values for values in known if values is not None]
     if len(cases) < len(known) or _count(cases) > MAX_CASES:
         return True
-    test = compile_expression(ast.unparse(condition), symbols.names, lambda *_: None).evaluate
+    test = compile_expression(ast.unparse(condition), symbols.names, _untold).evaluate
     return any(test(dict(zip(read, case, strict=True))) is True for case in product(*cases))
+
+
+def _untold(code: str, offset: int, message: str, hint: str = "") -> None:
+    """What is wrong with a condition has been told where it stands."""
 
 
 def _possible(name: str, document: Document) -> Sequence[Json] | None:
