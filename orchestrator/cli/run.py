@@ -4,11 +4,12 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 import anyio
 import click
@@ -16,18 +17,21 @@ from anyio.abc import TaskGroup
 
 from orchestrator import broker
 from orchestrator import link as redis_link
-from orchestrator.cli import console
+from orchestrator.cli import console, in_process
 from orchestrator.cli.caller import typed_lines
 from orchestrator.cli.flows import load
 from orchestrator.dispatch.call import Json
 from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.errors import ServiceError, UsageError
-from orchestrator.flow.commands import Command, Dispatch, Say
+from orchestrator.flow.commands import Command, Say
+from orchestrator.flow.commands import Dispatch as Dispatched
 from orchestrator.flow.definition import Flow, Rejected
 from orchestrator.flow.events import AgentSaid, Event
 from orchestrator.flow.snapshot import Snapshot, quiescent
+from orchestrator.interfaces import Calls, Journal, Outbox
 from orchestrator.journal import RedisJournal
 from orchestrator.launch import part
+from orchestrator.memory import MemoryBroker, MemoryCalls, MemoryJournal
 from orchestrator.outbox import RedisOutbox
 from orchestrator.projection import record
 from orchestrator.realtime.connection import connect
@@ -59,6 +63,21 @@ class Options:
     caller: str | None
     values: Mapping[str, Json]
     trace: Path | None
+    in_process: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """Where calls and the journal go, and what has to run beside the session for that.
+
+    `serve` runs what the calls are for, once it is wanted.
+    """
+
+    calls: Calls
+    journal: Journal
+    outbox: Outbox | None
+    serve: Callable[[], Awaitable[None]]
+    beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +94,7 @@ class Provider:
 @click.option("--json", "as_json", is_flag=True, help="Print every event as one JSON line.")
 @click.option("--no-worker", is_flag=True, help="Handlers run elsewhere: `orchestrator worker`.")
 @click.option("--no-mcp-host", is_flag=True, help="MCP tools run elsewhere: `… mcp-host`.")
+@click.option("--in-process", is_flag=True, help="No Redis, no other process: for a first try.")
 @click.option("--url", metavar="URL", help="A Realtime service other than OpenAI's.")
 @click.option("--model", metavar="NAME", help="Instead of the flow's model.")
 @click.option(
@@ -93,6 +113,7 @@ def command(
     as_json: bool,
     no_worker: bool,
     no_mcp_host: bool,
+    in_process: bool,
     url: str | None,
     model: str | None,
     caller: str | None,
@@ -125,6 +146,7 @@ def command(
         caller,
         _values(compiled, values),
         trace,
+        in_process,
     )
     if compiled.carriers:
         options.notice(f"not served yet: {', '.join(compiled.carriers)}; as if a call had begun")
@@ -175,24 +197,21 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
     traced = trace_to(options.trace, options.flow, name) if options.trace else None
     trace = stack.enter_context(traced) if traced else None
     provider = await _provider(options, settings, stack)
-    redis = await stack.enter_async_context(broker.find(settings))
+    dispatch = await _dispatch(options, settings, name, stack)
     connection = await stack.enter_async_context(
         connect(await provider.url(), provider.key, model=options.model)
     )
-    link = await stack.enter_async_context(redis_link.connect(redis.url))
-    options.notice(f"Redis: {redis.description}")
     adapter = Realtime()
     for frame in adapter.start(_settings(options)):
         await connection.send(frame)
-    journal, outbox = RedisJournal(name, link), RedisOutbox(name, link)
     spoken = anyio.Event()
     session = Session(
         options.flow,
         connection,
         adapter,
-        StreamCalls(link, name),
-        journal,
-        outbox,
+        dispatch.calls,
+        dispatch.journal,
+        dispatch.outbox,
         session=name,
         caller=options.caller,
         values=options.values,
@@ -200,8 +219,9 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
     )
     how = "interrupted"  # unless nobody cuts the session short
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(journal.run)
-        tasks.start_soon(_parts, options, settings, redis.url, spoken)
+        for task in dispatch.beside:
+            tasks.start_soon(task)
+        tasks.start_soon(_serve, dispatch, spoken)
         tasks.start_soon(_caller, options, session)
         tasks.start_soon(_heed_signals, session, tasks)
         await session.run()
@@ -243,7 +263,7 @@ def _observer(
     def observe(item: Event | Command, snapshot: Snapshot) -> None:
         if trace:
             trace.observe(item, snapshot)
-        if isinstance(item, AgentSaid | Say | Dispatch) or quiescent(snapshot):
+        if isinstance(item, AgentSaid | Say | Dispatched) or quiescent(snapshot):
             spoken.set()
         shown = record(options.flow, snapshot, item, masked=options.masked)
         if shown:
@@ -252,10 +272,33 @@ def _observer(
     return observe
 
 
-async def _parts(options: Options, settings: Settings, redis_url: str, spoken: anyio.Event) -> None:
-    """Start worker and MCP host once the agent has spoken, has nothing to say or needs them:
-    importing theirs would delay its first words."""
+async def _dispatch(
+    options: Options, settings: Settings, name: str, stack: AsyncExitStack
+) -> Dispatch:
+    """Redis and processes of their own, or their twins in this one."""
+    if options.in_process:
+        memory = MemoryBroker()
+        serve = partial(in_process.serve, memory, options.flow, settings, options.notice)
+        options.notice("in process: no Redis, nothing is kept")
+        return Dispatch(MemoryCalls(memory, name), MemoryJournal(memory, name), None, serve)
+    redis = await stack.enter_async_context(broker.find(settings))
+    link = await stack.enter_async_context(redis_link.connect(redis.url))
+    options.notice(f"Redis: {redis.description}")
+    journal = RedisJournal(name, link)
+    parts = partial(_parts, options, settings, redis.url)
+    calls, outbox = StreamCalls(link, name), RedisOutbox(name, link)
+    return Dispatch(calls, journal, outbox, parts, (journal.run,))
+
+
+async def _serve(dispatch: Dispatch, spoken: anyio.Event) -> None:
+    """Serve calls once the agent has spoken, has nothing to say or needs them: importing what
+    they need would delay its first words."""
     await spoken.wait()
+    await dispatch.serve()
+
+
+async def _parts(options: Options, settings: Settings, redis_url: str) -> None:
+    """Start worker and MCP host, as far as the flow needs them."""
     queues = {tool.queue for tool in options.flow.tools.values()}
     servers = sorted(q.removeprefix("mcp.") for q in queues if q.startswith("mcp."))
     wanted: dict[str, list[str]] = {}

@@ -64,3 +64,16 @@ def test_personal_data_is_masked_in_what_is_printed(project: Project) -> None:
     assert "33 6 12 34" not in str(told.events)
     assert "33612345678" not in str(told.events)
     assert told.values["phone"] == "•••"
+
+
+def test_a_talk_in_one_process_needs_no_redis_and_leaves_none_behind(project: Project) -> None:
+    told = project.say(
+        f"A table for two on {SPOKEN_DAY} at eight in the evening, name of Ana Lopez.",
+        PHONE,
+        "Yes.",
+        options=("--in-process",),
+        REDIS_URL="redis://127.0.0.1:1",
+    )
+    assert told.ended == "completed", told.said
+    assert project.booked() == [Booked("Ana Lopez", DAY.isoformat(), 20 * 60, 2)]
+    assert not (project.directory / ".orchestrator/redis").exists()
