@@ -57,9 +57,13 @@ class Part:
 
 @asynccontextmanager
 async def part(
-    name: str, arguments: Sequence[str], logs: Path, environ: Mapping[str, str] | None = None
+    name: str,
+    arguments: Sequence[str],
+    logs: Path,
+    environ: Mapping[str, str] | None = None,
+    directory: Path | None = None,
 ) -> AsyncGenerator[Part]:
-    """Run `python -m ARGUMENTS` beside us for as long as the context is open."""
+    """Run `python -m ARGUMENTS` beside us, in `directory`, for as long as the context is open."""
     log = logs / f"{name}.log"
     with _opened(log) as stderr:
         start = stderr.tell()
@@ -69,6 +73,7 @@ async def part(
             stdout=PIPE,
             stderr=stderr,
             env=environ,
+            cwd=directory,
             start_new_session=True,  # a Ctrl-C on the terminal is for us, not for it
         )
     try:

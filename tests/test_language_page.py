@@ -18,10 +18,12 @@ PAGE = (ROOT / "docs/language.md").read_text()
 LOCK = read_lock(ROOT / "mcp.lock.json").definitions()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.M | re.S)
 WHOLE = [example for example in EXAMPLES if example.startswith("dsl:")]
+SHARED = "dsl: 1\ntools: {find: {queue: shop, describe: Find., safe: true}}\n"
 LATER = "What is not there yet"
 HEADINGS = {
     "Document": "Header",
     "Edge": "Edges",
+    "Included": "Parts of a flow in other files",
     "Interrupt": "Interrupts",
     "McpServer": "MCP servers",
     "Param": "Parameters",
@@ -34,6 +36,11 @@ HEADINGS = {
     "Variable": "Variables",
 }
 """Where a mapping is not described below a heading of its own name."""
+
+
+def beside(path: str) -> str:
+    assert path == "shared/tools.yaml"
+    return SHARED
 
 
 def models() -> Iterator[type[Part]]:
@@ -99,10 +106,10 @@ def test_a_whole_flow_is_among_the_examples() -> None:
 
 @pytest.mark.parametrize("example", WHOLE)
 def test_a_whole_flow_has_no_problems(example: str) -> None:
-    assert check(example, "example", LOCK) == ()
+    assert check(example, "example", LOCK, beside) == ()
 
 
 @pytest.mark.parametrize("example", [each for each in EXAMPLES if each not in WHOLE])
 def test_a_part_of_a_flow_is_right(example: str) -> None:
-    problems = check(completed(example), "example", LOCK)
+    problems = check(completed(example), "example", LOCK, beside)
     assert [problem for problem in problems if problem.level == "error"] == []

@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 
 from orchestrator.cli import problems
-from orchestrator.cli.flows import check_file, flow_files
+from orchestrator.cli.flows import Stamp, check_file, flow_files, stamp
 from orchestrator.errors import Problem, UsageError
-from orchestrator.mcp_host.lock import FILE as LOCK
 
 __all__ = ["command"]
 
@@ -35,12 +34,13 @@ def command(flows: tuple[Path, ...], form: str, watch: bool) -> int:
     """
     if watch:
         _watch(flows, form)
-    return _check(flows, form)
+    return _check(flows, form, {})
 
 
-def _check(flows: tuple[Path, ...], form: str) -> int:
+def _check(flows: tuple[Path, ...], form: str, seen: dict[Path, Stamp]) -> int:
     files = flow_files(flows)
-    found: list[Problem] = [problem for file in files for problem in check_file(file)]
+    found: list[Problem] = [problem for file in files for problem in check_file(file, seen)]
+    found = list(dict.fromkeys(found))  # files that several flows include are told of once
     for problem in found:
         click.echo(problems.FORMATS[form](problem))
     if form == "text":
@@ -50,30 +50,23 @@ def _check(flows: tuple[Path, ...], form: str) -> int:
 
 def _watch(flows: tuple[Path, ...], form: str) -> None:
     """Never returns; a file that cannot be read now may be there at the next look."""
-    before = None
+    before: dict[Path, Stamp] | None = None
     while True:
-        if (now := _stamps(flows)) != before:
-            before = now
+        if before is None or _now(flows, before) != before:
+            before = {}
             click.clear()  # on a terminal
             try:
-                _check(flows, form)
+                _check(flows, form, before)
             except UsageError as problem:
                 click.echo(str(problem), err=True)
+            before = {**_now(flows, {}), **before}
         time.sleep(PAUSE)
 
 
-def _stamps(flows: tuple[Path, ...]) -> Mapping[Path, tuple[int, int] | None]:
-    """When what is checked was written, and its size, which tells apart writes of one moment."""
+def _now(flows: tuple[Path, ...], before: Mapping[Path, Stamp]) -> Mapping[Path, Stamp]:
+    """How the files stand that are to be checked, and those that were looked at."""
     try:
-        files = [*flow_files(flows), Path(LOCK)]
+        files = flow_files(flows)
     except UsageError:
-        files = [*flows, Path(LOCK)]
-    return {file: _stamp(file) for file in files}
-
-
-def _stamp(file: Path) -> tuple[int, int] | None:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size
+        files = list(flows)
+    return {file: stamp(file) for file in (*files, *before)}

@@ -19,7 +19,7 @@ from orchestrator import broker
 from orchestrator import link as redis_link
 from orchestrator.cli import console, in_process
 from orchestrator.cli.caller import typed_lines
-from orchestrator.cli.flows import load
+from orchestrator.cli.flows import load, project_of
 from orchestrator.dispatch.call import Json
 from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.errors import ServiceError, UsageError
@@ -150,7 +150,7 @@ def command(
     )
     if compiled.carriers:
         options.notice(f"not served yet: {', '.join(compiled.carriers)}; as if a call had begun")
-    return EXIT_CODES[anyio.run(_run, options, from_environ(os.environ, Path.cwd()))]
+    return EXIT_CODES[anyio.run(_run, options, from_environ(os.environ, project_of(flow)))]
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
@@ -311,7 +311,7 @@ async def _parts(options: Options, settings: Settings, redis_url: str) -> None:
         for name, served in wanted.items():
             arguments = ["orchestrator", name, *served, "--lifeline", "--ready"]
             process = await stack.enter_async_context(
-                part(name, arguments, settings.data / "logs", environ)
+                part(name, arguments, settings.data / "logs", environ, settings.project)
             )
             try:
                 await process.ready()

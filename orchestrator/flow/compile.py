@@ -3,8 +3,6 @@
 `compile_flow` tells all problems of a document in one run.
 """
 
-import hashlib
-import json
 import keyword
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,12 +11,12 @@ from orchestrator.dispatch.call import Json
 from orchestrator.errors import FlowInvalid, Problem
 from orchestrator.flow import definition as made
 from orchestrator.flow import document as doc
-from orchestrator.flow.checks import check_document, check_source
+from orchestrator.flow.checks import check_document
 from orchestrator.flow.functions import FUNCTIONS
-from orchestrator.flow.loader import load
 from orchestrator.flow.part import Report
 from orchestrator.flow.patterns import compile_pattern
 from orchestrator.flow.shapes import Shape, Variable
+from orchestrator.flow.sources import Read, alone, gather
 from orchestrator.flow.steps import Steps
 from orchestrator.flow.symbols import EVERYWHERE, Lock, Symbols, declare
 from orchestrator.flow.texts import Texts
@@ -26,51 +24,72 @@ from orchestrator.flow.tools import function_tool, server_tools, undone_types
 from orchestrator.flow.types import ANY, CALL, choices, of_shape
 from orchestrator.flow.values import acceptor, fits, normaliser, schema_of
 
-__all__ = ["Lock", "check", "compile_flow"]
+__all__ = ["Lock", "check", "compile_flow", "compile_sources", "document_of"]
 
 RESERVED = {*EVERYWHERE, *FUNCTIONS, "event", "result", "args", "value", "true", "false", "null"}
 
 
 def compile_flow(
-    text: str, file: str, lock: Lock | None = None
+    text: str, file: str, lock: Lock | None = None, read: Read = alone
 ) -> tuple[made.Flow, tuple[Problem, ...]]:
-    """The flow and its warnings. `file` is the name to tell; nothing is read from it.
+    """The flow and its warnings. `file` is the name to tell; `read` gives the files beside it.
 
     Raises `FlowInvalid` with every problem, warnings included.
     """
-    flow, problems = _compile(text, file, lock or {})
+    flow, problems = _compile(text, file, lock or {}, read)
     if flow is None or any(problem.level == "error" for problem in problems):
         raise FlowInvalid(problems)
     return flow, problems
 
 
-def check(text: str, file: str, lock: Lock | None = None) -> tuple[Problem, ...]:
+def compile_sources(sources: made.Sources) -> made.Flow:
+    """The flow that was made from these. Raises `FlowInvalid` if this version refuses it."""
+    file = next(iter(sources.texts))
+
+    def read(path: str) -> str:
+        return sources.texts[path] if path in sources.texts else alone(path)
+
+    return compile_flow(sources.texts[file], file, sources.lock, read)[0]
+
+
+def check(
+    text: str, file: str, lock: Lock | None = None, read: Read = alone
+) -> tuple[Problem, ...]:
     """Every problem of a flow, in file order; never raises for what an author can write."""
-    return _compile(text, file, lock or {})[1]
+    return _compile(text, file, lock or {}, read)[1]
 
 
-def _compile(text: str, file: str, lock: Lock) -> tuple[made.Flow | None, tuple[Problem, ...]]:
-    loaded = load(text, file)
-    report = Report(loaded.problems)
-    check_source(text, file, report)
-    document = doc.read(loaded.root, report) if loaded.root else None
-    if document is None or loaded.root is None:
+def document_of(text: str, file: str, read: Read = alone) -> doc.Document:
+    """The document of a flow that compiles, with what it includes."""
+    report = Report()
+    root = gather(text, file, read, report).root
+    document = doc.read(root, report) if root else None
+    assert document, "a flow that compiles is a document"
+    return document
+
+
+def _compile(
+    text: str, file: str, lock: Lock, read: Read
+) -> tuple[made.Flow | None, tuple[Problem, ...]]:
+    report = Report()
+    tree = gather(text, file, read, report)
+    document = doc.read(tree.root, report) if tree.root else None
+    if document is None:
         return None, report.problems
     symbols = declare(document, lock)
-    flow = _Compiler(document, symbols, lock, report).flow(_hash(text, document, lock))
+    sources = made.Sources(tree.texts, _used(document, lock))
+    flow = _Compiler(document, symbols, lock, report).flow(sources)
     check_document(document, symbols, report)
     return flow, report.problems
 
 
-def _hash(text: str, document: doc.Document, lock: Lock) -> str:
-    used = {
+def _used(document: doc.Document, lock: Lock) -> Lock:
+    return {
         server.server: {
             tool: dict(lock.get(server.server, {}).get(tool, {})) for tool in server.allow
         }
         for server in document.mcp.values()
     }
-    pinned = json.dumps(used, sort_keys=True, default=str)
-    return hashlib.sha256(f"{text}\0{pinned}".encode(errors="replace")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +99,7 @@ class _Compiler:
     lock: Lock
     report: Report
 
-    def flow(self, sha256: str) -> made.Flow:
+    def flow(self, sources: made.Sources) -> made.Flow:
         document = self.document
         steps = Steps(self.symbols, self._everywhere(), self.report)
         states, report = self.symbols.check_state, self.report
@@ -97,7 +116,7 @@ class _Compiler:
             document.flow,
             document.version,
             document.title,
-            sha256,
+            sources.sha256,
             document.start,
             states={
                 name: steps.state(name, state, marks("states", name))
@@ -116,6 +135,7 @@ class _Compiler:
             session=self._session(),
             carriers=self._carriers(steps),
             unanswered=self._unanswered(),
+            sources=sources,
         )
 
     def _carriers(self, steps: Steps) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ running session keeps the one that it began with. Texts of the author that may h
 `${…}` are `Template`s, conditions are `Expression`s; both were type-checked.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, cast
@@ -36,6 +38,7 @@ __all__ = [
     "Scope",
     "Session",
     "Set",
+    "Sources",
     "State",
     "Step",
     "Template",
@@ -390,8 +393,27 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Sources:
+    """What a flow is made from: documents by their paths from the directory of its own, which
+    is the first, and the pinned tools that it names (server, tool, definition)."""
+
+    texts: Mapping[str, str]
+    lock: Mapping[str, Mapping[str, Mapping[str, Json]]] = field(
+        default_factory=dict[str, Mapping[str, Mapping[str, Json]]]
+    )
+
+    @property
+    def sha256(self) -> str:
+        """Of all of it; a journal's header carries this."""
+        own, *others = self.texts.items()
+        pinned = json.dumps(self.lock, sort_keys=True, default=str)
+        parts = [own[1], pinned, *(part for other in sorted(others) for part in other)]
+        return hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
-    """`sha256` is of the documents that it was made from; a journal's header carries it.
+    """`sha256` is that of its `sources`; a journal's header carries it.
 
     `carriers` says what the flow asks for that only a carrier of calls can serve, `unanswered`
     where it goes when nobody takes the call that it made.
@@ -413,3 +435,4 @@ class Flow:
     session: Session = Session()
     carriers: tuple[str, ...] = ()
     unanswered: Mapping[str, str] = field(default_factory=dict[str, str])  # event -> state
+    sources: Sources = Sources({"": ""})

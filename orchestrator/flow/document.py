@@ -21,10 +21,12 @@ from orchestrator.flow.shapes import EventName, Id, Key, Lines, Param, Seconds, 
 __all__ = [
     "Approval",
     "Collect",
+    "Defaults",
     "Document",
     "Edge",
     "End",
     "Filler",
+    "Included",
     "Interrupt",
     "Limits",
     "McpServer",
@@ -420,13 +422,37 @@ class Outbound(Part):
     no_answer: str | None = None
 
 
+class Defaults(Part):
+    """Keys of each tool, and of each state that does not end, of this file: what one of them does
+    not say itself is said here."""
+
+    tool: Values = {}
+    state: Values = {}
+
+
+class Included(Part):
+    """A file that flows include: nothing but what is declared by name."""
+
+    dsl: Literal[1]
+    use: list[str] = []
+    vars: Values = {}
+    tools: Values = {}
+    mcp: Values = {}
+    interrupts: Values = {}
+    states: Values = {}
+
+    @classmethod
+    def ignores(cls, key: str) -> bool:
+        return key.startswith("x-")
+
+
 class Document(Part):
     """A flow. Keys that begin with `x-` are its author's own."""
 
     fallback: ClassVar[Mapping[str, Json]] = {
         "dsl": 1, "flow": "unnamed", "version": "", "start": "", "states": {},
     }  # fmt: skip
-    later: ClassVar[frozenset[str]] = frozenset({"defaults", "use", "guards"})
+    later: ClassVar[frozenset[str]] = frozenset({"guards"})
 
     dsl: Literal[1]
     flow: Id
@@ -434,6 +460,8 @@ class Document(Part):
     title: str = ""
     description: str = ""
     labels: dict[str, str] = {}
+    use: list[str] = Field([], description="Files whose vars, tools, mcp, … are taken as these")
+    defaults: Defaults | None = Field(None, description="What tools and states share")
     session: Session | None = None
     vars: dict[Id, Variable] = {}
     tools: dict[Id, Tool] = {}

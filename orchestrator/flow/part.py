@@ -60,6 +60,10 @@ class Report:
         problem = Problem(mark.file, mark.line, mark.column, code, message, hint, level)
         self._problems.setdefault(problem)
 
+    def tell(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            self._problems.setdefault(problem)
+
     def warn(self, code: str, mark: Mark, message: str, hint: str = "") -> None:
         self(code, mark, message, hint, "warning")
 

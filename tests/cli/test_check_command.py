@@ -168,3 +168,14 @@ def test_what_is_watched_is_checked_after_each_change_until_ctrl_c(
         assert process.stdout.readline() == "1 problem in 1 flow\n"
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
+
+
+def test_what_a_flow_includes_is_watched_with_it(run: Run, tmp_path: Path) -> None:
+    flow, shared = tmp_path / "flows/good.flow.yaml", tmp_path / "flows/shared.yaml"
+    flow.write_text(GOOD.replace("start: talk\n", "start: talk\nuse: [shared.yaml]\n"))
+    shared.write_text("dsl: 1\n")
+    with watching(tmp_path) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "1 flow, no problems\n"
+        shared.write_text("dsl: 1\nvras: {}\n")
+        assert process.stdout.readline().startswith("flows/shared.yaml:2:1: error S010: ")

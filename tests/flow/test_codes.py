@@ -35,8 +35,9 @@ bye: {end: {reason: completed}}
 """
 KEYS = {
     *("description", "interrupts", "limits", "mcp", "on_error", "session", "silence", "tools"),
-    *("tools_everywhere", "vars", "x-common", "x-deep"),
+    *("tools_everywhere", "use", "vars", "x-common", "x-deep"),
 }
+SHARED = "dsl: 1\ntools: {find: {queue: shop, describe: Find., safe: true}}\n"
 
 
 def blocks(text: str) -> dict[str, str]:
@@ -52,12 +53,17 @@ def whole(example: str) -> str:
     return "".join(keys.values()) + "states:\n" + indent("".join(states.values()), "  ")
 
 
+def beside(path: str) -> str:
+    assert path == "shared/tools.yaml"
+    return SHARED
+
+
 def reported(code: str, example: str) -> list[Problem]:
     if code >= "M020" and code.startswith("M"):
         return list(parse_lock(example, "mcp.lock.json")[1])
     if code.startswith("M"):
         return list(parse_registry(example, ".mcp.json", {})[1])
-    return list(check(whole(example), "example.flow.yaml", LOCK))
+    return list(check(whole(example), "example.flow.yaml", LOCK, beside))
 
 
 def test_every_code_in_the_source_is_explained_and_no_other() -> None:

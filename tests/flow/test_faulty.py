@@ -30,11 +30,15 @@ LOCK = {
 }
 
 
+def beside(name: str) -> str:
+    return (Path(__file__).parent / "faulty" / name).read_text()
+
+
 @pytest.mark.parametrize("path", FAULTY, ids=lambda path: path.name.removesuffix(".flow.yaml"))
 def test_tells_what_is_wrong_where_it_is_and_nothing_else(path: Path) -> None:
     text = path.read_text()
     expected = [(code, int(line), int(column)) for code, line, column in EXPECTED.findall(text)]
-    found = check(text, path.name, LOCK)
+    found = check(text, path.name, LOCK, beside)
     assert [(p.code, p.line, p.column) for p in found] == expected
     assert all(p.file == path.name and p.message for p in found)
 
