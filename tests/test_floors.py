@@ -22,7 +22,8 @@ EMULATOR_SEES = ("realtime.protocol", "realtime.objects", "dispatch.call", "erro
 PURE_MAY_IMPORT = {
     *("abc", "ast", "collections", "contextlib", "dataclasses", "datetime", "difflib"),
     *("enum", "functools", "hashlib", "inspect", "itertools", "json", "keyword", "math"),
-    *("operator", "re", "string", "types", "typing", "typing_extensions", "unicodedata"),
+    *("operator", "posixpath", "re", "string", "types", "typing", "typing_extensions"),
+    "unicodedata",
     *(
         "importlib",
         "warnings",
