@@ -44,7 +44,7 @@ def answer_ended(m: Macrostep, event: AnswerEnded) -> str | None:
         _read_back(m, event.how)
     if m.talk.rounds > MAX_ROUNDS:
         return "model.loop"
-    if calls and not m.place.move:
+    if calls and not m.place.move and (m.talk.due or not m.talk.spoke):
         owe(m, "answer")
     return None
 

@@ -8,13 +8,31 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from orchestrator.dispatch.call import Json
-from orchestrator.flow.definition import Rejected, Template, Tool
+from orchestrator.flow.definition import (
+    ReadBack,
+    Rejected,
+    Review,
+    Template,
+    Tool,
+    UseTool,
+    in_words,
+)
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import gate_is_open
 from orchestrator.flow.snapshot import Confirmation, OpenCall
-from orchestrator.flow.work import answer, bound, happen_failed, needs_review, start, still_so
+from orchestrator.flow.talk import owe
+from orchestrator.flow.telling import answer
+from orchestrator.flow.work import asks, bound, happen_failed, start, still_so
 
-__all__ = ["confirm", "decline", "parse_arguments", "use", "use_at_the_end", "use_by_author"]
+__all__ = [
+    "confirm",
+    "decline",
+    "parse_arguments",
+    "use",
+    "use_at_the_end",
+    "use_by_author",
+    "void",
+]
 
 
 def parse_arguments(text: str) -> dict[str, Json]:
@@ -36,19 +54,21 @@ def use(m: Macrostep, call: str, tool: Tool, arguments: str) -> None:
         frozen = tool.accept({**own, **bound(m, tool)})
     except Rejected as problem:
         answer(m, call, {"error": "invalid", "message": str(problem)})
+        if tool.silent:
+            owe(m, "answer")
         return
-    if tool.approval == "caller":
+    if tool.read_back and asks(m, tool.read_back, frozen):
         _ask_the_caller(m, call, tool, frozen)
     else:
         _begin(m, OpenCall(call, tool.name, "model", m.place.epoch, frozen, "", m.at), call)
 
 
 def _begin(m: Macrostep, call: OpenCall, asked: str) -> None:
-    """The model's call is made. What it asked with waits for the result, or is answered now."""
+    """The call is made. What the model asked with waits for the result, or is answered now."""
     tool = m.flow.tools[call.tool]
-    if needs_review(m, tool, call.arguments):
+    if asks(m, tool.review, call.arguments):
         answer(m, asked, {"status": "pending", "message": "A person has to approve it first."})
-        if not _under_review(m, call):
+        if call.origin == "step" or not _under_review(m, call):
             start(m, replace(call, told=True))
     elif tool.mode == "wait":
         start(m, replace(call, answers=asked))
@@ -70,9 +90,17 @@ def _ask_the_caller(m: Macrostep, call: str, tool: Tool, arguments: Mapping[str,
         message = f"First the caller has to answer about {m.work.confirming.tool}."
         answer(m, call, {"error": "not_available", "message": message})
         return
-    read_back = tool.read_back(arguments)
-    m.work = replace(m.work, confirming=Confirmation(call, tool.name, arguments, read_back))
-    answer(m, call, {"status": "needs_confirmation", "read_back": read_back})
+    words = _read_back(m, tool.read_back, arguments)
+    m.work = replace(m.work, confirming=Confirmation(call, tool.name, arguments, words))
+    answer(m, call, {"status": "needs_confirmation", "read_back": words})
+
+
+def _read_back(m: Macrostep, who: ReadBack | None, arguments: Mapping[str, Json]) -> str:
+    """The author's words for these arguments; our own if something in them is unset."""
+    scope = m.scope(args=arguments)
+    if who and who.words and who.words.unset(scope) is None:
+        return who.words.text(scope)
+    return in_words(arguments)
 
 
 def confirm(m: Macrostep, call: str) -> None:
@@ -82,31 +110,62 @@ def confirm(m: Macrostep, call: str) -> None:
         message = "The caller has not answered the read-back yet."
         answer(m, call, {"error": "not_confirmed", "message": message})
         return
-    m.work = replace(m.work, confirming=None)
-    if not (gate_is_open(m, m.flow.tools[asked.tool]) and still_so(m, asked)):
+    tool = m.flow.tools[asked.tool]
+    if not still_so(m, asked) or (asked.origin == "model" and not gate_is_open(m, tool)):
         answer(m, call, {"error": "not_available", "message": "Things have changed since."})
+        void(m)
         return
-    made = OpenCall(asked.call, asked.tool, "model", m.place.epoch, asked.arguments, "", m.at)
-    _begin(m, made, call)
+    m.work = replace(m.work, confirming=None)
+    made = OpenCall(asked.call, asked.tool, asked.origin, m.place.epoch, asked.arguments, "", m.at)
+    _begin(m, replace(made, result_name=asked.result_name), call)
+    if tool.mode != "wait":
+        m.let_go(asked.call)
+
+
+def void(m: Macrostep) -> None:
+    """What was read back is no longer so: the model may ask again, and a step does."""
+    asked = m.work.confirming
+    m.work = replace(m.work, confirming=None)
+    if asked and asked.origin == "step":
+        m.do_again(asked.call)
 
 
 def decline(m: Macrostep, call: str) -> None:
     asked = m.work.confirming
     m.work = replace(m.work, confirming=None)
     answer(m, call, {"ok": True})
+    if asked and asked.origin == "step":
+        m.cut_short(asked.call)
     if asked:
-        m.happen(f"tool.{asked.tool}.denied", by="caller")
+        fatal_in = m.place.epoch if asked.origin == "step" else None
+        m.happen(f"tool.{asked.tool}.denied", fatal_in=fatal_in, by="caller")
 
 
-def use_by_author(
-    m: Macrostep, name: str, given: Mapping[str, Template], result_name: str | None
-) -> str | None:
-    """A step of the flow calls a tool; the id of the call, or None if it could not be made."""
-    call = _made_by_author(m, name, given)
+def use_by_author(m: Macrostep, todo: UseTool) -> None:
+    """A step of the flow calls a tool, and waits for the caller's yes to it, or for its end.
+
+    If the call cannot be made the rest of its list is not done.
+    """
+    call = _made_by_author(m, todo.tool, todo.arguments)
     if call is None:
-        return None
-    start(m, replace(call, result_name=result_name))
-    return call.id
+        m.skip(m.place.steps[-1])
+        return
+    call, approval = replace(call, result_name=todo.result_name), todo.approval
+    if isinstance(approval, ReadBack) and asks(m, approval, call.arguments):
+        _ask_for_the_step(m, call, approval)
+        m.hold(call.id)
+        return
+    start(m, call, approval if isinstance(approval, Review) else None)
+    if m.flow.tools[todo.tool].mode == "wait":
+        m.hold(call.id)
+
+
+def _ask_for_the_step(m: Macrostep, call: OpenCall, who: ReadBack) -> None:
+    """What the model was asking for has to wait: the flow goes on with this."""
+    words = _read_back(m, who, call.arguments)
+    asked = Confirmation(call.id, call.tool, call.arguments, words)
+    step = replace(asked, origin="step", result_name=call.result_name)
+    m.work = replace(m.work, confirming=step)
 
 
 def _made_by_author(m: Macrostep, name: str, given: Mapping[str, Template]) -> OpenCall | None:

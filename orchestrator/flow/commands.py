@@ -112,7 +112,11 @@ class AnswerCall:
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """Publish one attempt of a call (repeatable: by call and attempt)."""
+    """Publish one attempt of a call (repeatable: by call and attempt).
+
+    `priority` says whether somebody waits for it; `rate` how many calls of its tool may begin in
+    a time, over all sessions (`10/m`; empty: any number).
+    """
 
     call: str
     attempt: int
@@ -122,6 +126,8 @@ class Dispatch:
     key: str
     timeout: float
     rerun: bool
+    priority: Literal["live", "job"] = "live"
+    rate: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ __all__ = [
     "Note",
     "On",
     "Prompt",
+    "ReadBack",
     "Rejected",
     "Retry",
     "Review",
@@ -47,6 +48,7 @@ __all__ = [
     "UseTool",
     "Variable",
     "Wait",
+    "in_words",
 ]
 
 Scope: TypeAlias = Mapping[str, Json]
@@ -98,6 +100,12 @@ class Template:
         return value if isinstance(value, str) else _plain(value)
 
 
+def in_words(arguments: Mapping[str, Json]) -> str:
+    """Arguments of a call, for a caller who has to say yes to them."""
+    said = ((key.replace("_", " "), value) for key, value in arguments.items())
+    return ", ".join(f"{key} {_plain(value)}" for key, value in said if value is not None)
+
+
 def _plain(value: Json) -> str:
     if value is None:
         return "(unknown)"
@@ -106,11 +114,6 @@ def _plain(value: Json) -> str:
     if isinstance(value, list):
         return ", ".join(map(_plain, cast("Sequence[Json]", value)))
     return str(value)
-
-
-def _read_back(arguments: Mapping[str, Json]) -> str:
-    said = ((key.replace("_", " "), value) for key, value in arguments.items())
-    return ", ".join(f"{key} {_plain(value)}" for key, value in said if value is not None)
 
 
 class Accept(Protocol):
@@ -172,6 +175,7 @@ class UseTool:
     arguments: Mapping[str, Template]
     result_name: str | None = None
     when: Expression | None = None
+    approval: "ReadBack | Review | None" = None  # stricter than the tool's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,12 +312,25 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Filler:
-    """With `progress` the handler's own words come before the lines, when there are new ones."""
+    """Without `lines` the model finds the words. With `progress` the handler's own come first,
+    when there are new ones."""
 
     after: float
     lines: tuple[Template, ...]
     every: float | None = None
     progress: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """The caller has to say yes to the arguments; `words` are the author's for them.
+
+    `condition` says when they are asked at all, and `reads` which arguments it looks at.
+    """
+
+    condition: Expression | None = None
+    reads: tuple[str, ...] = ()
+    words: Template | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,9 +367,9 @@ class Tool:
     describe: str
     schema: Mapping[str, Json]
     accept: Callable[[Mapping[str, Json]], dict[str, Json]] = field(repr=False, compare=False)
-    read_back: Callable[[Mapping[str, Json]], str] = field(
-        default=_read_back, repr=False, compare=False
-    )  # the arguments in words, for a caller who has to say yes to them
+    returned: Callable[[Json, Scope], Json] = field(
+        default=lambda result, _: result, repr=False, compare=False
+    )  # makes of a result what `returns` promises; raises `Rejected`
     bound: Mapping[str, Template] = field(default_factory=dict[str, Template])
     mode: Literal["wait", "background", "detached"] = "wait"
     timeout: float = 10.0
@@ -362,13 +379,18 @@ class Tool:
     rerun: bool = False  # `after_crash: rerun`
     key: Template | None = None  # `idempotency`; the call id if None
     requires: Expression | None = None
-    approval: Literal["none", "caller"] = "none"
+    read_back: ReadBack | None = None
     review: Review | None = None
     undo: str | None = None
     filler: Filler | None = None
     on_hangup: Literal["keep", "cancel"] = "keep"
     assign: Mapping[str, Template] = field(default_factory=dict[str, Template])
     ok_if: Expression | None = None  # over `result`; false makes the outcome a failure
+    silent: bool = False  # its result makes nobody speak
+    errors: Literal["hide", "summary", "pass"] = "summary"
+    concurrency: int | None = None  # calls at a time in one session
+    rate: str = ""
+    priority: Literal["live", "job"] = "live"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,17 @@ from pydantic_core import PydanticCustomError
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.loader import Node, Table
 from orchestrator.flow.part import Part, Report, not_yet
-from orchestrator.flow.shapes import EventName, Id, Key, Lines, Param, Seconds, Values, Variable
+from orchestrator.flow.shapes import (
+    EventName,
+    Id,
+    Key,
+    Lines,
+    Param,
+    Rate,
+    Seconds,
+    Values,
+    Variable,
+)
 
 __all__ = [
     "Approval",
@@ -98,10 +108,15 @@ class Approval(Part):
 
     short: ClassVar[str] = "by"
     fallback: ClassVar[Mapping[str, Json]] = {"by": "none"}
-    PERSON: ClassVar[tuple[str, ...]] = ("if", "channel", "timeout", "on_timeout", "reason", "show")
+    ONLY: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "if": ("caller", "human"),
+        "read_back": ("caller",),
+        **dict.fromkeys(("channel", "timeout", "on_timeout", "reason", "show"), ("human",)),
+    }
 
     by: Literal["none", "caller", "human"]
     when: str | None = Field(None, alias="if", description="Asked only if this is true of `args`")
+    read_back: str | None = Field(None, description="What the caller has to agree to; sees `args`")
     channel: str = Field("", description="Which people are asked")
     timeout: Seconds = 60.0
     on_timeout: Literal["deny"] = "deny"
@@ -109,9 +124,9 @@ class Approval(Part):
     show: list[str] | None = Field(None, description="The arguments that the person sees")
 
     def rules(self) -> Iterator[tuple[str, str]]:
-        for key in self.PERSON:
-            if key in self.node.keys and self.by != "human":
-                yield key, f"only an approval by a human has '{key}'"
+        for key, askers in self.ONLY.items():
+            if key in self.node.keys and self.by not in askers:
+                yield key, f"only an approval by {' or '.join(askers)} has '{key}'"
 
 
 Approvals: TypeAlias = Annotated[
@@ -122,24 +137,25 @@ Approvals: TypeAlias = Annotated[
 
 
 class Filler(Part):
-    """What to say while a call is under way."""
-
-    later: ClassVar[frozenset[str]] = frozenset({"auto"})
+    """What to say while a call is under way: the author's lines, or words of the model."""
 
     after: Seconds
     every: Seconds | None = None
-    say: Lines
+    say: Lines = []
+    auto: bool = Field(False, description="The model finds the words")
     progress: bool = Field(False, description="Say what the handler reports, if there is news")
+
+    def rules(self) -> Iterator[tuple[str, str]]:
+        if self.say == ["auto"]:
+            yield "say", "these words would be said; that the model finds some is `auto: true`"
+        elif bool(self.say) == self.auto:
+            yield "", "a filler has either lines (`say`) or `auto: true`"
 
 
 class Tool(Part):
     """A function that a worker runs."""
 
     fallback: ClassVar[Mapping[str, Json]] = {"queue": ""}
-    later: ClassVar[frozenset[str]] = frozenset(
-        {"answer", "errors", "concurrency", "rate", "priority"}
-    )
-
     queue: str
     handler: str | None = None
     describe: str = ""
@@ -162,6 +178,19 @@ class Tool(Part):
     on_hangup: Literal["keep", "cancel"] | None = None
     assign: Values = {}
     ok_if: str | None = Field(None, description="Over `result`; false makes it a failure")
+    answer: Literal["speak", "silent"] = Field(
+        "speak", description="Whether the model speaks because of the result"
+    )
+    errors: Literal["hide", "summary", "pass"] = Field(
+        "summary", description="What the model hears of a failure"
+    )
+    concurrency: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        None, description="Calls at a time in one session; more wait for their turn"
+    )
+    rate: Rate | None = Field(None, description='Calls begun by all sessions, as "10/m"')
+    priority: Literal["live", "job"] | None = Field(
+        None, description="Whether somebody waits; a detached call is a job by default"
+    )
 
 
 class McpServer(Part):
@@ -187,9 +216,7 @@ class Step(Part):
     KINDS: ClassVar[tuple[str, ...]] = (
         "say", "prompt", "note", "set", "tool", "emit", "wait", "classify",
     )  # fmt: skip
-    later: ClassVar[frozenset[str]] = frozenset(
-        {"dtmf", "play", "show", "exact", "audio", "approval"}
-    )
+    later: ClassVar[frozenset[str]] = frozenset({"dtmf", "play", "show", "exact", "audio"})
 
     when: str | None = Field(None, alias="if")
     say: str | None = None
@@ -205,6 +232,7 @@ class Step(Part):
     into: str | None = Field(None, description="The enum or bool that `classify` sets")
     arguments: Values = Field({}, alias="with")
     name: Id | None = Field(None, alias="as", description="Name of the tool's result")
+    approval: Approval | None = Field(None, description="Stricter than the tool's own")
 
     def rules(self) -> Iterator[tuple[str, str]]:
         kinds = [kind for kind in self.KINDS if kind in self.node.keys]
@@ -216,6 +244,8 @@ class Step(Part):
             yield "classify", "`classify` and `into` go together"
         if "as" in self.node.keys and "tool" not in kinds:
             yield "as", "only a tool has 'as'"
+        if self.approval and "tool" not in kinds:
+            yield "approval", "only a tool has 'approval'"
         if "with" in self.node.keys and not {"tool", "emit"} & set(kinds):
             yield "with", "only a tool and an emit have 'with'"
 

@@ -80,7 +80,7 @@ def do(m: Macrostep, todo: Step) -> None:
         case Set(values=values):
             assign(m, values)
         case UseTool():
-            _use_tool(m, todo)
+            asking.use_by_author(m, todo)
         case Emit(name=name, data=data):
             _emit(m, name, data)
         case Classify():
@@ -89,14 +89,6 @@ def do(m: Macrostep, todo: Step) -> None:
             timer = m.new_id("wait:")
             m.set_timer(timer, seconds)
             m.hold(timer)
-
-
-def _use_tool(m: Macrostep, todo: UseTool) -> None:
-    call = asking.use_by_author(m, todo.tool, todo.arguments, todo.result_name)
-    if call is None:
-        m.skip(m.place.steps[-1])
-    elif m.flow.tools[todo.tool].mode == "wait":
-        m.hold(call)
 
 
 def _emit(m: Macrostep, name: str, data: Mapping[str, Template]) -> None:

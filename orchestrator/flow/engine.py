@@ -38,7 +38,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeAlias, assert_never
 
-from orchestrator.flow import aside, work
+from orchestrator.flow import aside, attempts, fillers, work
 from orchestrator.flow.answers import MAX_ROUNDS, agent_said, answer_ended, ask_again, overdue
 from orchestrator.flow.commands import AddItem, Command
 from orchestrator.flow.definition import (
@@ -146,7 +146,7 @@ def _take_in(m: Macrostep, event: Event) -> None:
         case CallSettled():
             work.settled(m, event)
         case CallProgressed():
-            work.progressed(m, event)
+            fillers.progressed(m, event)
         case TimerFired():
             _timer_fired(m, event.timer)
         case TransferEnded():
@@ -213,9 +213,9 @@ def _timer_fired(m: Macrostep, timer: str) -> None:
         case "timeout":
             work.timed_out(m, name)
         case "retry":
-            work.retry_due(m, name)
+            attempts.retry_due(m, name)
         case "filler":
-            work.filler_due(m, name)
+            fillers.filler_due(m, name)
         case "after":
             m.happen(timer)
         case "wait":

@@ -118,6 +118,16 @@ class Macrostep:
         if steps != self.place.steps:
             self.place = replace(self.place, steps=steps)
 
+    def do_again(self, waiting: str) -> None:
+        """What these steps waited for will not come: its step is done once more."""
+        steps = tuple(
+            replace(cursor, index=cursor.index - 1, waiting=None)
+            if cursor.waiting == waiting
+            else cursor
+            for cursor in self.place.steps
+        )
+        self.place = replace(self.place, steps=steps)
+
     def cut_short(self, waiting: str) -> None:
         """What these steps waited for failed: the rest of them is not done."""
         for cursor in self.place.steps:

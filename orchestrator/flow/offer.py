@@ -108,7 +108,7 @@ def _schema(m: Macrostep, name: str, offer: Offer) -> Mapping[str, Json]:
             answer = "clearly said yes" if yes else "did not say yes"
             return _function(name, f"The caller {answer} to: {m.work.confirming.read_back}")
         case Use(tool=tool):
-            prose = f"{tool.describe} {CONFIRMED}" if tool.approval == "caller" else tool.describe
+            prose = f"{tool.describe} {CONFIRMED}" if tool.read_back else tool.describe
             return _function(name, prose.strip(), tool.schema)
 
 

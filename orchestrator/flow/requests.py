@@ -15,6 +15,7 @@ from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import Decide, Go, Offer, SetValues, Use, missing, offers
 from orchestrator.flow.snapshot import Asked
 from orchestrator.flow.talk import patience
+from orchestrator.flow.telling import answer
 from orchestrator.flow.variables import give
 
 __all__ = ["judge_again", "refuse", "tool_asked"]
@@ -28,6 +29,8 @@ def tool_asked(m: Macrostep, event: ToolAsked) -> None:
     patience(m)
     asked = Asked(event.call, event.name, event.arguments, m.talk.epoch)
     offer = offers(m).get(event.name) if asked.epoch == m.place.epoch else None
+    if not (isinstance(offer, Use) and offer.tool.silent):
+        m.talk = replace(m.talk, due=True)
     if offer is None or (m.place.move and not isinstance(offer, Go)):
         m.work = replace(m.work, asked=(*m.work.asked, asked))
     else:
@@ -40,7 +43,7 @@ def judge_again(m: Macrostep) -> None:
     offer = offers(m).get(asked.name)
     if isinstance(offer, Go) and asked.epoch != m.place.epoch:
         m.work = replace(m.work, asked=tuple(later))
-        work.answer(m, asked.call, {"ignored": "already moved"})
+        answer(m, asked.call, {"ignored": "already moved"})
     elif offer is None:
         refuse(m)
     else:
@@ -53,7 +56,7 @@ def refuse(m: Macrostep) -> None:
     asked, *later = m.work.asked
     m.work = replace(m.work, asked=tuple(later))
     hint = "Use only the tools that are offered now."
-    work.answer(m, asked.call, {"error": "not_available", "message": hint})
+    answer(m, asked.call, {"error": "not_available", "message": hint})
     m.report("tool.refused", call=asked.call, name=asked.name)
 
 
@@ -73,7 +76,7 @@ def _grant(m: Macrostep, asked: Asked, offer: Offer) -> None:
 
 def _go(m: Macrostep, asked: Asked, offer: Go) -> None:
     if m.talk.moved:
-        work.answer(m, asked.call, {"ignored": "already moved"})
+        answer(m, asked.call, {"ignored": "already moved"})
         return
     output = {"ok": True}
     if offer.intent.fill:
@@ -84,7 +87,7 @@ def _go(m: Macrostep, asked: Asked, offer: Go) -> None:
     if "rejected" not in output:
         m.place = replace(m.place, move=offer.path)
         m.talk = replace(m.talk, moved=True)
-    work.answer(m, asked.call, output)
+    answer(m, asked.call, output)
 
 
 def _collect(m: Macrostep, asked: Asked, variables: tuple[str, ...]) -> None:
@@ -97,7 +100,7 @@ def _collect(m: Macrostep, asked: Asked, variables: tuple[str, ...]) -> None:
         output["missing"] = list(still)
     elif "rejected" not in output:
         m.place = replace(m.place, collected=True)
-    work.answer(m, asked.call, output)
+    answer(m, asked.call, output)
 
 
 def _store(m: Macrostep, text: str, names: tuple[str, ...]) -> dict[str, Json]:
@@ -112,5 +115,5 @@ def _store(m: Macrostep, text: str, names: tuple[str, ...]) -> dict[str, Json]:
     given = {name: value for name, value in known if value is not None}
     rejected = {**unknown, **give(m, given)}
     if m.values.vars is not before:
-        m.work = replace(m.work, confirming=None)  # what was read back is no longer so
+        asking.void(m)
     return {"rejected": rejected} if rejected else {"ok": True}

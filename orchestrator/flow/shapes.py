@@ -18,6 +18,7 @@ __all__ = [
     "Key",
     "Lines",
     "Param",
+    "Rate",
     "Seconds",
     "Shape",
     "Values",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m|h)\Z", re.ASCII)
+RATE = re.compile(r"[1-9][0-9]{0,5}/[smh]\Z", re.ASCII)
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*\Z")
 ID = re.compile(r"[a-z][a-z0-9_]{0,47}\Z", re.ASCII)
@@ -58,6 +60,12 @@ def _event_name(value: str) -> str:
     return value
 
 
+def _rate(value: str) -> str:
+    if not RATE.match(value):
+        raise PydanticCustomError("rate", 'should be a rate, as "10/m": so many per s, m or h')
+    return value
+
+
 def _key(value: Json) -> Json:
     text = str(value) if isinstance(value, int) else value
     if text not in tuple("0123456789*#"):
@@ -75,6 +83,9 @@ Seconds: TypeAlias = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}),
 ]
 Key: TypeAlias = Annotated[str, BeforeValidator(_key)]
+Rate: TypeAlias = Annotated[
+    str, AfterValidator(_rate), WithJsonSchema({"type": "string", "pattern": RATE.pattern[:-2]})
+]
 EventName: TypeAlias = Annotated[str, AfterValidator(_event_name)]
 Id: TypeAlias = Annotated[str, AfterValidator(_id)]
 Lines: TypeAlias = Annotated[

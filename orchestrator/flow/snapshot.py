@@ -98,6 +98,7 @@ class Talk:
     purpose: Purpose = "goal"
     text: str = ""  # the author's words, for an answer that is a prompt, a say or a read-back
     calls: tuple[str, ...] = ()  # what the model asked for within the open answer
+    due: bool = False  # whether something that it asked for wants an answer
     moved: bool = False  # whether it asked for a move within the latest answer
     owed: Purpose | None = None
     unheard: bool = False
@@ -112,7 +113,8 @@ class OpenCall:
 
     `answers` is the model's call that still waits for the output; `told` says that it was
     answered `pending`, so that the result has to come as a system item. A `corrected` call
-    belongs to a past that the caller has changed: its outcome counts for nothing.
+    belongs to a past that the caller has changed: its outcome counts for nothing. One that is
+    `queued` waits until fewer calls of its tool are under way.
     """
 
     id: str
@@ -124,6 +126,7 @@ class OpenCall:
     since: float
     attempt: int = 1
     pausing: bool = False
+    queued: bool = False
     answers: str | None = None
     told: bool = False
     result_name: str | None = None
@@ -145,8 +148,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """A call that needs the caller's yes. `heard` is the turn count when the read-back ended,
-    `cut_off` that when somebody spoke into it: it is read back again after their turn."""
+    """A call that needs the caller's yes: the model's, or that of a step, which waits for it.
+
+    `heard` is the turn count when the read-back ended, `cut_off` that when somebody spoke into
+    it: it is read back again after their turn.
+    """
 
     call: str
     tool: str
@@ -154,6 +160,8 @@ class Confirmation:
     read_back: str
     heard: int | None = None
     cut_off: int | None = None
+    origin: Literal["model", "step"] = "model"
+    result_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +219,16 @@ def quiescent(snapshot: Snapshot) -> bool:
     if snapshot.run.ended is not None:
         return drained(snapshot)
     place, talk = snapshot.place, snapshot.talk
-    work = snapshot.work
-    working = work.calls or work.asks or place.steps
+    stepping = place.steps and not _wait_for_the_caller(snapshot)
+    working = snapshot.work.calls or snapshot.work.asks or stepping
     busy = talk.speaking or talk.owed or working or place.transferring
     return bool(snapshot.run.seq) and not busy and AGAIN not in snapshot.timers
+
+
+def _wait_for_the_caller(snapshot: Snapshot) -> bool:
+    """Whether the steps that are under way need the caller's yes to go on."""
+    confirming = snapshot.work.confirming
+    return bool(confirming and snapshot.place.steps[-1].waiting == confirming.call)
 
 
 def drained(snapshot: Snapshot) -> bool:

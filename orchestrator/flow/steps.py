@@ -4,13 +4,17 @@ from collections.abc import Mapping, Sequence
 
 from orchestrator.flow import definition as made
 from orchestrator.flow import document as doc
+from orchestrator.flow.approvals import agreement
 from orchestrator.flow.loader import Node
 from orchestrator.flow.part import Report
 from orchestrator.flow.symbols import Symbols, ToolSymbol
 from orchestrator.flow.texts import Texts
-from orchestrator.flow.types import ANY, Type, choices, join
+from orchestrator.flow.types import ANY, OBJECT, Type, choices, join
 
 __all__ = ["Steps"]
+
+
+STRICTNESS = {"none": 0, "caller": 1, "human": 2}
 
 
 class Steps:
@@ -93,7 +97,9 @@ class Steps:
         if step.tool is not None:
             tool = self.symbols.tool(step.tool, node.at("tool").mark, self.report)
             given = self._arguments(step, tool, texts) if tool else dict[str, made.Template]()
-            return made.UseTool(step.tool, given, step.name, when)
+            return made.UseTool(
+                step.tool, given, step.name, when, self._approval(step, tool, texts)
+            )
         return None
 
     def _chosen(self, name: str, node: Node) -> str:
@@ -102,6 +108,15 @@ class Steps:
         if self.symbols.check_variable(name, node.mark, self.report) and not choices(type_):
             self.report("V002", node.mark, f"an answer goes into an enum or a bool, not {type_}")
         return name
+
+    def _approval(
+        self, step: doc.Step, tool: ToolSymbol | None, texts: Texts
+    ) -> made.ReadBack | made.Review | None:
+        """Who has to agree to this step: never fewer than the tool wants."""
+        if step.approval and tool and STRICTNESS[step.approval.by] < STRICTNESS[tool.approval]:
+            message = f"{tool.name} wants an approval by {tool.approval}; a step can only want more"
+            self.report("T013", step.node.at("approval").mark, message)
+        return agreement(step.approval, texts.seeing(args=OBJECT))
 
     def _fields(self, step: doc.Step, texts: Texts) -> Mapping[str, made.Template]:
         return {

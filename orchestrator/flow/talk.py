@@ -61,6 +61,7 @@ def speak(m: Macrostep, purpose: Purpose, text: str = "") -> str:
         purpose=purpose,
         text=text,
         calls=(),
+        due=False,
         moved=False,
         rounds=m.talk.rounds + (not mute),
     )

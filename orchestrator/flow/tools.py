@@ -1,17 +1,17 @@
 """Compiles tools: functions of workers, and tools of MCP servers as they are pinned. Pure."""
 
-import re
 from collections.abc import Callable, Mapping
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow import definition as made
 from orchestrator.flow import document as doc
+from orchestrator.flow.approvals import read_back, review
 from orchestrator.flow.operations import is_list, is_object
 from orchestrator.flow.part import Report, did_you_mean
+from orchestrator.flow.returns import result_acceptor
 from orchestrator.flow.shapes import Param
 from orchestrator.flow.steps import Steps, arguments
 from orchestrator.flow.symbols import Lock, Symbols, ToolSymbol
-from orchestrator.flow.texts import Texts
 from orchestrator.flow.types import ANY, OBJECT, Type, join
 from orchestrator.flow.values import arguments_acceptor, schema_of
 
@@ -51,13 +51,19 @@ def function_tool(
         rerun=_reruns(tool),
         key=asked.seeing(event=ANY).template(node.at("idempotency")) if keyed else None,
         requires=texts.condition(node.at("requires")) if tool.requires is not None else None,
-        approval="caller" if symbol.approval == "caller" else "none",
-        review=_review(tool.approval, asked),
+        read_back=read_back(tool.approval, asked),
+        review=review(tool.approval, asked),
         undo=tool.undo,
         filler=_filler(tool, steps),
         on_hangup=tool.on_hangup or ("cancel" if tool.safe else "keep"),
         assign=steps.values(tool.assign, node.at("assign"), settled),
         ok_if=settled.condition(node.at("ok_if")) if tool.ok_if is not None else None,
+        returned=result_acceptor(tool.returns),
+        silent=tool.answer == "silent",
+        errors=tool.errors,
+        concurrency=tool.concurrency,
+        rate=tool.rate or "",
+        priority=tool.priority or ("job" if tool.mode == "detached" else "live"),
     )
 
 
@@ -91,23 +97,6 @@ def _retry(retry: doc.Retry | None) -> made.Retry:
     if retry is None:
         return made.Retry()
     return made.Retry(retry.max, retry.backoff, retry.factor, retry.jitter, frozenset(retry.on))
-
-
-ARGUMENT = re.compile(r"\bargs\s*\.\s*(\w+)")
-
-
-def _review(approval: doc.Approval | None, texts: Texts) -> made.Review | None:
-    if approval is None or approval.by != "human":
-        return None
-    node = approval.node
-    return made.Review(
-        approval.timeout,
-        texts.template(node.at("reason")) if approval.reason is not None else None,
-        texts.condition(node.at("if")) if approval.when is not None else None,
-        tuple(dict.fromkeys(ARGUMENT.findall(approval.when or ""))),
-        approval.channel,
-        tuple(approval.show) if approval.show is not None else None,
-    )
 
 
 def _filler(tool: doc.Tool, steps: Steps) -> made.Filler | None:
@@ -175,7 +164,9 @@ def _server_tool(
     schema = pinned.get("input_schema")
     schema = schema if is_object(schema) else {}
     fixed, assign = server.args.get(tool, {}), server.assign.get(tool, {})
-    settled = texts.seeing(args=OBJECT, result=ANY)
+    asked = texts.seeing(args=OBJECT)
+    settled = asked.seeing(result=ANY)
+    approval = server.approval.get(tool, server.approval.get("default"))
     return made.Tool(
         symbol.name,
         symbol.alias,
@@ -187,11 +178,8 @@ def _server_tool(
         accept=_light_acceptor(schema),
         bound=arguments(fixed, node.at("args", tool), symbol, texts, report),
         timeout=server.timeout,
-        approval="caller" if symbol.approval == "caller" else "none",
-        review=_review(
-            server.approval.get(tool, server.approval.get("default")),
-            steps.texts.seeing(args=OBJECT),
-        ),
+        read_back=read_back(approval, asked),
+        review=review(approval, asked),
         assign=steps.values(assign, node.at("assign", tool), settled),
     )
 

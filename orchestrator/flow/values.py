@@ -17,7 +17,15 @@ from orchestrator.flow.patterns import compile_pattern
 from orchestrator.flow.shapes import Param, Shape, parse_duration
 from orchestrator.flow.types import ANY, TEXTUAL, Type
 
-__all__ = ["acceptor", "arguments_acceptor", "fits", "literal", "normaliser", "schema_of"]
+__all__ = [
+    "accept_each",
+    "acceptor",
+    "arguments_acceptor",
+    "fits",
+    "literal",
+    "normaliser",
+    "schema_of",
+]
 
 Read: TypeAlias = Callable[[Json, Scope], Json]
 
@@ -100,15 +108,22 @@ def arguments_acceptor(
             raise Rejected(f"there is no {', '.join(sorted(unknown))}")
         if missing := [name for name in required if name not in given]:
             raise Rejected(f"{', '.join(missing)} is missing")
-        accepted: dict[str, Json] = {}
-        for name, value in given.items():
-            try:
-                accepted[name] = accepts[name](value, {})
-            except Rejected as problem:
-                raise Rejected(f"{name} {problem}") from None
-        return accepted
+        return accept_each(given, accepts, {})
 
     return accept
+
+
+def accept_each(
+    values: Mapping[str, Json], accepts: Mapping[str, Read], scope: Scope
+) -> dict[str, Json]:
+    """The values as they are accepted, or which of them is not."""
+    accepted: dict[str, Json] = {}
+    for name, value in values.items():
+        try:
+            accepted[name] = accepts[name](value, scope)
+        except Rejected as problem:
+            raise Rejected(f"{name} {problem}") from None
+    return accepted
 
 
 def literal(text: str, type_: Type) -> tuple[Json, str]:

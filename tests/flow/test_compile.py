@@ -95,7 +95,7 @@ def test_a_functions_bound_parameters_are_hidden_and_checked(restaurant: Flow) -
     assert set(tool.bound) == {"day", "at", "party_size", "seating", "guest", "phone"}
     assert (tool.queue, tool.handler, tool.alias) == ("booking", "create_booking", "create_booking")
     assert (tool.timeout, tool.retry.max, tool.retry.backoff) == (6.0, 3, 0.5)
-    assert (tool.approval, tool.undo, tool.on_hangup) == ("caller", "cancel_booking", "keep")
+    assert (bool(tool.read_back), tool.undo, tool.on_hangup) == (True, "cancel_booking", "keep")
     given = {"day": "2026-11-24", "at": "7:30 pm", "party_size": "4", "seating": "any"}
     assert tool.accept({**given, "guest": "Ana", "phone": None}) == {
         "day": "2026-11-24",

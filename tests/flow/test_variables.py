@@ -135,14 +135,21 @@ def test_whoever_begins_the_session_may_give_values() -> None:
 
 
 def test_what_a_result_lacks_does_not_keep_its_old_value() -> None:
-    scene = at_details()
-    scene.model(set_details=DETAILS)
-    scene.settle(
-        "check_availability", Outcome("worker", {"free": False, "alternatives": ["18:30"]})
-    )
-    scene.model(set_alternatives={"at": "21:30"})
-    scene.settle("check_availability", Outcome("worker", {"free": False}))
-    assert scene.vars["offered"] is None
+    scene = play("""
+vars: {seat: {type: text, default: window}}
+tools:
+  look:
+    queue: q
+    returns: {seat: {type: text, optional: true}}
+    assign: {seat: "${result.seat}"}
+on_error: bye
+start: desk
+states:
+  desk: {do: [{tool: look}], next: [{goto: bye}]}
+  bye: {end: {reason: completed}}
+""")
+    scene.settle("look", Outcome("worker", {}))
+    assert scene.vars["seat"] is None
 
 
 def test_a_state_with_everything_collected_goes_on_at_once() -> None:

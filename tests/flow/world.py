@@ -83,6 +83,7 @@ class World:
     calls: int = 0
     names: dict[str, str] = field(default_factory=dict[str, str])
     closed: list[str] = field(default_factory=list[str])
+    queued: set[str] = field(default_factory=set[str])
     moves: int = 0  # of the latest answer
     turns: int = 0
     reading: str | None = None  # the call that the open answer reads back
@@ -190,6 +191,11 @@ class World:
         if command.queue == "approvals":
             assert command.attempt == 0, "a person is asked before the first attempt"
             return
+        frozen = before.work.confirming
+        if frozen and frozen.call == command.call:
+            assert command.call in self.heard, "nobody heard what was read back"
+            assert self.turns > self.heard.pop(command.call), "the caller has not answered"
+            assert frozen.arguments == command.arguments, "something else was read back"
         tool = next(t for t in self.flow.tools.values() if t.handler == command.tool)
         if command.attempt == 1 and command.call in self.names:
             self._by_the_model(command, tool, before)
@@ -201,11 +207,9 @@ class World:
         assert tool.requires is None or tool.requires.evaluate(now) is True, "the gate is shut"
         for name, template in tool.bound.items():
             assert command.arguments.get(name) == template.evaluate(now), "the author bound another"
-        if tool.approval == "caller":
-            assert command.call in self.heard, "nobody heard what was read back"
-            assert self.turns > self.heard.pop(command.call), "the caller has not answered"
+        if tool.read_back:
             frozen = before.work.confirming
-            assert frozen and frozen.arguments == command.arguments, "this was not read back"
+            assert frozen and frozen.call == command.call, "this was not read back"
 
     def _withdraw(self, command: Withdraw) -> None:
         key = (command.call, command.attempt)
@@ -220,6 +224,8 @@ class World:
             case "call.done" | "call.failed" | "call.cancelled":
                 assert report.data["call"] not in self.closed, "a call ended twice"
                 self.closed.append(report.data["call"])
+            case "call.queued":
+                self.queued.add(report.data["call"])
             case "value.set":
                 self.values_now[report.data["name"]] = report.data["value"]
             case "state.entered" if report.data["by"].startswith("error:"):
@@ -244,7 +250,8 @@ class World:
         if quiescent(self.snapshot):
             assert not talk.unheard and talk.owed is None, "somebody waits for words in vain"
             assert all(self.asked.values()), "a call was left without an answer"
-            assert not place.move and not place.outcomes and not self.snapshot.work.asked
+            assert not place.move and not self.snapshot.work.asked
+            assert not place.outcomes or place.steps, "what happened was told to no edge"
             assert self.spoken or "again" in self.snapshot.timers, "the caller got no word"
 
     def settle_overdue(self) -> None:

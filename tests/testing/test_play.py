@@ -132,7 +132,7 @@ def test_timers_and_answers_come_when_they_are_due() -> None:
           check_availability:
             - {{error: timeout}}
             - {{error: unavailable}}
-            - {{after: 2s, free: true}}
+            - {{after: 2s, free: true, alternatives: []}}
         turns: [{{wait: 14s}}]
     """)
     assert at(tried, "call.dispatched") == [0.0, 4.2, 4.6]

@@ -12,6 +12,7 @@ from orchestrator.flow.checks.names import check_names
 from orchestrator.flow.checks.private import check_private
 from orchestrator.flow.checks.questions import check_questions
 from orchestrator.flow.checks.session import check_session
+from orchestrator.flow.checks.shapes import check_shapes
 from orchestrator.flow.checks.spoken import check_spoken
 from orchestrator.flow.checks.times import check_times
 from orchestrator.flow.checks.tools import check_tools
@@ -43,6 +44,7 @@ def check_document(document: Document, symbols: Symbols, report: Report) -> None
     check_graph(document, symbols, report)
     check_ways(document, report)
     check_session(document, report)
+    check_shapes(document, report)
     check_values(document, report)
     check_spoken(document, report)
     check_names(document, symbols, report)

@@ -63,7 +63,8 @@ def _event_problem(
     if name not in {*state.tools, *document.tools_everywhere, *called(_all_steps(state))}:
         return "G006", f"'{name}' is not used in this state", ""
     tool = symbols.tools[name]
-    if outcome == "denied" and tool and tool.source.whole and tool.approval == "none":
+    asked = any(step.tool == name and step.approval for step in _all_steps(state))
+    if outcome == "denied" and tool and tool.source.whole and tool.approval == "none" and not asked:
         return "G006", f"'{name}' needs nobody's approval", ""
     return None
 

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 
+from orchestrator.flow.checks.walk import steps
 from orchestrator.flow.document import Document, Interrupt, State
 from orchestrator.flow.part import Report
 from orchestrator.flow.symbols import Symbols
@@ -22,9 +23,13 @@ RESERVED_PREFIXES = ("go_", "set_", "confirm_", "decline_")
 
 def check_names(document: Document, symbols: Symbols, report: Report) -> None:
     tools = [tool for tool in symbols.tools.values() if tool]
+    agreed = {
+        step.tool for step in steps(document) if step.approval and step.approval.by == "caller"
+    }
     aliases = Counter(tool.alias for tool in tools)
     for tool in tools:
-        longest = f"confirm_{tool.alias}" if tool.approval == "caller" else tool.alias
+        asked = tool.approval == "caller" or tool.name in agreed
+        longest = f"confirm_{tool.alias}" if asked else tool.alias
         if not MODEL_NAME.match(longest):
             message = f"the model cannot call '{longest}': letters, digits, _ and -, at most 64"
             report("T060", tool.mark, message)

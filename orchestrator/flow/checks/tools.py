@@ -9,10 +9,16 @@ the key with its effect.
 from orchestrator.dispatch.call import APPROVALS
 from orchestrator.flow.checks.walk import complete, offered, steps
 from orchestrator.flow.document import Document, Tool
-from orchestrator.flow.part import Report
+from orchestrator.flow.part import Report, did_you_mean
 from orchestrator.flow.symbols import Symbols, ToolSymbol
 
 __all__ = ["check_tools"]
+
+CODES = (
+    *("bad_result", "cancelled", "changed", "conflict", "crashed", "error", "invalid"),
+    *("rate_limited", "refused", "timeout", "unavailable", "unknown_tool"),
+)
+"""What a failed attempt can have come to; `bad_result` is of the engine, the others are told."""
 
 
 def check_tools(document: Document, symbols: Symbols, report: Report) -> None:
@@ -20,9 +26,27 @@ def check_tools(document: Document, symbols: Symbols, report: Report) -> None:
         mark = document.node.at("tools").key(name)
         _check_queue(tool, report)
         _check_effects(tool, report)
+        _check_codes(tool, report)
         if not tool.describe and name in offered(document):
             report.warn("T012", mark, f"'{name}' has no `describe`: the model cannot know its use")
+    _check_leave(document, report)
     _check_use(document, symbols, report)
+
+
+def _check_leave(document: Document, report: Report) -> None:
+    for step in document.on_end.do if document.on_end else ():
+        if step.approval and step.approval.by == "caller":
+            mark = step.node.key("approval")
+            report("S001", mark, "when the session ends there is no caller who could say yes")
+
+
+def _check_codes(tool: Tool, report: Report) -> None:
+    for index, code in enumerate(tool.retry.on if tool.retry else ()):
+        if code not in CODES:
+            assert tool.retry
+            mark = tool.retry.node.at("on", index).mark
+            hint = did_you_mean(code, CODES)
+            report.warn("T014", mark, f"no failure that we know of has the code '{code}'", hint)
 
 
 def _check_queue(tool: Tool, report: Report) -> None:

@@ -1,0 +1,47 @@
+"""Compiles who has to agree to a call: the caller, or a person. Pure."""
+
+import re
+
+from orchestrator.flow import definition as made
+from orchestrator.flow.document import Approval
+from orchestrator.flow.texts import Texts
+
+__all__ = ["agreement", "read_back", "review"]
+
+ARGUMENT = re.compile(r"\bargs\s*\.\s*(\w+)")
+
+
+def agreement(approval: Approval | None, texts: Texts) -> made.ReadBack | made.Review | None:
+    """`texts` see `args`, the arguments of the call."""
+    return read_back(approval, texts) or review(approval, texts)
+
+
+def read_back(approval: Approval | None, texts: Texts) -> made.ReadBack | None:
+    if approval is None or approval.by != "caller":
+        return None
+    worded = approval.read_back is not None
+    return made.ReadBack(
+        *_condition(approval, texts),
+        texts.template(approval.node.at("read_back")) if worded else None,
+    )
+
+
+def review(approval: Approval | None, texts: Texts) -> made.Review | None:
+    if approval is None or approval.by != "human":
+        return None
+    node = approval.node
+    return made.Review(
+        approval.timeout,
+        texts.template(node.at("reason")) if approval.reason is not None else None,
+        *_condition(approval, texts),
+        approval.channel,
+        tuple(approval.show) if approval.show is not None else None,
+    )
+
+
+def _condition(approval: Approval, texts: Texts) -> tuple[made.Expression | None, tuple[str, ...]]:
+    """When somebody is asked at all, and the arguments that this looks at."""
+    if approval.when is None:
+        return None, ()
+    reads = tuple(dict.fromkeys(ARGUMENT.findall(approval.when)))
+    return texts.condition(approval.node.at("if")), reads

@@ -1,0 +1,46 @@
+"""What the caller hears while a call is under way. Pure."""
+
+from dataclasses import replace
+
+from orchestrator.flow.attempts import about, put
+from orchestrator.flow.definition import Filler
+from orchestrator.flow.events import CallProgressed
+from orchestrator.flow.macrostep import Macrostep
+from orchestrator.flow.snapshot import OpenCall
+from orchestrator.flow.talk import busy, say, say_text, speak
+
+__all__ = ["filler_due", "progressed"]
+
+A_MOMENT = "Say in a few words that it takes a moment. Promise nothing."
+
+
+def filler_due(m: Macrostep, call_id: str) -> None:
+    """The caller has waited for a while: say so, unless somebody is speaking anyway."""
+    call = m.work.calls.get(call_id)
+    filler = m.flow.tools[call.tool].filler if call else None
+    if not call or not filler or m.ended:
+        return
+    if not busy(m):
+        _say_filler(m, call, filler)
+    if filler.every:
+        m.set_timer(f"filler:{call_id}", filler.every)
+
+
+def _say_filler(m: Macrostep, call: OpenCall, filler: Filler) -> None:
+    if filler.progress and call.news:
+        say_text(m, call.news)
+        put(m, replace(call, news=""))
+    elif filler.lines:
+        say(m, filler.lines[call.fillers % len(filler.lines)])
+        put(m, replace(call, fillers=call.fillers + 1))
+    else:
+        speak(m, "prompt", A_MOMENT)
+
+
+def progressed(m: Macrostep, event: CallProgressed) -> None:
+    """A handler says how far it is; the next filler may tell it. Late news is none."""
+    call = m.work.calls.get(event.call)
+    if call is None or call.attempt != event.attempt or call.pausing or call.queued:
+        return
+    put(m, replace(call, news=event.text or call.news))
+    m.report("call.progress", **about(call, text=event.text, data=event.data))

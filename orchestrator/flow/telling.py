@@ -1,0 +1,50 @@
+"""What the model hears of its calls, and whether it speaks because of it. Pure."""
+
+import json
+
+from orchestrator.dispatch.call import Error, Json
+from orchestrator.flow.commands import AddItem, AnswerCall
+from orchestrator.flow.definition import Tool
+from orchestrator.flow.macrostep import Macrostep
+from orchestrator.flow.snapshot import OpenCall
+from orchestrator.flow.talk import owe
+
+__all__ = ["answer", "failure", "note", "tell"]
+
+SUMMARY = 200
+"""Characters of a failure's message that the model hears unless the author says otherwise."""
+
+
+def answer(m: Macrostep, call: str, output: Json) -> None:
+    """Give a call of the model its output."""
+    text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
+    m.emit(AnswerCall(m.new_id("item"), call, text))
+
+
+def note(m: Macrostep, text: str) -> None:
+    if not m.ended:
+        m.emit(AddItem(m.new_id("item"), "system", text))
+
+
+def tell(m: Macrostep, call: OpenCall, output: Json, *, aloud: bool = True) -> None:
+    """The call came to this; `aloud`: the model speaks because of it."""
+    if call.answers:
+        answer(m, call.answers, output)
+    elif call.told:
+        alias = m.flow.tools[call.tool].alias
+        note(m, f"{alias} has come back: {json.dumps(output, ensure_ascii=False)}")
+    if aloud and (call.answers or call.told):
+        owe(m, "answer" if call.answers else "result")
+
+
+def failure(tool: Tool, error: Error) -> Json:
+    """As much of an error as the author lets the model know."""
+    message = error.message or "it failed"
+    match tool.errors:
+        case "hide":
+            return {"error": "failed", "message": "it failed"}
+        case "summary":
+            return {"error": error.code, "message": message[:SUMMARY]}
+        case "pass":
+            after = {} if error.after is None else {"after": error.after}
+            return {"error": error.code, "message": message, **after}
