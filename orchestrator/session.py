@@ -29,6 +29,7 @@ from orchestrator.flow.commands import (
     Ask,
     Command,
     Dispatch,
+    DropItems,
     Emit,
     End,
     Hush,
@@ -269,7 +270,7 @@ class Session:
             case Transfer():
                 # Not awaited: this is who empties the inbox.
                 errands.start_soon(self._post, TransferEnded(self._clock(), ok=True))
-            case Speak() | Ask() | Hush() | Say() | AddItem() | AnswerCall():
+            case Speak() | Ask() | Hush() | Say() | AddItem() | DropItems() | AnswerCall():
                 await self._transmit(self._adapter.perform(command))
             case End() | Report():
                 pass

@@ -14,7 +14,7 @@ from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.snapshot import OpenAsk
 from orchestrator.flow.variables import give
 
-__all__ = ["ask", "chosen", "classified", "classify", "close", "overdue", "question"]
+__all__ = ["ask", "chosen", "classified", "classify", "close", "give_up", "question"]
 
 PATIENCE = 10.0
 """Seconds that the model has for an answer."""
@@ -40,10 +40,12 @@ def close(m: Macrostep, name: str) -> OpenAsk | None:
     return asked
 
 
-def overdue(m: Macrostep, name: str) -> None:
-    """No answer in time: the service may stop working on it."""
-    if name in m.work.asks:
+def give_up(m: Macrostep, name: str) -> OpenAsk | None:
+    """Nobody waits for it any more: the service may stop working on it."""
+    asked = close(m, name)
+    if asked:
         m.emit(Hush(name))
+    return asked
 
 
 def question(text: str, choices: Iterable[str]) -> str:

@@ -20,6 +20,7 @@ __all__ = [
     "AskPurpose",
     "Command",
     "Dispatch",
+    "DropItems",
     "Emit",
     "End",
     "Hush",
@@ -94,11 +95,19 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class AddItem:
-    """Add a message to the conversation (repeatable)."""
+    """Add a message to the conversation (repeatable): at its end, or before all else (`first`)."""
 
     item: str
     role: Literal["user", "system"]
     text: str
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DropItems:
+    """Take these out of the conversation (repeatable). Some may be gone already."""
+
+    items: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +185,7 @@ Command: TypeAlias = (
     | Hush
     | Say
     | AddItem
+    | DropItems
     | AnswerCall
     | Dispatch
     | Withdraw

@@ -17,6 +17,7 @@ __all__ = [
     "After",
     "Classify",
     "Collect",
+    "Context",
     "Digit",
     "Edge",
     "Emit",
@@ -287,6 +288,15 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class Context:
+    """What stays of the conversation when a state is entered: the last items, and a summary of
+    the others if one is wanted."""
+
+    keep_last: int = 0
+    summary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     name: str
     mark: Mark
@@ -297,6 +307,7 @@ class State:
     next: tuple[Edge, ...] = ()
     examples: tuple[str, ...] = ()
     final: End | Transfer | None = None
+    context: Context | None = None  # None: all of it stays
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from orchestrator.flow.shapes import (
 __all__ = [
     "Approval",
     "Collect",
+    "Context",
     "Defaults",
     "Document",
     "Edge",
@@ -309,6 +310,24 @@ class Collect(Part):
     fresh: list[str] = Field([], description="Readable, but a new value is needed here")
 
 
+class Context(Part):
+    """What stays of the conversation when the state is entered."""
+
+    fallback: ClassVar[Mapping[str, Json]] = {"keep_last": 1}
+
+    keep_last: Annotated[int, Field(ge=0, le=1000)]
+    summary: bool = False
+
+
+def _context(value: Json) -> Json:
+    """`keep` drops nothing; `reset` all that was before."""
+    return (
+        {"keep": None, "reset": {"keep_last": 0}}.get(value, value)
+        if isinstance(value, str)
+        else value
+    )
+
+
 class End(Part):
     fallback: ClassVar[Mapping[str, Json]] = {"reason": ""}
     later: ClassVar[frozenset[str]] = frozenset({"outcome"})
@@ -325,11 +344,33 @@ class Transfer(Part):
     on_failed: str | None = None
 
 
+ContextOf: TypeAlias = Annotated[
+    Context | None,
+    BeforeValidator(_context),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": ["keep", "reset"]},
+                {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {
+                        "keep_last": {"type": "integer"},
+                        "summary": {"type": "boolean"},
+                    },
+                    "required": ["keep_last"],
+                },
+            ]
+        }
+    ),
+]
+
+
 class State(Part):
     """A stage of the call."""
 
     later: ClassVar[frozenset[str]] = frozenset(
-        {"context", "limits", "silence", "voice", "handoff", "run", "with", "as"}
+        {"limits", "silence", "voice", "handoff", "run", "with", "as"}
     )
 
     do: list[Step] = []
@@ -338,6 +379,7 @@ class State(Part):
     tools: list[str] = []
     next: list[Edge] = []
     examples: list[str] = []
+    context: ContextOf = Field(None, description="What the model still sees of what was before")
     end: End | None = None
     transfer: Transfer | None = None
 

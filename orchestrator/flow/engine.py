@@ -38,7 +38,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeAlias, assert_never
 
-from orchestrator.flow import aside, attempts, fillers, work
+from orchestrator.flow import aside, attempts, context, fillers, work
 from orchestrator.flow.answers import MAX_ROUNDS, agent_said, answer_ended, ask_again, overdue
 from orchestrator.flow.commands import AddItem, Command
 from orchestrator.flow.definition import (
@@ -83,7 +83,7 @@ from orchestrator.flow.moves import (
 )
 from orchestrator.flow.offer import offers
 from orchestrator.flow.requests import judge_again, refuse, tool_asked
-from orchestrator.flow.snapshot import AGAIN, Happened, Snapshot
+from orchestrator.flow.snapshot import AGAIN, Happened, Kept, OpenAsk, Snapshot
 from orchestrator.flow.talk import rest
 
 __all__ = ["MAX_MICROSTEPS", "MAX_ROUNDS", "SEMANTICS", "offered", "replay", "step"]
@@ -135,14 +135,16 @@ def _take_in(m: Macrostep, event: Event) -> None:
             m.happen("transcript.final", text=text, item_id=item)
         case DigitPressed(digit=digit):
             m.happen(f"dtmf:{digit}")
-        case AgentSaid():
+        case AgentSaid(item=item):
+            m.keep(Kept(item))
             agent_said(m, event)
-        case ToolAsked():
+        case ToolAsked(item=item, call=call):
+            m.keep(Kept(item, "call", call))
             tool_asked(m, event)
         case AnswerEnded():
             fail_for(m, answer_ended(m, event))
         case Answered(ask=ask, ok=ok, text=text):
-            _answered(m, ask, text if ok else None)
+            _answered(m, ask, aside.close(m, ask), text if ok else None)
         case CallSettled():
             work.settled(m, event)
         case CallProgressed():
@@ -182,15 +184,16 @@ def _caller_typed(m: Macrostep, event: CallerTyped) -> None:
     work.keep_company(m)
 
 
-def _answered(m: Macrostep, name: str, text: str | None) -> None:
-    """What was asked beside the conversation is over; None if no answer came of it."""
-    asked = aside.close(m, name)
+def _answered(m: Macrostep, name: str, asked: OpenAsk | None, text: str | None) -> None:
+    """What was asked beside the conversation is over; no `text` if no answer came of it."""
     if asked is None:
         return
     match asked.purpose:
         case "classify":
             aside.classified(m, name, asked, text)
-        case "summary" | "guard":
+        case "summary":
+            context.summarised(m, asked, text)
+        case "guard":
             pass
 
 
@@ -223,8 +226,7 @@ def _timer_fired(m: Macrostep, timer: str) -> None:
         case "answer":
             fail_for(m, overdue(m))
         case "ask":
-            aside.overdue(m, name)
-            _answered(m, name, None)
+            _answered(m, name, aside.give_up(m, name), None)
         case "again":
             ask_again(m)
         case "limit":

@@ -9,10 +9,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from orchestrator.dispatch.call import Json
-from orchestrator.flow.commands import Command, Report
+from orchestrator.flow.commands import AddItem, AnswerCall, Command, Report, Say
 from orchestrator.flow.definition import Flow, State, Template
 from orchestrator.flow.events import Event
-from orchestrator.flow.snapshot import Cursor, Happened, Snapshot
+from orchestrator.flow.snapshot import Cursor, Happened, Kept, Snapshot
 
 __all__ = ["Macrostep", "local_time"]
 
@@ -35,6 +35,7 @@ class Macrostep:
         self.talk = snapshot.talk
         self.work = snapshot.work
         self.timers = snapshot.timers
+        self.items = snapshot.items
         self.run = replace(snapshot.run, seq=snapshot.run.seq + 1, at=event.at)
         self.commands: list[Command] = []
         self._ids = 0
@@ -42,7 +43,9 @@ class Macrostep:
         self._scope_of: tuple[object, ...] = ()
 
     def snapshot(self) -> Snapshot:
-        return Snapshot(self.place, self.values, self.talk, self.work, self.timers, self.run)
+        return Snapshot(
+            self.place, self.values, self.talk, self.work, self.timers, self.run, self.items
+        )
 
     @property
     def state(self) -> State:
@@ -54,6 +57,20 @@ class Macrostep:
 
     def emit(self, command: Command) -> None:
         self.commands.append(command)
+        match command:
+            case AddItem(item=item, first=True):
+                self.items = (Kept(item), *self.items)
+            case AddItem(item=item) | Say(item=item):
+                self.keep(Kept(item))
+            case AnswerCall(item=item, call=call):
+                self.keep(Kept(item, "output", call))
+            case _:
+                pass
+
+    def keep(self, kept: Kept) -> None:
+        """From now on this stands in the conversation; what the service tells twice does once."""
+        if kept.item and kept not in self.items:
+            self.items = (*self.items, kept)
 
     def report(self, what: str, /, **data: Json) -> None:
         self.emit(Report(what, data))

@@ -11,6 +11,7 @@ from orchestrator.dispatch.call import Json
 from orchestrator.flow import work
 from orchestrator.flow.commands import End as EndSession
 from orchestrator.flow.commands import Say, Transfer
+from orchestrator.flow.context import shorten
 from orchestrator.flow.definition import (
     After,
     Digit,
@@ -141,6 +142,8 @@ def enter(m: Macrostep, name: str, by: str) -> None:
     if visits[name] > m.flow.limits.visits:
         fail(m, "limit.visits")
     else:
+        if state.context:
+            shorten(m, state.context)
         m.push(f"state:{name}")
         _arm(m)
         if state.collect and not missing(m) and not _wants_to_change(m.flow, by):

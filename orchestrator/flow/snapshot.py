@@ -16,6 +16,7 @@ __all__ = [
     "Confirmation",
     "Cursor",
     "Happened",
+    "Kept",
     "OpenAsk",
     "OpenCall",
     "Place",
@@ -167,10 +168,21 @@ class Confirmation:
 @dataclass(frozen=True, slots=True)
 class OpenAsk:
     """What the model was asked beside the conversation. `subject` is what the answer is for:
-    the variable of a step."""
+    the variable of a step. `items` are those that a summary will stand for."""
 
     purpose: AskPurpose
     subject: str = ""
+    items: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An item of the conversation, by the id that we or the service gave it. `call` is the
+    model's call that it is or answers."""
+
+    item: str
+    kind: Literal["message", "call", "output"] = "message"
+    call: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +224,7 @@ class Snapshot:
     work: Work = Work()
     timers: Mapping[str, float] = field(default_factory=dict[str, float])
     run: Run = Run()
+    items: tuple[Kept, ...] = ()  # the conversation, in order
 
 
 def quiescent(snapshot: Snapshot) -> bool:

@@ -40,6 +40,7 @@ class Steps:
             next=tuple(self._edge(edge, texts) for edge in state.next),
             examples=tuple(state.examples),
             final=final,
+            context=_context(state.context),
         )
 
     def interrupt(self, name: str, interrupt: doc.Interrupt, mark: made.Mark) -> made.Interrupt:
@@ -217,6 +218,10 @@ class Steps:
         self.symbols.check_state(failed, node.at("on_failed").mark, self.report)
         note = texts.template(node.at("note")) if state.transfer.note is not None else None
         return made.Transfer(texts.template(node.at("to")), note, failed)
+
+
+def _context(context: doc.Context | None) -> made.Context | None:
+    return made.Context(context.keep_last, context.summary) if context else None
 
 
 def arguments(

@@ -16,6 +16,7 @@ from orchestrator.flow.commands import (
     Ask,
     Command,
     Dispatch,
+    DropItems,
     Emit,
     End,
     Hush,
@@ -68,6 +69,7 @@ _EXPECTED = frozenset(
         "conversation_already_has_active_response",
         "input_audio_buffer_commit_empty",
         "item_create_duplicate_item_id",
+        "item_delete_invalid_item_id",
         "item_truncate_invalid_item_id",
         "response_cancel_not_active",
     }
@@ -159,7 +161,10 @@ class Realtime:
             case Say():
                 return (_message(command.item, "assistant", command.text),)
             case AddItem():
-                return (_message(command.item, command.role, command.text),)
+                message = _message(command.item, command.role, command.text)
+                return (message | {"previous_item_id": "root"} if command.first else message,)
+            case DropItems(items=items):
+                return tuple(_delete(item) for item in items)
             case AnswerCall():
                 return (_output(command),)
             case Dispatch() | Withdraw() | Emit() | Transfer() | End() | Report():
@@ -308,6 +313,10 @@ def _output(answer: AnswerCall) -> Send:
             "output": answer.output,
         }
     )
+
+
+def _delete(item: str) -> Send:
+    return {"type": "conversation.item.delete", "event_id": f"drop.{item}", "item_id": item}
 
 
 def _item(item: Mapping[str, Json]) -> Send:

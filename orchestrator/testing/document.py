@@ -175,6 +175,7 @@ class Setting(Part):
         {}, description="What each tool answers, one entry per attempt"
     )
     classify: list[str] = Field([], description="What `classify` steps come to, in order")
+    summary: str = Field("", description="What the model's summaries of the talk say")
     transfer: Literal["done", "failed"] | None = Field(None, description="How a transfer ends")
 
 

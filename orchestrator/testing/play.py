@@ -87,6 +87,7 @@ class Around:
     tools: Mapping[str, Sequence[Canned]]
     transfers: bool
     classify: Sequence[str] = ()
+    summary: str = SOMETHING
 
 
 def around(defaults: Setting | None, case: Case) -> Around:
@@ -98,6 +99,7 @@ def around(defaults: Setting | None, case: Case) -> Around:
         {**general.tools, **case.tools},
         (case.transfer or general.transfer) != "failed",
         case.classify or general.classify,
+        case.summary or general.summary or SOMETHING,
     )
 
 
@@ -265,6 +267,9 @@ class _Stage:
     def _answer_aside(self, ask: Ask) -> None:
         """What the model is asked beside the conversation is answered at once."""
         if self._ended:
+            return
+        if ask.purpose == "summary":
+            self._apply(Answered(self._at, ask.id, True, self._around.summary))
             return
         if not self._chosen:
             message = "the model has to choose, but nothing is left: add a value under `classify`"

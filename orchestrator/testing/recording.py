@@ -14,7 +14,7 @@ from typing import TypeAlias, cast
 
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.errors import UsageError
-from orchestrator.flow.commands import Hush, Report, Speak
+from orchestrator.flow.commands import AskPurpose, Hush, Report, Speak
 from orchestrator.flow.definition import Flow
 from orchestrator.flow.events import (
     AgentSaid,
@@ -63,7 +63,10 @@ def case_of(flow: Flow, decisions: Sequence[Decision]) -> Data:
         "call": _given(id=started.session, caller=started.caller, to=started.to),
         "start": _given(vars=dict(started.values)),
         "tools": session.tools(),
-        "classify": [text for decision in decisions for text in _chosen(decision)],
+        "classify": [text for decision in decisions for text in _told_aside(decision, "classify")],
+        "summary": next(
+            (text for each in decisions for text in _told_aside(each, "summary")), None
+        ),
         "transfer": ("failed", "done")[transfers[0]] if transfers else None,
         "turns": session.script(),
     }
@@ -118,12 +121,12 @@ def _told_news(flow: Flow, before: Snapshot, timer: str) -> bool:
     return bool(kind == "filler" and call and call.news and filler and filler.progress)
 
 
-def _chosen(decision: Decision) -> Iterator[str]:
-    """What a `classify` step came to at this event."""
+def _told_aside(decision: Decision, purpose: AskPurpose) -> Iterator[str]:
+    """What was answered beside the conversation at this event."""
     event = decision.event
     if isinstance(event, Answered):
         asked = decision.before.work.asks.get(event.ask)
-        if asked and asked.purpose == "classify":
+        if asked and asked.purpose == purpose:
             yield event.text
 
 

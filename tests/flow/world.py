@@ -28,6 +28,7 @@ from orchestrator.flow.commands import (
     Ask,
     Command,
     Dispatch,
+    DropItems,
     Emit,
     End,
     Hush,
@@ -79,6 +80,7 @@ class World:
     transferring: bool = False
     spoken: bool = True  # whether the caller's last turn was followed by words
     ended: bool = False
+    items: dict[str, str] = field(default_factory=dict[str, str])  # and the call of each
     asides: dict[str, Ask] = field(default_factory=dict[str, Ask])
     calls: int = 0
     names: dict[str, str] = field(default_factory=dict[str, str])
@@ -129,7 +131,7 @@ class World:
             case _:
                 pass
 
-    def _note(self, command: Command, before: Snapshot) -> None:
+    def _note(self, command: Command, before: Snapshot) -> None:  # noqa: C901 (a case for each)
         match command:
             case Speak():
                 self._speak(command)
@@ -159,9 +161,14 @@ class World:
                 self.asides.clear()  # abandoned
             case Say():
                 self.spoken = True
+                self.items[command.item] = ""
             case Report():
                 self._hear_of(command)
-            case AddItem() | Emit():
+            case AddItem(item=item):
+                self.items[item] = ""
+            case DropItems():
+                self._drop(command)
+            case Emit():
                 pass
 
     def _speak(self, command: Speak) -> None:
@@ -176,11 +183,18 @@ class World:
 
     def _answer(self, command: AnswerCall) -> None:
         self.asked[command.call] += 1
+        self.items[command.item] = command.call
         assert self.asked[command.call] == 1, "a call was answered twice"
         moves = self.names.get(command.call, "").startswith("go_")
         if moves and command.output == '{"ok": true}':
             self.moves += 1
             assert self.moves == 1, "one answer moved twice"
+
+    def _drop(self, command: DropItems) -> None:
+        """Never one that is not there, and a call only with its output."""
+        dropped = [self.items.pop(item) for item in command.items]
+        for call in filter(None, dropped):
+            assert dropped.count(call) == 2, "a call was parted from its output"
 
     def _dispatch(self, command: Dispatch, before: Snapshot) -> None:
         key = (command.call, command.attempt)
@@ -237,6 +251,7 @@ class World:
     def _check(self) -> None:
         json.dumps(_plain(asdict(self.snapshot)))
         place, talk = self.snapshot.place, self.snapshot.talk
+        assert {kept.item for kept in self.snapshot.items} == self.items.keys()
         assert (self.snapshot.run.ended is not None) == self.ended
         if self.ended:
             calls, timers = self.snapshot.work.calls, self.snapshot.timers
@@ -279,7 +294,7 @@ class World:
                 self.answers_aside(choice)
             case 7:
                 if self.speaking:
-                    self.apply(AgentSaid(self.at, self.speaking, "Well."))
+                    self.says()
             case 8 | 9:
                 self.apply(CallerTyped(self.at, "menu" if choice % 5 == 0 else "Yes, please."))
             case 10 | 11:
@@ -308,7 +323,9 @@ class World:
             self.names[call] = names[which]
         arguments: Json = self.values[choice % len(self.values)] if self.values else {}
         text = arguments if isinstance(arguments, str) else json.dumps(arguments)
-        self.apply(ToolAsked(self.at, self.speaking, call, names[which], text))
+        item = f"item_{call}"
+        self.items[item] = call
+        self.apply(ToolAsked(self.at, self.speaking, call, names[which], text, item))
 
     def answers_aside(self, choice: int) -> None:
         """What was asked beside the conversation, the newest first: well, badly, or not at all."""
@@ -323,7 +340,7 @@ class World:
             how: tuple[How, ...] = (*good, "cancelled", "failed", "incomplete")
             choice, silent = divmod(choice, 4)
             if silent:
-                self.apply(AgentSaid(self.at, self.speaking, "Well."))
+                self.says()
             self.apply(AnswerEnded(self.at, self.speaking, how[choice % len(how)]))
 
     def call_settles(self, choice: int) -> None:
@@ -355,6 +372,13 @@ class World:
             if not timer.startswith(("limit:", "answer:")) or choice % 61 == 0:
                 self.at = max(self.at, due)
                 self.apply(TimerFired(self.at, timer))
+
+    def says(self) -> None:
+        """The model speaks in the open answer."""
+        assert self.speaking
+        item = f"item_said_{len(self.events)}"
+        self.items[item] = ""
+        self.apply(AgentSaid(self.at, self.speaking, "Well.", item))
 
     def nonsense(self, choice: int) -> None:
         nonsense: tuple[Event, ...] = (
@@ -392,7 +416,7 @@ class World:
             open_calls = [key for key, how in self.dispatched.items() if how == "open"]
             self.settle_overdue()
             if self.speaking:
-                self.apply(AgentSaid(self.at, self.speaking, "Well."))
+                self.says()
                 self.apply(AnswerEnded(self.at, self.speaking, "completed"))
             elif self.asides:
                 self.answers_aside(0)

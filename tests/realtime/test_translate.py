@@ -7,6 +7,7 @@ from orchestrator.flow.commands import (
     AnswerCall,
     Ask,
     Dispatch,
+    DropItems,
     End,
     Hush,
     Report,
@@ -393,3 +394,19 @@ def test_questions_are_lost_with_the_session() -> None:
     realtime.perform(ASK)
     lost = (ProviderLost(AT, "1001"), Answered(AT, "ask.1", False, "1001"))
     assert realtime.lost("1001", AT) == (lost, ())
+
+
+def test_items_are_dropped_one_by_one_and_one_that_is_gone_is_no_error() -> None:
+    realtime = Realtime()
+    sends = realtime.perform(DropItems(("i1", "i2")))
+    assert [(s["type"], s["item_id"]) for s in sends] == [
+        ("conversation.item.delete", "i1"),
+        ("conversation.item.delete", "i2"),
+    ]
+    assert complaint(failure("item_delete_invalid_item_id", "drop.i1")) is None
+
+
+def test_a_message_may_stand_before_all_else() -> None:
+    (create,) = Realtime().perform(AddItem("n1", "system", "note", first=True))
+    assert create["previous_item_id"] == "root"
+    assert not isinstance(parse_client(create), Invalid)
