@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
-from orchestrator.dispatch.call import Json
+from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.definition import Flow, Rejected, Scope, Variable
 from orchestrator.flow.engine import step
 from orchestrator.flow.events import (
@@ -26,6 +26,8 @@ from orchestrator.flow.events import (
     CallProgressed,
     CallSettled,
     Event,
+    NativeAsked,
+    NativeSettled,
     SessionStarted,
     ToolAsked,
     TranscriptFinal,
@@ -84,17 +86,22 @@ class Disguise:
                 | Answered(text=text)
             ):
                 return replace(event, text=self._words(text))
-            case ToolAsked(arguments=arguments):
+            case ToolAsked(arguments=arguments) | NativeAsked(arguments=arguments):
                 return replace(event, arguments=self._arguments(arguments))
+            case NativeSettled(arguments=arguments, outcome=outcome):
+                hidden = self._outcome(outcome)
+                return replace(event, arguments=self._arguments(arguments), outcome=hidden)
             case CallProgressed(text=text, data=data):
                 return replace(event, text=self._words(text), data=self._value(data))
             case CallSettled(outcome=outcome):
-                error = outcome.error
-                error = error and replace(error, message=self._words(error.message))
-                hidden = replace(outcome, result=self._value(outcome.result), error=error)
-                return replace(event, outcome=hidden)
+                return replace(event, outcome=self._outcome(outcome))
             case _:
                 return event
+
+    def _outcome(self, outcome: Outcome) -> Outcome:
+        error = outcome.error
+        error = error and replace(error, message=self._words(error.message))
+        return replace(outcome, result=self._value(outcome.result), error=error)
 
     def _started(self, event: SessionStarted) -> SessionStarted:
         phones = (v for v in self._personal.values() if v.schema.get("format") == "phone")

@@ -26,6 +26,7 @@ from orchestrator.flow import events
 from orchestrator.flow.commands import (
     AddItem,
     AnswerCall,
+    AnswerNative,
     Ask,
     Command,
     Dispatch,
@@ -270,7 +271,9 @@ class Session:
             case Transfer():
                 # Not awaited: this is who empties the inbox.
                 errands.start_soon(self._post, TransferEnded(self._clock(), ok=True))
-            case Speak() | Ask() | Hush() | Say() | AddItem() | DropItems() | AnswerCall():
+            case Speak() | Ask() | Hush() | Say() | AddItem() | DropItems():
+                await self._transmit(self._adapter.perform(command))
+            case AnswerCall() | AnswerNative():
                 await self._transmit(self._adapter.perform(command))
             case End() | Report():
                 pass

@@ -20,6 +20,7 @@ from orchestrator import link as redis_link
 from orchestrator.cli import console, in_process
 from orchestrator.cli.caller import typed_lines
 from orchestrator.cli.flows import load, project_of
+from orchestrator.cli.native import addresses
 from orchestrator.dispatch.call import Json
 from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.errors import ServiceError, UsageError
@@ -35,6 +36,7 @@ from orchestrator.memory import MemoryBroker, MemoryCalls, MemoryJournal
 from orchestrator.outbox import RedisOutbox
 from orchestrator.projection import record
 from orchestrator.realtime.connection import connect
+from orchestrator.realtime.native import Address, mcp_tools
 from orchestrator.realtime.translate import Realtime, SessionSettings
 from orchestrator.session import Session
 from orchestrator.settings import Settings, from_environ
@@ -64,6 +66,7 @@ class Options:
     values: Mapping[str, Json]
     trace: Path | None
     in_process: bool
+    native: Mapping[str, Address] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,7 @@ def command(
         _values(compiled, values),
         trace,
         in_process,
+        addresses(compiled, project_of(flow)),
     )
     if compiled.carriers:
         options.notice(f"not served yet: {', '.join(compiled.carriers)}; as if a call had begun")
@@ -254,7 +258,9 @@ async def _provider(options: Options, settings: Settings, stack: AsyncExitStack)
 
 
 def _settings(options: Options) -> SessionSettings:
-    return SessionSettings(model=options.model, instructions=options.flow.session.persona)
+    flow = options.flow
+    tools = mcp_tools(flow, options.native)
+    return SessionSettings(model=options.model, instructions=flow.session.persona, tools=tools)
 
 
 def _observer(
@@ -299,7 +305,7 @@ async def _serve(dispatch: Dispatch, spoken: anyio.Event) -> None:
 
 async def _parts(options: Options, settings: Settings, redis_url: str) -> None:
     """Start worker and MCP host, as far as the flow needs them."""
-    queues = {tool.queue for tool in options.flow.tools.values()}
+    queues = {tool.queue for tool in options.flow.tools.values() if not tool.native}
     servers = sorted(q.removeprefix("mcp.") for q in queues if q.startswith("mcp."))
     wanted: dict[str, list[str]] = {}
     if options.worker and len(queues) > len(servers):

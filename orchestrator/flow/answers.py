@@ -23,7 +23,7 @@ PAUSE = 0.5
 
 def agent_said(m: Macrostep, event: AgentSaid) -> None:
     if event.speak == m.talk.speaking:
-        m.talk = replace(m.talk, spoke=True)
+        m.talk = replace(m.talk, spoke=True, observed=False)
         patience(m)
 
 
@@ -31,20 +31,21 @@ def answer_ended(m: Macrostep, event: AnswerEnded) -> str | None:
     """What waited for the answer goes on; an empty one is asked for again."""
     if event.speak != m.talk.speaking:
         return None
-    calls = m.talk.calls
+    calls, observed = m.talk.calls, m.talk.observed
     m.talk = replace(m.talk, speaking=None)
     m.drop_timers("answer:")
     if not _came_to_something(m, event.how):
         return _failed(m, event.speak, event.error or event.how)
     m.talk = replace(m.talk, calls=())
-    alone = m.talk.rounds if calls or m.talk.purpose in MUTE else 0
+    alone = m.talk.rounds if calls or observed or m.talk.purpose in MUTE else 0
     m.talk = replace(m.talk, failures=0, rounds=alone)
     m.let_go(event.speak)
     if m.talk.purpose == "readback":
         _read_back(m, event.how)
     if m.talk.rounds > MAX_ROUNDS:
         return "model.loop"
-    if calls and not m.place.move and (m.talk.due or not m.talk.spoke):
+    due = observed or (calls and (m.talk.due or not m.talk.spoke))
+    if due and not m.place.move:
         owe(m, "answer")
     return None
 

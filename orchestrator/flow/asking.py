@@ -22,12 +22,13 @@ from orchestrator.flow.offer import gate_is_open
 from orchestrator.flow.snapshot import Confirmation, OpenCall
 from orchestrator.flow.talk import owe
 from orchestrator.flow.telling import answer
-from orchestrator.flow.work import asks, bound, happen_failed, start, still_so
+from orchestrator.flow.work import asks, bound, drop_read_back, happen_failed, start, still_so
 
 __all__ = [
     "confirm",
     "decline",
     "parse_arguments",
+    "read_back",
     "use",
     "use_at_the_end",
     "use_by_author",
@@ -90,12 +91,18 @@ def _ask_the_caller(m: Macrostep, call: str, tool: Tool, arguments: Mapping[str,
         message = f"First the caller has to answer about {m.work.confirming.tool}."
         answer(m, call, {"error": "not_available", "message": message})
         return
-    words = _read_back(m, tool.read_back, arguments)
-    m.work = replace(m.work, confirming=Confirmation(call, tool.name, arguments, words))
+    words = read_back(m, call, tool, arguments)
     answer(m, call, {"status": "needs_confirmation", "read_back": words})
 
 
-def _read_back(m: Macrostep, who: ReadBack | None, arguments: Mapping[str, Json]) -> str:
+def read_back(m: Macrostep, call: str, tool: Tool, arguments: Mapping[str, Json]) -> str:
+    """Freeze the arguments and have them read back; the words for it."""
+    words = _words(m, tool.read_back, arguments)
+    m.work = replace(m.work, confirming=Confirmation(call, tool.name, arguments, words))
+    return words
+
+
+def _words(m: Macrostep, who: ReadBack | None, arguments: Mapping[str, Json]) -> str:
     """The author's words for these arguments; our own if something in them is unset."""
     scope = m.scope(args=arguments)
     if who and who.words and who.words.unset(scope) is None:
@@ -124,15 +131,13 @@ def confirm(m: Macrostep, call: str) -> None:
 
 def void(m: Macrostep) -> None:
     """What was read back is no longer so: the model may ask again, and a step does."""
-    asked = m.work.confirming
-    m.work = replace(m.work, confirming=None)
+    asked = drop_read_back(m, "things have changed since")
     if asked and asked.origin == "step":
         m.do_again(asked.call)
 
 
 def decline(m: Macrostep, call: str) -> None:
-    asked = m.work.confirming
-    m.work = replace(m.work, confirming=None)
+    asked = drop_read_back(m, "the caller said no")
     answer(m, call, {"ok": True})
     if asked and asked.origin == "step":
         m.cut_short(asked.call)
@@ -162,7 +167,7 @@ def use_by_author(m: Macrostep, todo: UseTool) -> None:
 
 def _ask_for_the_step(m: Macrostep, call: OpenCall, who: ReadBack) -> None:
     """What the model was asking for has to wait: the flow goes on with this."""
-    words = _read_back(m, who, call.arguments)
+    words = _words(m, who, call.arguments)
     asked = Confirmation(call.id, call.tool, call.arguments, words)
     step = replace(asked, origin="step", result_name=call.result_name)
     m.work = replace(m.work, confirming=step)

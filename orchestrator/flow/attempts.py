@@ -9,7 +9,7 @@ import zlib
 from dataclasses import replace
 
 from orchestrator.dispatch.call import Json
-from orchestrator.flow.commands import Dispatch
+from orchestrator.flow.commands import AnswerNative, Dispatch
 from orchestrator.flow.definition import Tool
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.snapshot import OpenCall
@@ -63,22 +63,27 @@ def take_turns(m: Macrostep, tool: Tool) -> None:
 
 def _dispatch(m: Macrostep, call: OpenCall) -> None:
     tool = m.flow.tools[call.tool]
-    m.emit(
-        Dispatch(
-            call.id,
-            call.attempt,
-            tool.queue,
-            tool.handler,
-            call.arguments,
-            call.key,
-            tool.timeout,
-            tool.rerun,
-            priority=tool.priority,
-            rate=tool.rate,
-        )
-    )
+    if tool.native:
+        m.emit(AnswerNative(m.new_id("item"), call.id, True))
+    else:
+        m.emit(_attempt(call, tool))
     m.set_timer(f"timeout:{call.id}", tool.timeout)
     m.report("call.dispatched", **about(call, queue=tool.queue, arguments=call.arguments))
+
+
+def _attempt(call: OpenCall, tool: Tool) -> Dispatch:
+    return Dispatch(
+        call.id,
+        call.attempt,
+        tool.queue,
+        tool.handler,
+        call.arguments,
+        call.key,
+        tool.timeout,
+        tool.rerun,
+        priority=tool.priority,
+        rate=tool.rate,
+    )
 
 
 def pause_after(tool: Tool, call: OpenCall) -> float:

@@ -16,6 +16,7 @@ from orchestrator.dispatch.call import Json, Settler
 __all__ = [
     "AddItem",
     "AnswerCall",
+    "AnswerNative",
     "Ask",
     "AskPurpose",
     "Command",
@@ -49,8 +50,9 @@ before items are dropped; a guard that watches."""
 class Speak:
     """Ask the model for one answer (once). Exactly one `AnswerEnded` follows, with the same id.
 
-    `instructions` are whole: they replace the session's. `tools` are function tools in the
-    Realtime shape (`type`, `name`, `description`, `parameters`).
+    `instructions` are whole: they replace the session's. `tools` are in the Realtime
+    shape: functions (`type`, `name`, `description`, `parameters`), and of the servers that the
+    service itself asks (`type: mcp`, `server_label`) the `allowed_tools`.
     """
 
     id: str
@@ -117,6 +119,19 @@ class AnswerCall:
     item: str
     call: str
     output: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerNative:
+    """Tell the service whether it may make the call that it asked about (repeatable).
+
+    `NativeSettled` with the same call follows if it may.
+    """
+
+    item: str
+    request: str
+    approve: bool
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +202,7 @@ Command: TypeAlias = (
     | AddItem
     | DropItems
     | AnswerCall
+    | AnswerNative
     | Dispatch
     | Withdraw
     | Emit

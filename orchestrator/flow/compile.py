@@ -15,12 +15,13 @@ from orchestrator.flow.checks import check_document
 from orchestrator.flow.functions import FUNCTIONS
 from orchestrator.flow.part import Report
 from orchestrator.flow.patterns import compile_pattern
+from orchestrator.flow.servers import server_tools
 from orchestrator.flow.shapes import Shape, Variable
 from orchestrator.flow.sources import Read, alone, gather
 from orchestrator.flow.steps import Steps
-from orchestrator.flow.symbols import EVERYWHERE, Lock, Symbols, declare
+from orchestrator.flow.symbols import EVERYWHERE, Lock, Symbols, allowed, declare
 from orchestrator.flow.texts import Texts
-from orchestrator.flow.tools import function_tool, server_tools, undone_types
+from orchestrator.flow.tools import function_tool, undone_types
 from orchestrator.flow.types import ANY, CALL, choices, of_shape
 from orchestrator.flow.values import acceptor, fits, normaliser, schema_of
 
@@ -79,14 +80,14 @@ def _compile(
     symbols = declare(document, lock)
     sources = made.Sources(tree.texts, _used(document, lock))
     flow = _Compiler(document, symbols, lock, report).flow(sources)
-    check_document(document, symbols, report)
+    check_document(document, symbols, lock, report)
     return flow, report.problems
 
 
 def _used(document: doc.Document, lock: Lock) -> Lock:
     return {
         server.server: {
-            tool: dict(lock.get(server.server, {}).get(tool, {})) for tool in server.allow
+            tool: dict(lock.get(server.server, {}).get(tool, {})) for tool in allowed(server, lock)
         }
         for server in document.mcp.values()
     }

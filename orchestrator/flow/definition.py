@@ -29,6 +29,7 @@ __all__ = [
     "Interrupt",
     "Limits",
     "Mark",
+    "Native",
     "Note",
     "On",
     "Prompt",
@@ -361,6 +362,15 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
+class Native:
+    """Where the Realtime service calls a tool itself: its label for the server, and the name
+    under which that is registered."""
+
+    label: str
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """A function or an MCP tool, to the engine the same.
 
@@ -402,6 +412,7 @@ class Tool:
     concurrency: int | None = None  # calls at a time in one session
     rate: str = ""
     priority: Literal["live", "job"] = "live"
+    native: Native | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -425,6 +436,18 @@ class Session:
     reasoning: str | None = None
 
 
+def _without_annotations(
+    lock: Mapping[str, Mapping[str, Mapping[str, Json]]],
+) -> dict[str, dict[str, dict[str, Json]]]:
+    return {
+        server: {
+            name: {key: value for key, value in tool.items() if key != "annotations"}
+            for name, tool in tools.items()
+        }
+        for server, tools in lock.items()
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What a flow is made from: documents by their paths from the directory of its own, which
@@ -437,9 +460,12 @@ class Sources:
 
     @property
     def sha256(self) -> str:
-        """Of all of it; a journal's header carries this."""
+        """Of all that decides about the conversation; a journal's header carries this.
+
+        Annotations do not: a tool that is read-only is withdrawn at the end, no more.
+        """
         own, *others = self.texts.items()
-        pinned = json.dumps(self.lock, sort_keys=True, default=str)
+        pinned = json.dumps(_without_annotations(self.lock), sort_keys=True, default=str)
         parts = [own[1], pinned, *(part for other in sorted(others) for part in other)]
         return hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()
 

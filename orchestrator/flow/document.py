@@ -29,6 +29,7 @@ from orchestrator.flow.shapes import (
 )
 
 __all__ = [
+    "READ_ONLY",
     "Approval",
     "Collect",
     "Context",
@@ -62,13 +63,18 @@ def _approvals(value: Json) -> Json:
     return cast("Json", {"default": value} if whole else value)
 
 
+READ_ONLY = "read_only"
+
+
 def _allow(value: Json) -> Json:
     if value == "*":
         raise PydanticCustomError(
             "allow", "'*' would offer whatever the server has: name each tool"
         )
     if isinstance(value, dict):
-        raise not_yet("'read_only'")
+        if cast("dict[str, Json]", value) == {READ_ONLY: True}:
+            return READ_ONLY
+        raise PydanticCustomError("allow", "should be a list of tools, or {read_only: true}")
     return value
 
 
@@ -129,6 +135,19 @@ class Approval(Part):
             if key in self.node.keys and self.by not in askers:
                 yield key, f"only an approval by {' or '.join(askers)} has '{key}'"
 
+
+Allowed: TypeAlias = Annotated[
+    list[str] | Literal["read_only"],
+    BeforeValidator(_allow),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "array", "items": {"type": "string"}},
+                {"type": "object", "properties": {"read_only": {"const": True}}},
+            ]
+        }
+    ),
+]
 
 Approvals: TypeAlias = Annotated[
     dict[str, Approval],
@@ -198,17 +217,22 @@ class McpServer(Part):
     """Tools of a server that is registered in `.mcp.json`."""
 
     fallback: ClassVar[Mapping[str, Json]] = {"server": "", "allow": []}
-    later: ClassVar[frozenset[str]] = frozenset({"requires", "ok_if", "filler", "retry"})
 
     server: str
-    via: Annotated[Literal["host"], _only("host", "openai")] = "host"
-    allow: Annotated[list[str], BeforeValidator(_allow)]
+    via: Literal["host", "openai"] = Field(
+        "host", description="Who calls it: our MCP host, or the Realtime service itself"
+    )
+    allow: Allowed = Field(description="Tools by name, or {read_only: true}: all that are")
     approval: Approvals = {}
     pin: Literal[True] = True
     timeout: Seconds = 10.0
     assign: dict[str, Values] = {}
     describe: dict[str, str] = {}
     args: dict[str, Values] = Field({}, description="Fixed arguments, hidden from the model")
+    requires: dict[str, str] = Field({}, description="Conditions, as of a tool")
+    ok_if: dict[str, str] = Field({}, description="Conditions over `result`, as of a tool")
+    filler: dict[str, Filler] = {}
+    retry: dict[str, Annotated[Retry | None, BeforeValidator(_unless_never)]] = {}
 
 
 class Step(Part):

@@ -26,6 +26,8 @@ is left to decide, at most one answer is asked for.
 | AnswerEnded    | what waited for it goes on; an empty one is asked for again             |
 | CallSettled    | `work`: retried, or closed and told to the edges and the model          |
 | CallProgressed | `work`: shown, and kept for the next filler                             |
+| NativeAsked    | a call that the service would make itself: put to whoever must agree    |
+| NativeSettled  | its outcome, for the edges                                              |
 | TimerFired     | a deadline, a retry, a filler, a limit                                  |
 | TransferEnded  | the end, or the way out that the author gave                            |
 | CallerLeft     | the end; kept calls drain                                               |
@@ -38,7 +40,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeAlias, assert_never
 
-from orchestrator.flow import aside, attempts, context, fillers, work
+from orchestrator.flow import aside, attempts, context, fillers, native, work
 from orchestrator.flow.answers import MAX_ROUNDS, agent_said, answer_ended, ask_again, overdue
 from orchestrator.flow.commands import AddItem, Command
 from orchestrator.flow.definition import (
@@ -60,6 +62,8 @@ from orchestrator.flow.events import (
     DigitPressed,
     Event,
     LineFound,
+    NativeAsked,
+    NativeSettled,
     ProviderLost,
     SessionStarted,
     TimerFired,
@@ -149,6 +153,10 @@ def _take_in(m: Macrostep, event: Event) -> None:
             work.settled(m, event)
         case CallProgressed():
             fillers.progressed(m, event)
+        case NativeAsked():
+            native.asked(m, event)
+        case NativeSettled():
+            native.settled(m, event)
         case TimerFired():
             _timer_fired(m, event.timer)
         case TransferEnded():

@@ -24,6 +24,8 @@ __all__ = [
     "DigitPressed",
     "Event",
     "LineFound",
+    "NativeAsked",
+    "NativeSettled",
     "ProviderLost",
     "SessionStarted",
     "TimerFired",
@@ -154,6 +156,33 @@ class CallProgressed:
 
 
 @dataclass(frozen=True, slots=True)
+class NativeAsked:
+    """The service asks whether it may call a tool of a server itself; `AnswerNative` tells it.
+
+    `call` is its id of the request, `server` our label for the server, `arguments` JSON text.
+    """
+
+    at: float
+    call: str
+    server: str
+    tool: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class NativeSettled:
+    """The service has called a tool of a server itself. `call` is the id of the request where
+    we had been asked, else the call's own."""
+
+    at: float
+    call: str
+    server: str
+    tool: str
+    arguments: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
 class TimerFired:
     """A due time of `snapshot.timers` has passed. Late and unknown ones are no-ops."""
 
@@ -205,6 +234,8 @@ Event: TypeAlias = (
     | Answered
     | CallProgressed
     | CallSettled
+    | NativeAsked
+    | NativeSettled
     | TimerFired
     | TransferEnded
     | CallerLeft
@@ -223,6 +254,8 @@ _TYPES: Mapping[str, type[Event]] = {
     "ask.answered": Answered,
     "call.progressed": CallProgressed,
     "call.settled": CallSettled,
+    "native.asked": NativeAsked,
+    "native.settled": NativeSettled,
     "timer.fired": TimerFired,
     "transfer.ended": TransferEnded,
     "caller.left": CallerLeft,
@@ -237,7 +270,7 @@ def to_json(event: Event) -> dict[str, Json]:
     data: dict[str, Json] = {"type": _NAMES[type(event)]}
     for item in fields(event):
         data[item.name] = getattr(event, item.name)
-    if isinstance(event, CallSettled):
+    if isinstance(event, CallSettled | NativeSettled):
         error = event.outcome.error
         data["outcome"] = {
             "by": event.outcome.by,
@@ -256,6 +289,6 @@ def from_json(data: Mapping[str, Json]) -> Event:
     """
     kind = _TYPES[data["type"]]
     values = {item.name: data[item.name] for item in fields(kind) if item.name in data}
-    if kind is CallSettled:
+    if kind in (CallSettled, NativeSettled):
         values["outcome"] = Outcome.from_data(values["outcome"])
     return kind(**values)

@@ -10,10 +10,10 @@ from typing import TypeAlias
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import Purpose
-from orchestrator.flow.definition import Flow, Intent, Interrupt, Tool
+from orchestrator.flow.definition import Flow, Intent, Interrupt, Native, Tool
 from orchestrator.flow.macrostep import Macrostep, local_time
 
-__all__ = ["Offer", "gate_is_open", "instructions", "missing", "offers", "schemas"]
+__all__ = ["Offer", "functions", "gate_is_open", "instructions", "missing", "offers", "schemas"]
 
 CONFIRMED = (
     "Call this as soon as the goal is reached: "
@@ -59,6 +59,15 @@ def offers(m: Macrostep) -> dict[str, Offer]:
     return dict(_offers(m))
 
 
+def functions(m: Macrostep) -> dict[str, Offer]:
+    """What of it the model asks *us* for; the rest it has from the Realtime service."""
+    return {name: offer for name, offer in _offers(m) if not _native(offer)}
+
+
+def _native(offer: Offer) -> Native | None:
+    return offer.tool.native if isinstance(offer, Use) else None
+
+
 def _offers(m: Macrostep) -> Iterator[tuple[str, Offer]]:
     state = m.state
     for index, edge in enumerate(state.next):
@@ -92,8 +101,18 @@ def _may_interrupt(m: Macrostep, interrupt: Interrupt) -> bool:
 
 
 def schemas(m: Macrostep) -> tuple[Mapping[str, Json], ...]:
-    """The offers as function tools in the Realtime shape."""
-    return tuple(_schema(m, name, offer) for name, offer in offers(m).items())
+    """The offers as tools in the Realtime shape: functions, and narrowed MCP servers."""
+    servers: dict[str, list[str]] = {}
+    for offer in offers(m).values():
+        if isinstance(offer, Use) and offer.tool.native:
+            servers.setdefault(offer.tool.native.label, []).append(offer.tool.handler)
+    return (
+        *(_schema(m, name, offer) for name, offer in functions(m).items()),
+        *(
+            {"type": "mcp", "server_label": label, "allowed_tools": tools}
+            for label, tools in servers.items()
+        ),
+    )
 
 
 def _schema(m: Macrostep, name: str, offer: Offer) -> Mapping[str, Json]:

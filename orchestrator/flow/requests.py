@@ -12,7 +12,7 @@ from orchestrator.flow import asking, work
 from orchestrator.flow.definition import Rejected
 from orchestrator.flow.events import ToolAsked
 from orchestrator.flow.macrostep import Macrostep
-from orchestrator.flow.offer import Decide, Go, Offer, SetValues, Use, missing, offers
+from orchestrator.flow.offer import Decide, Go, Offer, SetValues, Use, functions, missing
 from orchestrator.flow.snapshot import Asked
 from orchestrator.flow.talk import patience
 from orchestrator.flow.telling import answer
@@ -28,7 +28,7 @@ def tool_asked(m: Macrostep, event: ToolAsked) -> None:
     m.talk = replace(m.talk, calls=(*m.talk.calls, event.call))
     patience(m)
     asked = Asked(event.call, event.name, event.arguments, m.talk.epoch)
-    offer = offers(m).get(event.name) if asked.epoch == m.place.epoch else None
+    offer = functions(m).get(event.name) if asked.epoch == m.place.epoch else None
     if not (isinstance(offer, Use) and offer.tool.silent):
         m.talk = replace(m.talk, due=True)
     if offer is None or (m.place.move and not isinstance(offer, Go)):
@@ -40,7 +40,7 @@ def tool_asked(m: Macrostep, event: ToolAsked) -> None:
 def judge_again(m: Macrostep) -> None:
     """The first of those that wait: what was not offered before may be so now."""
     asked, *later = m.work.asked
-    offer = offers(m).get(asked.name)
+    offer = functions(m).get(asked.name)
     if isinstance(offer, Go) and asked.epoch != m.place.epoch:
         m.work = replace(m.work, asked=tuple(later))
         answer(m, asked.call, {"ignored": "already moved"})

@@ -100,6 +100,7 @@ class Talk:
     text: str = ""  # the author's words, for an answer that is a prompt, a say or a read-back
     calls: tuple[str, ...] = ()  # what the model asked for within the open answer
     due: bool = False  # whether something that it asked for wants an answer
+    observed: bool = False  # the service called a tool in it, and no words have come since
     moved: bool = False  # whether it asked for a move within the latest answer
     owed: Purpose | None = None
     unheard: bool = False

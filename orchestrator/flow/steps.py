@@ -97,6 +97,9 @@ class Steps:
             return made.Emit(step.emit, self._fields(step, texts), when)
         if step.tool is not None:
             tool = self.symbols.tool(step.tool, node.at("tool").mark, self.report)
+            if tool and tool.native:
+                message = f"only the model can use {tool.name}: the Realtime service calls it"
+                self.report("T020", node.at("tool").mark, message, "say `via: host`")
             given = self._arguments(step, tool, texts) if tool else dict[str, made.Template]()
             return made.UseTool(
                 step.tool, given, step.name, when, self._approval(step, tool, texts)

@@ -6,16 +6,25 @@ from typing import Literal, TypeAlias
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.definition import Mark
-from orchestrator.flow.document import Approval, Document, McpServer, Tool
+from orchestrator.flow.document import READ_ONLY, Approval, Document, McpServer, Tool
 from orchestrator.flow.operations import is_list, is_object
 from orchestrator.flow.part import Report, did_you_mean
 from orchestrator.flow.shapes import Param
 from orchestrator.flow.types import ANY, CALL, DATETIME, INT, Type, of_shape
 
-__all__ = ["Lock", "Parameter", "Symbols", "ToolSymbol", "declare"]
+__all__ = [
+    "Lock",
+    "Parameter",
+    "Symbols",
+    "ToolSymbol",
+    "allow_mark",
+    "allowed",
+    "declare",
+    "is_read_only",
+]
 
 Lock: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Json]]]
-"""Pinned tools: server, then tool, then `description` and `input_schema`."""
+"""Pinned tools: server, then tool, then `description`, `input_schema` and `annotations`."""
 
 DAYPART = Type("enum", ("morning", "afternoon", "evening", "night"))
 EVERYWHERE: Mapping[str, Type] = {
@@ -50,6 +59,7 @@ class ToolSymbol:
     gated: bool
     approval: Literal["none", "caller", "human"]
     safe: bool
+    native: bool = False  # the Realtime service makes the calls, not we
 
     def parameter_mark(self, name: str) -> Mark:
         """Where a parameter is declared; the tool itself if that is another file's business."""
@@ -123,11 +133,33 @@ def _parameter(param: Param) -> Parameter:
     return Parameter(of_shape(param), not param.optional)
 
 
+def allowed(server: McpServer, lock: Lock) -> list[str]:
+    """The tools of a server that the flow may use, by their own names."""
+    if server.allow == READ_ONLY:
+        pinned = lock.get(server.server, {})
+        return sorted(name for name, tool in pinned.items() if is_read_only(tool))
+    return list(server.allow)
+
+
+def is_read_only(pinned: Mapping[str, Json]) -> bool:
+    """Whether the server says that the tool changes nothing."""
+    annotations = pinned.get("annotations")
+    return is_object(annotations) and annotations.get("readOnlyHint") is True
+
+
+def allow_mark(server: McpServer, tool: str) -> Mark:
+    """Where it stands that the tool is allowed."""
+    node = server.node
+    if server.allow == READ_ONLY:
+        return node.at("allow").mark
+    return node.at("allow", list(server.allow).index(tool)).mark
+
+
 def _server_tools(alias: str, server: McpServer, lock: Lock) -> Mapping[str, ToolSymbol]:
     pinned = lock.get(server.server, {})
     return {
         f"{alias}.{tool}": _server_tool(alias, tool, server, pinned.get(tool))
-        for tool in server.allow
+        for tool in allowed(server, lock)
     }
 
 
@@ -135,19 +167,19 @@ def _server_tool(
     alias: str, tool: str, server: McpServer, pinned: Mapping[str, Json] | None
 ) -> ToolSymbol:
     approval = _by(server.approval.get(tool, server.approval.get("default")))
-    index = server.allow.index(tool)
     return ToolSymbol(
         f"{alias}.{tool}",
         f"{alias}__{tool}",
-        server.node.at("allow", index).mark,
+        allow_mark(server, tool),
         server,
         _schema_parameters(pinned.get("input_schema") if pinned else None),
         frozenset(server.args.get(tool, {})),
         ANY,
-        gated=approval != "none",
+        gated=tool in server.requires or approval != "none",
         approval=approval,
         # What a server's tool changes is not known; only gates make the checker look closer.
         safe=True,
+        native=server.via == "openai",
     )
 
 

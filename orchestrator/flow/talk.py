@@ -62,6 +62,7 @@ def speak(m: Macrostep, purpose: Purpose, text: str = "") -> str:
         text=text,
         calls=(),
         due=False,
+        observed=False,
         moved=False,
         rounds=m.talk.rounds + (not mute),
     )

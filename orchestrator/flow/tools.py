@@ -1,21 +1,20 @@
-"""Compiles tools: functions of workers, and tools of MCP servers as they are pinned. Pure."""
+"""Compiles tools that are functions of workers. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow import definition as made
 from orchestrator.flow import document as doc
 from orchestrator.flow.approvals import read_back, review
-from orchestrator.flow.operations import is_list, is_object
-from orchestrator.flow.part import Report, did_you_mean
+from orchestrator.flow.part import Report
 from orchestrator.flow.returns import result_acceptor
 from orchestrator.flow.shapes import Param
 from orchestrator.flow.steps import Steps, arguments
-from orchestrator.flow.symbols import Lock, Symbols, ToolSymbol
+from orchestrator.flow.symbols import Symbols
 from orchestrator.flow.types import ANY, OBJECT, Type, join
 from orchestrator.flow.values import arguments_acceptor, schema_of
 
-__all__ = ["function_tool", "server_tools"]
+__all__ = ["filler_of", "function_tool", "retry_of", "undone_types"]
 
 
 def function_tool(
@@ -46,7 +45,7 @@ def function_tool(
         mode=tool.mode,
         timeout=tool.timeout,
         deadline=tool.deadline,
-        retry=_retry(tool.retry),
+        retry=retry_of(tool.retry),
         safe=tool.safe,
         rerun=_reruns(tool),
         key=asked.seeing(event=ANY).template(node.at("idempotency")) if keyed else None,
@@ -54,7 +53,7 @@ def function_tool(
         read_back=read_back(tool.approval, asked),
         review=review(tool.approval, asked),
         undo=tool.undo,
-        filler=_filler(tool, steps),
+        filler=filler_of(tool.filler, steps),
         on_hangup=tool.on_hangup or ("cancel" if tool.safe else "keep"),
         assign=steps.values(tool.assign, node.at("assign"), settled),
         ok_if=settled.condition(node.at("ok_if")) if tool.ok_if is not None else None,
@@ -93,118 +92,20 @@ def _reruns(tool: doc.Tool) -> bool:
     return tool.after_crash == "rerun"
 
 
-def _retry(retry: doc.Retry | None) -> made.Retry:
+def retry_of(retry: doc.Retry | None) -> made.Retry:
     if retry is None:
         return made.Retry()
     return made.Retry(retry.max, retry.backoff, retry.factor, retry.jitter, frozenset(retry.on))
 
 
-def _filler(tool: doc.Tool, steps: Steps) -> made.Filler | None:
-    if tool.filler is None:
+def filler_of(filler: doc.Filler | None, steps: Steps) -> made.Filler | None:
+    if filler is None:
         return None
-    node = tool.filler.node.at("say")
-    lines = [node.at(index) for index in range(len(tool.filler.say))]
+    node = filler.node.at("say")
+    lines = [node.at(index) for index in range(len(filler.say))]
     return made.Filler(
-        tool.filler.after,
+        filler.after,
         tuple(steps.texts.template(line) for line in lines),
-        tool.filler.every,
-        tool.filler.progress,
+        filler.every,
+        filler.progress,
     )
-
-
-def server_tools(
-    alias: str, server: doc.McpServer, lock: Lock, steps: Steps, report: Report
-) -> Mapping[str, made.Tool]:
-    """The allowed tools of a server, with their pinned schemas."""
-    _check_named(server, report)
-    tools: dict[str, made.Tool] = {}
-    for index, tool in enumerate(server.allow):
-        pinned = lock.get(server.server, {}).get(tool)
-        if pinned is None and not server.whole:
-            continue
-        if pinned is None:
-            _unpinned(server, tool, index, lock, report)
-            continue
-        symbol = steps.symbols.tools[f"{alias}.{tool}"]
-        assert symbol
-        tools[symbol.name] = _server_tool(tool, symbol, server, pinned, steps, report)
-    return tools
-
-
-def _unpinned(server: doc.McpServer, tool: str, index: int, lock: Lock, report: Report) -> None:
-    pinned = lock.get(server.server, {})
-    hint = did_you_mean(tool, pinned) or "run `orchestrator mcp pin`"
-    mark = server.node.at("allow", index).mark
-    report("T021", mark, f"'{tool}' of server '{server.server}' is not in mcp.lock.json", hint)
-
-
-def _check_named(server: doc.McpServer, report: Report) -> None:
-    """What is said about single tools must be about allowed ones."""
-    for key in ("approval", "assign", "describe", "args"):
-        node = server.node.at(key)
-        named = (
-            set(map(str, node.keys))
-            if is_object(node.value) and node is not server.node
-            else set[str]()
-        )
-        known = {*server.allow, "default"} if key == "approval" else set(server.allow)
-        for name in sorted(named - known):
-            report("T001", node.key(name), f"'{name}' is not in `allow`", did_you_mean(name, known))
-
-
-def _server_tool(
-    tool: str,
-    symbol: ToolSymbol,
-    server: doc.McpServer,
-    pinned: Mapping[str, Json],
-    steps: Steps,
-    report: Report,
-) -> made.Tool:
-    node, texts = server.node, steps.texts
-    schema = pinned.get("input_schema")
-    schema = schema if is_object(schema) else {}
-    fixed, assign = server.args.get(tool, {}), server.assign.get(tool, {})
-    asked = texts.seeing(args=OBJECT)
-    settled = asked.seeing(result=ANY)
-    approval = server.approval.get(tool, server.approval.get("default"))
-    return made.Tool(
-        symbol.name,
-        symbol.alias,
-        symbol.mark,
-        queue=f"mcp.{server.server}",
-        handler=tool,
-        describe=(server.describe.get(tool) or str(pinned.get("description") or "")).strip(),
-        schema=_without(schema, symbol.bound),
-        accept=_light_acceptor(schema),
-        bound=arguments(fixed, node.at("args", tool), symbol, texts, report),
-        timeout=server.timeout,
-        read_back=read_back(approval, asked),
-        review=review(approval, asked),
-        assign=steps.values(assign, node.at("assign", tool), settled),
-    )
-
-
-def _without(schema: Mapping[str, Json], bound: frozenset[str]) -> dict[str, Json]:
-    """A tool's schema as the model sees it: without what the engine gives."""
-    properties, required = schema.get("properties"), schema.get("required")
-    shown: dict[str, Json] = {"type": "object", "properties": {}, **schema}
-    if is_object(properties):
-        shown["properties"] = {k: v for k, v in properties.items() if k not in bound}
-    if is_list(required):
-        shown["required"] = [name for name in required if name not in bound]
-    return shown
-
-
-def _light_acceptor(
-    schema: Mapping[str, Json],
-) -> Callable[[Mapping[str, Json]], dict[str, Json]]:
-    """The server checks its own arguments; what is plainly missing is told without a call."""
-    needed = schema.get("required")
-    required = [str(name) for name in needed] if is_list(needed) else []
-
-    def accept(given: Mapping[str, Json]) -> dict[str, Json]:
-        if missing := [name for name in required if given.get(name) is None]:
-            raise made.Rejected(f"{', '.join(missing)} is missing")
-        return {name: value for name, value in given.items() if value is not None}
-
-    return accept

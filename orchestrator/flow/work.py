@@ -12,7 +12,7 @@ from typing import cast
 
 from orchestrator.dispatch.call import APPROVALS, Error, Json, Outcome
 from orchestrator.flow.attempts import about, begin, pause_after, put, take_turns
-from orchestrator.flow.commands import Dispatch, Withdraw
+from orchestrator.flow.commands import AnswerNative, Dispatch, Withdraw
 from orchestrator.flow.definition import ReadBack, Rejected, Review, Tool
 from orchestrator.flow.events import CallSettled
 from orchestrator.flow.macrostep import Macrostep
@@ -27,6 +27,7 @@ __all__ = [
     "bound",
     "close_all",
     "correct",
+    "drop_read_back",
     "happen_failed",
     "keep_company",
     "settled",
@@ -121,6 +122,7 @@ def _reviewed(m: Macrostep, call: OpenCall, outcome: Outcome) -> None:
 def _denied(m: Macrostep, call: OpenCall, by: str, note: str) -> None:
     m.cut_short(call.id)
     _close(m, call)
+    _refuse_native(m, call, note or "it was not approved")
     m.report("call.denied", **about(call, by=by, note=note))
     fatal_in = call.epoch if call.origin == "step" else None
     m.happen(f"tool.{call.tool}.denied", fatal_in=fatal_in, by=by, note=note)
@@ -183,6 +185,8 @@ def timed_out(m: Macrostep, call_id: str) -> None:
     call = m.work.calls.get(call_id)
     if call and call.queued:
         _failed(m, call, Error("timeout", "its turn did not come in time"))
+    elif call and call.attempt and m.flow.tools[call.tool].native:
+        _failed(m, call, Error("timeout", "the Realtime service did not make the call in time"))
     elif call:
         m.emit(Withdraw(call.id, call.attempt, "deadline"))
 
@@ -249,11 +253,27 @@ def _failed(m: Macrostep, call: OpenCall, error: Error) -> None:
     tool = m.flow.tools[call.tool]
     m.cut_short(call.id)
     _close(m, call)
+    _refuse_native(m, call, error.message)
     m.report("call.failed", **about(call, code=error.code, message=error.message))
     if not call.corrected:
         fatal_in = call.epoch if call.origin == "step" else None
         happen_failed(m, tool, call.origin, error.code, error.message, fatal_in)
     tell(m, call, failure(tool, error), aloud=not (tool.silent and tool.errors == "hide"))
+
+
+def _refuse_native(m: Macrostep, call: OpenCall, why: str) -> None:
+    """The service waits for our word on a call of its own, unless it has it already."""
+    if m.flow.tools[call.tool].native and call.attempt == 0:
+        m.emit(AnswerNative(m.new_id("item"), call.id, False, why))
+
+
+def drop_read_back(m: Macrostep, why: str) -> Confirmation | None:
+    """There will be no yes to what was read back; what that was."""
+    asked = m.work.confirming
+    m.work = replace(m.work, confirming=None)
+    if asked and m.flow.tools[asked.tool].native:
+        m.emit(AnswerNative(m.new_id("item"), asked.call, False, why))
+    return asked
 
 
 def happen_failed(
@@ -320,7 +340,7 @@ def abandon(m: Macrostep) -> None:
         harmless = m.flow.tools[call.tool].safe or call.attempt == 0
         if call.id in waiting and harmless:
             _cancel(m, call)
-    m.work = replace(m.work, confirming=None)
+    drop_read_back(m, "the conversation went on")
 
 
 def close_all(m: Macrostep) -> None:
@@ -335,6 +355,8 @@ def close_all(m: Macrostep) -> None:
 
 def _cancel(m: Macrostep, call: OpenCall) -> None:
     _close(m, call)
-    if not (call.pausing or call.queued):
+    _refuse_native(m, call, "no longer wanted")
+    ours = call.attempt == 0 or not m.flow.tools[call.tool].native
+    if ours and not (call.pausing or call.queued):
         m.emit(Withdraw(call.id, call.attempt, "cancel"))
     m.report("call.cancelled", **about(call))

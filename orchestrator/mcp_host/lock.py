@@ -72,7 +72,11 @@ class Lock:
         """Plain data for the flow compiler, by server and tool."""
         return {
             server: {
-                name: {"description": tool.description, "input_schema": tool.input_schema}
+                name: {
+                    "description": tool.description,
+                    "input_schema": tool.input_schema,
+                    "annotations": tool.annotations,
+                }
                 for name, tool in tools.items()
             }
             for server, tools in self.servers.items()

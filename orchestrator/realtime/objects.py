@@ -452,6 +452,7 @@ class Item(Lenient):
     output: str | None = None
     server_label: str | None = None
     approval_request_id: str | None = None
+    error: dict[str, Json] | str | None = None
 
     @property
     def words(self) -> str:

@@ -6,13 +6,14 @@ Server events that tell the engine nothing (deltas above all) cost one look-up o
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, assert_never
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import (
     AddItem,
     AnswerCall,
+    AnswerNative,
     Ask,
     Command,
     Dispatch,
@@ -31,12 +32,16 @@ from orchestrator.flow.events import (
     Answered,
     AnswerEnded,
     Event,
+    NativeAsked,
+    NativeSettled,
     ProviderLost,
     ToolAsked,
 )
-from orchestrator.realtime.objects import ErrorDetail, Item, Response
+from orchestrator.realtime.native import outcome
+from orchestrator.realtime.objects import ErrorDetail, Item, Response, is_object
 from orchestrator.realtime.protocol import (
     Error,
+    ItemDone,
     OutputItemDone,
     ResponseCreated,
     ResponseDone,
@@ -60,9 +65,12 @@ _HEARD = (
     "response.created",
     "response.output_item.done",
     "response.done",
+    "conversation.item.done",
     "error",
 )
 """The server events that mean something to the engine."""
+
+_ITEM_DONE = "conversation.item.done"
 
 _EXPECTED = frozenset(
     {
@@ -92,6 +100,7 @@ class SessionSettings:
     transcription: str = "gpt-transcribe"
     language: str = ""
     effort: Literal["", "minimal", "low", "medium", "high", "xhigh"] = ""
+    tools: tuple[Mapping[str, Json], ...] = field(default=(), repr=False)  # may hold secrets
 
 
 def session_object(settings: SessionSettings) -> dict[str, Json]:
@@ -99,6 +108,8 @@ def session_object(settings: SessionSettings) -> dict[str, Json]:
     session: dict[str, Json] = {"type": "realtime", "output_modalities": [settings.modality]}
     if settings.instructions:
         session["instructions"] = settings.instructions
+    if settings.tools:
+        session["tools"] = [dict(tool) for tool in settings.tools]
     if settings.effort:
         session["reasoning"] = {"effort": settings.effort}
     if settings.modality == "audio":
@@ -136,6 +147,7 @@ class Realtime:
         self._asked: dict[str, Speak] = {}
         self._aside: dict[str, str | None] = {}  # open questions, and their responses once known
         self._told: set[str] = set()  # output items of open answers that the engine knows
+        self._native_told: set[str] = set()
         self._modality: str = "text"
 
     def start(self, settings: SessionSettings) -> tuple[Send, ...]:
@@ -167,19 +179,24 @@ class Realtime:
                 return tuple(_delete(item) for item in items)
             case AnswerCall():
                 return (_output(command),)
+            case AnswerNative():
+                return (_approval(command),)
             case Dispatch() | Withdraw() | Emit() | Transfer() | End() | Report():
                 return ()
         assert_never(command)
 
     def receive(self, event: Mapping[str, Json], at: float) -> Step:
         """What a server event means. Raises `ProtocolError` if it is broken."""
-        if event.get("type") not in _HEARD:
+        kind = event.get("type")
+        if kind not in _HEARD or (kind == _ITEM_DONE and not _is_native(event.get("item"))):
             return _NOTHING
         match parse_server(event):
             case SessionCreated(session=session):
                 self.session = session
             case ResponseCreated(response=response):
                 return self._created(response, at)
+            case ItemDone(item=item):
+                return self._native(item, at), ()
             case OutputItemDone(response_id=response_id, item=item):
                 speak = self._sequencer.speaking(response_id)
                 return self._tell(speak, item, at), ()
@@ -247,6 +264,16 @@ class Realtime:
             name = item.name or ""
             return (ToolAsked(at, speak, item.call_id, name, arguments, item.id),)
         return ()
+
+    def _native(self, item: Item, at: float) -> tuple[Event, ...]:
+        """What the service does at a server of its own, told once."""
+        if item.id in self._native_told:
+            return ()
+        self._native_told.add(item.id)
+        where = (item.server_label or "", item.name or "", item.arguments or "{}")
+        if item.type == "mcp_approval_request":
+            return (NativeAsked(at, item.id, *where),)
+        return (NativeSettled(at, item.approval_request_id or item.id, *where, outcome(item)),)
 
     def _step(self, outputs: tuple[Output, ...], at: float) -> Step:
         ended = [output for output in outputs if isinstance(output, Ended)]
@@ -317,6 +344,20 @@ def _output(answer: AnswerCall) -> Send:
 
 def _delete(item: str) -> Send:
     return {"type": "conversation.item.delete", "event_id": f"drop.{item}", "item_id": item}
+
+
+def _approval(answer: AnswerNative) -> Send:
+    item = {
+        "id": answer.item,
+        "type": "mcp_approval_response",
+        "approval_request_id": answer.request,
+        "approve": answer.approve,
+    }
+    return _item({**item, "reason": answer.reason} if answer.reason else item)
+
+
+def _is_native(item: Json) -> bool:
+    return is_object(item) and item.get("type") in ("mcp_call", "mcp_approval_request")
 
 
 def _item(item: Mapping[str, Json]) -> Send:

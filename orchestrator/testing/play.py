@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.commands import Ask, Command, Report, Speak, Withdraw
-from orchestrator.flow.definition import Flow, Mark, Scope
+from orchestrator.flow.definition import Flow, Mark, Scope, Tool
 from orchestrator.flow.engine import step
 from orchestrator.flow.events import (
     AgentSaid,
@@ -26,6 +26,8 @@ from orchestrator.flow.events import (
     DigitPressed,
     Event,
     LineFound,
+    NativeAsked,
+    NativeSettled,
     SessionStarted,
     TimerFired,
     ToolAsked,
@@ -43,6 +45,7 @@ NOW = "2026-01-05T10:00:00+00:00"
 SOMETHING = "…"
 """What the model says where nothing is scripted. An empty answer would be a failed one."""
 
+TOO_LATE = Outcome.failed("worker", "timeout", "no answer in time")
 FOR_EVER = float("inf")
 MAX_EVENTS = 10_000  # of one turn: a flow may repeat something without a pause
 
@@ -146,6 +149,7 @@ class _Stage:
         self._around = around
         self._snapshot = Snapshot()
         self._at = around.now.timestamp()
+        self._native = {tool.alias: tool for tool in flow.tools.values() if tool.native}
         self._canned = {tool: deque(answers) for tool, answers in around.tools.items()}
         self._chosen = deque(around.classify)
         self._asks: deque[Ask] = deque()
@@ -281,8 +285,15 @@ class _Stage:
             message = f"no tools in this answer, a {self._asked.purpose}: put [] or a say before"
             raise self._stuck(act.mark, message)
         self._calls += 1
-        call = f"call_{self._calls}"
-        self._apply(ToolAsked(self._at, speak, call, name, json.dumps(act.args)))
+        call, arguments = f"call_{self._calls}", json.dumps(act.args)
+        tool = self._native.get(name)
+        if tool is None:
+            self._apply(ToolAsked(self._at, speak, call, name, arguments))
+        elif tool.read_back or tool.review:
+            self._apply(NativeAsked(self._at, call, *_where(tool), arguments))
+        else:
+            outcome = self._answer_of(tool.name, 1).outcome or TOO_LATE
+            self._apply(NativeSettled(self._at, call, *_where(tool), arguments, outcome))
 
     # The engine
 
@@ -313,11 +324,23 @@ class _Stage:
         self._due.append(_Due(self._at, call, attempt, Outcome.withdrawn(command.by)))
 
     def _dispatched(self, about: Mapping[str, Json]) -> None:
-        call, tool, attempt = about["call"], about["tool"], about["attempt"]
+        call, attempt = about["call"], about["attempt"]
+        if call not in self._snapshot.work.calls:
+            return  # the service's own call, whose outcome came with it
+        answer = self._answer_of(about["tool"], attempt)
+        if answer.outcome:
+            self._due.append(_Due(self._at + answer.after, call, attempt, answer.outcome))
+
+    def _answer_of(self, tool: str, attempt: int) -> Canned:
+        """The next canned answer of this tool."""
         canned = self._canned.get(tool)
         if not canned:
             message = f"{tool} is called (attempt {attempt}), but no answer of it is left"
             raise self._stuck(self._place, f"{message}: add one under `tools`")
-        answer = canned.popleft()
-        if answer.outcome:
-            self._due.append(_Due(self._at + answer.after, call, attempt, answer.outcome))
+        return canned.popleft()
+
+
+def _where(tool: Tool) -> tuple[str, str]:
+    """A tool that the Realtime service calls itself, as that names it."""
+    assert tool.native
+    return tool.native.label, tool.handler

@@ -26,6 +26,8 @@ from orchestrator.flow.events import (
     DigitPressed,
     Event,
     LineFound,
+    NativeAsked,
+    NativeSettled,
     ProviderLost,
     SessionStarted,
     TimerFired,
@@ -90,6 +92,8 @@ def _unplayable(flow: Flow, decision: Decision) -> Iterator[str]:
             yield "the model did not answer what it was asked beside the conversation"
         case ToolAsked(name=name, arguments=arguments) if _arguments(arguments) is None:
             yield f"the model called {name} with arguments that are no JSON object"
+        case NativeAsked(tool=tool) | NativeSettled(tool=tool):
+            yield f"the Realtime service called {tool} itself"
         case CallerLeft(how="interrupted"):
             yield "the program was interrupted"
         case ProviderLost():
@@ -102,6 +106,11 @@ def _unplayable(flow: Flow, decision: Decision) -> Iterator[str]:
             yield "the caller was heard, not read: only text can be scripted"
         case _:
             pass
+    yield from _failed(decision)
+
+
+def _failed(decision: Decision) -> Iterator[str]:
+    """What became of it that no test can bring about."""
     for command in decision.commands:
         match command:
             case Hush():

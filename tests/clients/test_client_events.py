@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orchestrator.dispatch.call import Json
-from orchestrator.flow.commands import AddItem, AnswerCall, Hush, Say, Speak
+from orchestrator.flow.commands import AddItem, AnswerCall, AnswerNative, Hush, Say, Speak
+from orchestrator.realtime.native import Address, mcp_tools
 from orchestrator.realtime.protocol import CLIENT_EVENTS, Invalid, parse_client
 from orchestrator.realtime.translate import Realtime, SessionSettings
+from tests.realtime.test_native import flow as native_flow
 
 VALIDATE = Path(__file__).with_name("validate_events.py")
 
@@ -25,15 +27,19 @@ def validate(python: str, direction: str, events: Sequence[Json]) -> str:
 def produced() -> list[Json]:
     """Every kind of event that the adapter makes."""
     realtime = Realtime()
+    server = Address("https://kb.example/mcp", {"Authorization": "Bearer x"})
+    mcp = mcp_tools(native_flow(", approval: {file: caller}"), {"knowledge": server})
+    narrowed: Json = {"type": "mcp", "server_label": "kb", "allowed_tools": ["search"]}
     tool: Json = {"type": "function", "name": "book", "description": "Book.", "parameters": {}}
     sends = [
-        *realtime.start(SessionSettings(instructions="Be kind.")),
+        *realtime.start(SessionSettings(instructions="Be kind.", tools=mcp)),
         *realtime.start(SessionSettings(modality="audio", language="fr", effort="low")),
         *realtime.perform(AddItem("u1", "user", "hello")),
         *realtime.perform(AddItem("n1", "system", "The table is free.")),
         *realtime.perform(Say("a1", "Welcome.")),
         *realtime.perform(AnswerCall("o1", "call_1", '{"ok": true}')),
-        *realtime.perform(Speak("s.1", "goal", 1, "# Goal\nGreet.", (tool,), "none")),
+        *realtime.perform(AnswerNative("o2", "mcpr_1", False, "nobody agreed")),
+        *realtime.perform(Speak("s.1", "goal", 1, "# Goal\nGreet.", (tool, narrowed), "none")),
     ]
     named = {"id": "r1", "status": "in_progress", "metadata": {"id": "s.1"}}
     realtime.receive({"type": "response.created", "response": named}, 0.0)

@@ -25,6 +25,7 @@ from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.commands import (
     AddItem,
     AnswerCall,
+    AnswerNative,
     Ask,
     Command,
     Dispatch,
@@ -92,6 +93,7 @@ class World:
     worded: bool = False  # whether the open answer has had words
     erred: bool = False
     heard: dict[str, int] = field(default_factory=dict[str, int])
+    allowed: set[str] = field(default_factory=set[str])  # what the service asked, and was told
 
     def __post_init__(self) -> None:
         self.values_now = {name: v.default for name, v in self.flow.variables.items()}
@@ -137,6 +139,9 @@ class World:
                 self._speak(command)
             case AnswerCall():
                 self._answer(command)
+            case AnswerNative(request=request):
+                assert request not in self.allowed, "the service was answered twice"
+                self.allowed.add(request)
             case Dispatch():
                 self._dispatch(command, before)
             case Withdraw():

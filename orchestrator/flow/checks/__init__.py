@@ -21,7 +21,7 @@ from orchestrator.flow.checks.ways import check_ways
 from orchestrator.flow.definition import Mark
 from orchestrator.flow.document import Document
 from orchestrator.flow.part import Report
-from orchestrator.flow.symbols import Symbols
+from orchestrator.flow.symbols import Lock, Symbols
 
 __all__ = ["check_document", "check_source"]
 
@@ -40,7 +40,7 @@ def check_source(text: str, file: str, report: Report) -> None:
         report("K001", mark, "this looks like a secret", "secrets belong in the environment")
 
 
-def check_document(document: Document, symbols: Symbols, report: Report) -> None:
+def check_document(document: Document, symbols: Symbols, lock: Lock, report: Report) -> None:
     check_graph(document, symbols, report)
     check_ways(document, report)
     check_session(document, report)
@@ -48,7 +48,7 @@ def check_document(document: Document, symbols: Symbols, report: Report) -> None
     check_values(document, report)
     check_spoken(document, report)
     check_names(document, symbols, report)
-    check_tools(document, symbols, report)
+    check_tools(document, symbols, lock, report)
     check_gates(document, symbols, report)
     check_times(document, report)
     check_private(document, report)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from orchestrator.flow.document import Document, Tool
+from orchestrator.flow.document import Document, Filler, McpServer, Retry, Tool
 from orchestrator.flow.loader import Node
 from orchestrator.flow.part import Report
 
@@ -14,9 +14,7 @@ def check_times(document: Document, report: Report) -> None:
     for tool in document.tools.values():
         _check_tool(tool, limit, report)
     for server in document.mcp.values():
-        if limit is not None and server.timeout > limit:
-            message = f"may take longer than the whole session ({limit:g} s)"
-            report.warn("L001", server.node.at("timeout").mark, message)
+        _check_server(server, limit, report)
     for seconds, node in _waits(document):
         if limit is not None and seconds >= limit:
             message = f"never comes: the session lasts {limit:g} s at most"
@@ -33,23 +31,33 @@ def _waits(document: Document) -> Iterator[tuple[float, Node]]:
 
 
 def _check_tool(tool: Tool, limit: float | None, report: Report) -> None:
-    whole = _longest(tool)
+    whole = _longest(tool.timeout, tool.retry)
     if tool.deadline is not None and tool.deadline < whole:
         message = f"the attempts need up to {whole:g} s, the deadline is {tool.deadline:g} s"
         report.warn("L001", tool.node.at("deadline").mark, message)
-    if tool.filler and tool.filler.after >= (tool.deadline or whole):
-        message = "said only after the call is over"
-        report.warn("L001", tool.filler.node.at("after").mark, message)
+    _check_filler(tool.filler, tool.deadline or whole, report)
     if limit is not None and (tool.deadline or whole) > limit:
         key = "deadline" if tool.deadline else "timeout"
         message = f"may take longer than the whole session ({limit:g} s)"
         report.warn("L001", tool.node.at(key).mark, message)
 
 
-def _longest(tool: Tool) -> float:
+def _check_server(server: McpServer, limit: float | None, report: Report) -> None:
+    if limit is not None and server.timeout > limit:
+        message = f"may take longer than the whole session ({limit:g} s)"
+        report.warn("L001", server.node.at("timeout").mark, message)
+    for tool, filler in server.filler.items():
+        _check_filler(filler, _longest(server.timeout, server.retry.get(tool)), report)
+
+
+def _check_filler(filler: Filler | None, over: float, report: Report) -> None:
+    if filler and filler.after >= over:
+        report.warn("L001", filler.node.at("after").mark, "said only after the call is over")
+
+
+def _longest(timeout: float, retry: Retry | None) -> float:
     """Seconds that all attempts and the pauses between them take at most."""
-    if tool.retry is None:
-        return tool.timeout
-    retry = tool.retry
+    if retry is None:
+        return timeout
     pauses = sum(retry.backoff * retry.factor**n * (1 + retry.jitter) for n in range(retry.max))
-    return tool.timeout * (retry.max + 1) + pauses
+    return timeout * (retry.max + 1) + pauses

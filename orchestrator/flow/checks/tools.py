@@ -8,9 +8,9 @@ the key with its effect.
 
 from orchestrator.dispatch.call import APPROVALS
 from orchestrator.flow.checks.walk import complete, offered, steps
-from orchestrator.flow.document import Document, Tool
+from orchestrator.flow.document import Document, McpServer, Retry, Tool
 from orchestrator.flow.part import Report, did_you_mean
-from orchestrator.flow.symbols import Symbols, ToolSymbol
+from orchestrator.flow.symbols import Lock, Symbols, ToolSymbol, is_read_only
 
 __all__ = ["check_tools"]
 
@@ -21,16 +21,28 @@ CODES = (
 """What a failed attempt can have come to; `bad_result` is of the engine, the others are told."""
 
 
-def check_tools(document: Document, symbols: Symbols, report: Report) -> None:
+def check_tools(document: Document, symbols: Symbols, lock: Lock, report: Report) -> None:
     for name, tool in document.tools.items():
         mark = document.node.at("tools").key(name)
         _check_queue(tool, report)
         _check_effects(tool, report)
-        _check_codes(tool, report)
+        _check_codes(tool.retry, report)
         if not tool.describe and name in offered(document):
             report.warn("T012", mark, f"'{name}' has no `describe`: the model cannot know its use")
+    for server in document.mcp.values():
+        _check_server(server, lock, report)
     _check_leave(document, report)
     _check_use(document, symbols, report)
+
+
+def _check_server(server: McpServer, lock: Lock, report: Report) -> None:
+    """Of a server's tool its pin says whether it may run twice."""
+    pinned = lock.get(server.server, {})
+    for tool, retry in server.retry.items():
+        _check_codes(retry, report)
+        if retry and "crashed" in retry.on and not is_read_only(pinned.get(tool, {})):
+            mark = retry.node.at("on", retry.on.index("crashed")).mark
+            report("T010", mark, "after a crash this could take effect twice")
 
 
 def _check_leave(document: Document, report: Report) -> None:
@@ -40,11 +52,10 @@ def _check_leave(document: Document, report: Report) -> None:
             report("S001", mark, "when the session ends there is no caller who could say yes")
 
 
-def _check_codes(tool: Tool, report: Report) -> None:
-    for index, code in enumerate(tool.retry.on if tool.retry else ()):
-        if code not in CODES:
-            assert tool.retry
-            mark = tool.retry.node.at("on", index).mark
+def _check_codes(retry: Retry | None, report: Report) -> None:
+    for index, code in enumerate(retry.on if retry else ()):
+        if retry and code not in CODES:
+            mark = retry.node.at("on", index).mark
             hint = did_you_mean(code, CODES)
             report.warn("T014", mark, f"no failure that we know of has the code '{code}'", hint)
 
