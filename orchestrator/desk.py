@@ -11,7 +11,7 @@ from contextlib import suppress
 from orchestrator.dispatch.call import Call, Outcome
 from orchestrator.errors import ServiceError
 from orchestrator.flow.commands import Dispatch, Withdraw
-from orchestrator.flow.events import CallSettled
+from orchestrator.flow.events import CallProgressed, CallSettled
 from orchestrator.interfaces import Calls
 
 __all__ = ["CallDesk"]
@@ -20,13 +20,14 @@ log = logging.getLogger(__name__)
 
 
 class CallDesk:
-    """`tell` takes each outcome; `clock` gives seconds since the epoch."""
+    """`tell` takes each outcome, and what handlers report before it; `clock` gives seconds since
+    the epoch."""
 
     def __init__(
         self,
         calls: Calls,
         session: str,
-        tell: Callable[[CallSettled], Awaitable[None]],
+        tell: Callable[[CallSettled | CallProgressed], Awaitable[None]],
         clock: Callable[[], float],
     ) -> None:
         self._calls = calls
@@ -41,6 +42,16 @@ class CallDesk:
         async for call_id, outcome in self._calls.settled():
             if call := self._open.get(call_id):
                 await self._settle(call, outcome)
+
+    async def listen_meanwhile(self) -> None:
+        """Tell how far handlers are, for ever."""
+        async for call_id, progress in self._calls.progressed():
+            if call := self._open.get(call_id):
+                name = self._name(call)
+                told = CallProgressed(
+                    self._clock(), name, call.attempt, progress.text, progress.data
+                )
+                await self._tell(told)
 
     async def publish(self, command: Dispatch) -> None:
         """Ask for an attempt. What cannot be asked for has failed."""
@@ -72,8 +83,11 @@ class CallDesk:
 
     async def _settle(self, call: Call, outcome: Outcome) -> None:
         if self._open.pop(call.id, None):
-            name = call.id.removeprefix(f"{self._session}.").removesuffix(f".{call.attempt}")
-            await self._tell(CallSettled(self._clock(), name, call.attempt, outcome))
+            await self._tell(CallSettled(self._clock(), self._name(call), call.attempt, outcome))
+
+    def _name(self, call: Call) -> str:
+        """The engine's id of a call."""
+        return call.id.removeprefix(f"{self._session}.").removesuffix(f".{call.attempt}")
 
     async def _take_back(self, name: str, call: Call) -> Outcome:
         """A publish that failed may have been carried out, and must not run beside the next."""

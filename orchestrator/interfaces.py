@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from orchestrator.dispatch.call import Call, Json, Outcome, Settler
+from orchestrator.dispatch.call import Call, Json, Outcome, Progress, Settler
 
 __all__ = ["Calls", "Claimed", "Claims", "Connection", "Journal", "Outbox", "Settlement"]
 
@@ -48,6 +48,13 @@ class Calls(Protocol):
         A lost signal costs time, not an answer: records of unanswered calls are read
         again after reconnects and on a slow timer. Never ends by itself and rides out an
         outage of Redis. One reader at a time.
+        """
+        ...
+
+    def progressed(self) -> AsyncIterator[tuple[str, Progress]]:
+        """(call id, the newest report of its handler), best effort, while `settled` is read.
+
+        Never ends by itself. One reader at a time.
         """
         ...
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 import anyio
 import anyio.lowlevel
 
-from orchestrator.dispatch.call import Call, Json, Outcome, Settler
+from orchestrator.dispatch.call import Call, Json, Outcome, Progress, Settler
+from orchestrator.dispatch.news import News
 from orchestrator.interfaces import Claimed, Settlement
 
 __all__ = ["MemoryBroker", "MemoryCalls", "MemoryClaims", "MemoryJournal"]
@@ -85,6 +86,7 @@ class MemoryBroker:
     def __init__(self) -> None:
         self._queues: defaultdict[str, _Queue] = defaultdict(_Queue)
         self._replies: defaultdict[str, _Mailbox] = defaultdict(_Mailbox)
+        self._news: defaultdict[str, News] = defaultdict(News)
         self._journals: defaultdict[str, list[str]] = defaultdict(list)
         self._numbers = itertools.count(1)
 
@@ -93,6 +95,9 @@ class MemoryBroker:
 
     def replies(self, process: str) -> _Mailbox:
         return self._replies[process]
+
+    def news(self, process: str) -> News:
+        return self._news[process]
 
     def journal(self, session: str) -> list[str]:
         return self._journals[session]
@@ -165,6 +170,10 @@ class MemoryBroker:
         record.late = outcome
         return "late"
 
+    def tell(self, call: Call, progress: Progress) -> None:
+        """What a handler reports."""
+        self.news(call.reply_to).put(call.id, Progress.from_json(progress.to_json()))
+
     def _acknowledge(self, queue: _Queue, entry: str) -> None:
         del queue.pending[entry], queue.holder[entry]
         queue.entries.pop(entry, None)
@@ -201,6 +210,12 @@ class MemoryCalls:
             for call_id, outcome in answers:
                 if self._unanswered.pop(call_id, None) is not None:
                     yield call_id, outcome
+
+    async def progressed(self) -> AsyncIterator[tuple[str, Progress]]:
+        while True:
+            for call_id, progress in await self._broker.news(self._process).take():
+                if call_id in self._unanswered:
+                    yield call_id, progress
 
     def _look_again(self) -> Sequence[tuple[str, Outcome]]:
         records = [self._broker.queue(c.queue).records[c.id] for c in self._unanswered.values()]

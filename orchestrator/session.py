@@ -137,6 +137,7 @@ class Session:
             async with anyio.create_task_group() as listeners:
                 listeners.start_soon(self._read_connection)
                 listeners.start_soon(self._desk.listen)
+                listeners.start_soon(self._desk.listen_meanwhile)
                 listeners.start_soon(self._fire_timers)
                 async with anyio.create_task_group() as errands:
                     await self._converse(errands)

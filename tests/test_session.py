@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import anyio
 import pytest
 
-from orchestrator.dispatch.call import Call, Json, Outcome, Settler
+from orchestrator.dispatch.call import Call, Json, Outcome, Progress, Settler
 from orchestrator.errors import ProviderRefused, QueueUnavailable, ServiceError
 from orchestrator.flow.commands import Command, Dispatch, Report, Speak, Withdraw
 from orchestrator.flow.compile import compile_flow
@@ -14,6 +14,7 @@ from orchestrator.flow.events import (
     AgentSaid,
     AnswerEnded,
     CallerTyped,
+    CallProgressed,
     Event,
     ProviderLost,
     TimerFired,
@@ -190,6 +191,24 @@ async def test_a_hang_up_withdraws_what_is_not_kept_before_the_session_is_over()
     assert await talk.run_with(hang_up) == "hangup"
     [withdrawn] = talk.all(Withdraw)
     assert talk.outcome(f"{withdrawn.call}.1") == Outcome.withdrawn("cancel")
+
+
+async def test_what_a_handler_reports_becomes_an_event_of_its_session() -> None:
+    talk = Talk(work())
+    done = Outcome("worker")
+
+    async def serve() -> None:
+        claims = MemoryClaims(talk.broker, "q", "w")
+        await talk.until(Dispatch)
+        [claimed] = await claims.claim(1, 5)
+        talk.broker.tell(claimed.call, Progress("Half of it.", {"done": 1}))
+        told = await talk.until(CallProgressed)
+        assert (told.attempt, told.text, told.data) == (1, "Half of it.", {"done": 1})
+        await claims.settle(claimed, done)
+
+    assert await talk.run_with(serve) == "completed"
+    [shown] = talk.reported("call.progress")
+    assert shown["text"] == "Half of it."
 
 
 class NoEntry(MemoryCalls):

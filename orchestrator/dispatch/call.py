@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from types import UnionType
 from typing import Any, Literal, TypeAlias, cast, get_args, get_origin
 
-__all__ = ["APPROVALS", "Call", "Error", "ErrorCode", "Json", "Outcome", "Settler"]
+__all__ = ["APPROVALS", "Call", "Error", "ErrorCode", "Json", "Outcome", "Progress", "Settler"]
 
 APPROVALS = "approvals"
 """The queue whose workers are people; its calls are to the tool `review`."""
@@ -88,6 +88,22 @@ _WITHDRAWN: Mapping[Settler, tuple[ErrorCode, str]] = {
     "refused": ("refused", "not allowed"),
     "dead": ("crashed", "its worker never answered"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a handler is: words for the caller, or data for programs. Nothing depends on it."""
+
+    text: str = ""
+    data: Json = None
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Progress":
+        """Raises `ValueError` for what is none."""
+        return cast("Progress", _read(cls, _parsed(text)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ __all__ = [
     "owner",
     "replies",
     "work",
+    "worker",
+    "workers",
 ]
 
 PREFIX = "orc"
@@ -64,3 +66,13 @@ def owner(session: str) -> str:
 
 def inbox(session: str) -> str:
     return f"{PREFIX}:{{s:{session}}}:inbox"
+
+
+def worker(name: str) -> str:
+    """What a worker that is there says of itself."""
+    return f"{PREFIX}:{{w}}:worker:{name}"
+
+
+def workers() -> str:
+    """The names of the workers that are there, or were a moment ago."""
+    return f"{PREFIX}:{{w}}:workers"

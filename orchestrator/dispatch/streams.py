@@ -15,7 +15,9 @@ from typing import Any
 import anyio
 
 from orchestrator.dispatch import keys
-from orchestrator.dispatch.call import Call, Outcome, Settler
+from orchestrator.dispatch.call import Call, Outcome, Progress, Settler
+from orchestrator.dispatch.news import News
+from orchestrator.dispatch.progress import heard
 from orchestrator.errors import QueueUnavailable, ServiceError
 from orchestrator.interfaces import Claimed, Settlement
 from orchestrator.link import Backoff, Link, RedisRefused, Script
@@ -46,6 +48,7 @@ class StreamCalls:
         self._process = process
         self._relook = relook
         self._unanswered: dict[str, Call] = {}
+        self._news = News()
         self._reader = link.line()
         self._last: str = "0"
         self._due = 0.0  # when records are read next, on the monotonic clock
@@ -75,6 +78,11 @@ class StreamCalls:
             for call_id, outcome in await self._answers():
                 if self._unanswered.pop(call_id, None) is not None:
                     yield call_id, outcome
+
+    async def progressed(self) -> AsyncIterator[tuple[str, Progress]]:
+        while True:
+            for report in await self._news.take():
+                yield report
 
     async def _answers(self) -> Sequence[Answer]:
         """What came next; nothing if an outage or a quiet while came first."""
@@ -113,7 +121,11 @@ class StreamCalls:
         for entry, _ in entries:
             self._last = entry
         fields = [_pairs(flat) for _, flat in entries]
-        return _answers((each.get("call", ""), each.get("outcome", "")) for each in fields)
+        for call_id, progress in filter(None, map(heard, fields)):
+            if call_id in self._unanswered:
+                self._news.put(call_id, progress)
+        told = [each for each in fields if "progress" not in each]
+        return _answers((each.get("call", ""), each.get("outcome", "")) for each in told)
 
 
 def _answers(told: Iterable[tuple[str, str]]) -> Sequence[Answer]:

@@ -8,53 +8,91 @@ outcomes; every other exception is the runtime's, which logs it.
 
 import inspect
 import logging
+import math
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager
 from functools import partial
 from types import FunctionType, ModuleType
-from typing import Annotated, Any, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
+import anyio
 import anyio.to_thread
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 
-from orchestrator.dispatch.call import Call, Json, Outcome
+from orchestrator.dispatch.call import Call, Json, Outcome, Progress
 from orchestrator.errors import Refused, Retry, UsageError
-from orchestrator.worker.declare import Context, Mark, mark_of
+from orchestrator.worker.declare import Context, Mark, Report, is_lifespan, mark_of
+from orchestrator.worker.lifespans import Lifespan, opened
+from orchestrator.worker.signature import Signature
 
-__all__ = ["Handler", "Handlers"]
+__all__ = ["Handler", "Handlers", "Tell"]
+
+T = TypeVar("T")
+Tell: TypeAlias = Callable[[Call, Progress], None]
+"""Takes what a handler reports of a call, in any thread, without waiting."""
 
 
 class Handler:
-    """One declared function: its name, its queue, and the schema of its parameters."""
+    """One declared function: its name, its queue, and the schema of its parameters.
 
-    def __init__(self, function: FunctionType, mark: Mark) -> None:
+    `shared` are the types that lifespans give: a parameter of one of them is no argument.
+    """
+
+    def __init__(self, function: FunctionType, mark: Mark, shared: Sequence[Any] = ()) -> None:
         """Raises `UsageError`, with every problem of the signature."""
         self.name = mark.name or function.__name__
         self.queue = mark.queue
         self.threads: set[threading.Thread] = set()  # in which it runs, timed out or not
         self._function = function
-        self._wants_context, self._parameters = _parameters(function)
-        self._arguments = _model(self.name, self._parameters)
+        self._signature = Signature(function, self.name, shared)
 
     @property
     def schema(self) -> dict[str, Json]:
         """JSON Schema of the arguments."""
-        return self._arguments.model_json_schema()
+        return self._signature.arguments
+
+    @property
+    def returns(self) -> dict[str, Json] | None:
+        """JSON Schema of the result, if its hint tells."""
+        return self._signature.result
 
     def validate(self, arguments: Mapping[str, Json]) -> dict[str, Any]:
         """The arguments as the function's hints want them. Raises `ValidationError`."""
-        given = self._arguments.model_validate(arguments)
-        return {name: getattr(given, _field(name)) for name in self._parameters}
+        return self._signature.validate(arguments)
 
-    async def invoke(self, arguments: Mapping[str, Any], context: Context) -> Json:
-        """Run the function; its result as JSON. Raises what the function raises."""
-        function = partial(self._function, *[context] * self._wants_context, **arguments)
+    async def invoke(
+        self,
+        arguments: Mapping[str, Any],
+        context: Context,
+        shared: Sequence[Any] = (),
+        limiter: anyio.CapacityLimiter | None = None,
+    ) -> Json:
+        """Run the function; its result as JSON. Raises what the function raises.
+
+        `shared` holds a value for each of the types that the constructor was given.
+        """
+        given = {name: shared[index] for name, index in self._signature.shared.items()}
+        context_first = [context] * self._signature.wants_context
+        function = partial(self._function, *context_first, **arguments, **given)
         if inspect.iscoroutinefunction(self._function):
             return _as_json(await cast("Awaitable[Any]", function()))
         # A thread cannot be stopped: after a timeout it runs on, and nobody listens.
-        result = await anyio.to_thread.run_sync(self._in_thread, function, abandon_on_cancel=True)
+        result = await anyio.to_thread.run_sync(
+            self._in_thread, function, abandon_on_cancel=True, limiter=limiter
+        )
         return _as_json(result)
 
     def _in_thread(self, function: Callable[[], Any]) -> Any:
@@ -67,10 +105,23 @@ class Handler:
 
 
 class Handlers:
-    """The handlers of one worker, by queue and name. `run` is what a `Worker` needs."""
+    """The handlers of one worker, by queue and name. `run` is what a `Worker` needs, while
+    `opened` is; what handlers report goes to `tell`.
+    """
 
-    def __init__(self, handlers: Iterable[Handler]) -> None:
+    def __init__(
+        self,
+        handlers: Iterable[Handler],
+        lifespans: Sequence[Lifespan] = (),
+        tell: Tell = lambda call, progress: None,
+    ) -> None:
         """Raises `UsageError` when two handlers share a queue and a name."""
+        self.tell = tell
+        self._lifespans = lifespans
+        self._shared: Sequence[Any] = ()
+        # The slots of the workers are the limit of what runs at a time, also in threads:
+        # anyio's own would let the calls of one queue wait for those of another.
+        self._threads = anyio.CapacityLimiter(math.inf)
         self._handlers: dict[tuple[str, str], Handler] = {}
         for handler in handlers:
             if self._handlers.setdefault((handler.queue, handler.name), handler) is not handler:
@@ -78,26 +129,34 @@ class Handlers:
 
     @classmethod
     def of(cls, *modules: ModuleType) -> "Handlers":
-        """The functions marked with `@handler` in these modules, each once.
+        """The functions marked with `@handler` and `@lifespan` in these modules, each once.
 
         Raises `UsageError` with every problem of their signatures.
         """
-        marked = {
-            value: mark
-            for module in modules
-            for value in vars(module).values()
-            if inspect.isfunction(value) and (mark := mark_of(value))
-        }
-        handlers: list[Handler] = []
+        functions = list(dict.fromkeys(_functions(modules)))
         problems: list[str] = []
-        for function, mark in marked.items():
-            try:
-                handlers.append(Handler(function, mark))
-            except UsageError as problem:
-                problems.append(str(problem))
+        lifespans = _each(Lifespan, [(f,) for f in functions if is_lifespan(f)], problems)
+        shared = [lifespan.gives for lifespan in lifespans]
+        problems += [f"two lifespans yield {kind}" for kind in _twice(shared)]
+        marked = [(f, mark, shared) for f in functions if (mark := mark_of(f))]
+        handlers = _each(Handler, marked, problems)
         if problems:
             raise UsageError("\n".join(problems))
-        return cls(handlers)
+        return cls(handlers, lifespans)
+
+    def only(self, queues: Collection[str]) -> "Handlers":
+        """Those of these queues. Raises `UsageError` for a queue that nothing here serves."""
+        if unknown := sorted(set(queues) - set(self.queues)):
+            known = ", ".join(self.queues)
+            raise UsageError(f"no handler here serves {', '.join(unknown)}; there is {known}")
+        kept = [handler for handler in self.all if handler.queue in queues]
+        return Handlers(kept, self._lifespans, self.tell)
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncGenerator[None]:
+        """Lifespans are open inside of the block. Raises `UsageError` for what they raise."""
+        async with opened(self._lifespans) as self._shared:
+            yield
 
     @property
     def all(self) -> Collection[Handler]:
@@ -127,78 +186,55 @@ class Handlers:
         except ValidationError as invalid:
             return Outcome.failed("worker", "invalid", _in_words(invalid))
         try:
-            return Outcome("worker", await handler.invoke(arguments, _context(call)))
+            context = self._context(call)
+            result = await handler.invoke(arguments, context, self._shared, self._threads)
+            return Outcome("worker", result)
         except Refused as refusal:
             return Outcome.failed("worker", "refused", str(refusal))
         except Retry as retry:
             return Outcome.failed("worker", "unavailable", str(retry), retry.after)
 
+    def _context(self, call: Call) -> Context:
+        log = logging.getLogger(f"orchestrator.tool.{call.tool}")
+        return Context(
+            key=call.key,
+            session=call.session,
+            call=call.id,
+            attempt=call.attempt,
+            deadline=min(call.deadline, time.time() + call.timeout),
+            log=logging.LoggerAdapter(log, {"call": call.id, "session": call.session}),
+            tell=lambda report: self.tell(call, _progress(report)),
+        )
+
+
+def _progress(report: Report) -> Progress:
+    return Progress(report) if isinstance(report, str) else Progress(data=_as_json(report))
+
+
+def _functions(modules: Iterable[ModuleType]) -> Iterator[FunctionType]:
+    for module in modules:
+        yield from filter(inspect.isfunction, vars(module).values())
+
+
+def _each(make: Callable[..., T], given: Iterable[Sequence[Any]], problems: list[str]) -> list[T]:
+    """One of each; what is wrong with the others goes to `problems`."""
+    made: list[T] = []
+    for arguments in given:
+        try:
+            made.append(make(*arguments))
+        except UsageError as problem:
+            problems.append(str(problem))
+    return made
+
+
+def _twice(kinds: Sequence[Any]) -> Iterator[str]:
+    for index, kind in enumerate(kinds):
+        if kind is not None and kind in kinds[:index]:
+            yield getattr(kind, "__name__", str(kind))
+
 
 def _as_json(result: object) -> Json:
     return to_jsonable_python(result, inf_nan_mode="null")  # NaN is not JSON
-
-
-def _context(call: Call) -> Context:
-    log = logging.getLogger(f"orchestrator.tool.{call.tool}")
-    return Context(
-        key=call.key,
-        session=call.session,
-        call=call.id,
-        attempt=call.attempt,
-        deadline=call.deadline,
-        log=logging.LoggerAdapter(log, {"call": call.id, "session": call.session}),
-    )
-
-
-def _parameters(function: FunctionType) -> tuple[bool, dict[str, inspect.Parameter]]:
-    """Whether the first parameter is a `Context`, and the others, annotations resolved."""
-    try:
-        signature = inspect.signature(function, eval_str=True)
-    except NameError as unknown:
-        raise UsageError(f"{_place(function)}: {unknown} in the hints") from None
-    parameters = dict(signature.parameters)
-    first = next(iter(parameters), None)
-    wants_context = first is not None and parameters[first].annotation is Context
-    if wants_context and first is not None:
-        del parameters[first]
-    if problems := [problem for p in parameters.values() if (problem := _problem(p))]:
-        raise UsageError(f"{_place(function)}: {'; '.join(problems)}")
-    return wants_context, parameters
-
-
-def _problem(parameter: inspect.Parameter) -> str | None:
-    if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-        return f"{parameter} cannot be given by name"
-    if parameter.annotation is parameter.empty:
-        return f"{parameter.name} has no type hint"
-    if parameter.annotation is Context:
-        return f"{parameter.name}: the Context comes first"
-    return None
-
-
-def _model(name: str, parameters: Mapping[str, inspect.Parameter]) -> type[BaseModel]:
-    """A pydantic model of the parameters.
-
-    Its fields have names of their own, because a parameter may be called `schema`,
-    `json` or anything else that a model has already.
-    """
-    fields: dict[str, Any] = {
-        _field(name): (
-            Annotated[p.annotation, Field(alias=name)],
-            ... if p.default is p.empty else p.default,
-        )
-        for name, p in parameters.items()
-    }
-    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
-
-
-def _field(parameter: str) -> str:
-    return f"p_{parameter}"
-
-
-def _place(function: FunctionType) -> str:
-    code = function.__code__
-    return f"{code.co_filename}:{code.co_firstlineno}: handler {function.__name__}"
 
 
 def _in_words(invalid: ValidationError) -> str:

@@ -3,19 +3,28 @@
 import logging
 import os
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+import anyio
+
+from orchestrator.dispatch.progress import StreamProgress
+from orchestrator.dispatch.roster import Handled, Present, Roster
 from orchestrator.dispatch.streams import StreamClaims
-from orchestrator.errors import UsageError
-from orchestrator.link import connect
+from orchestrator.errors import ServiceError, UsageError
+from orchestrator.link import Link, connect
 from orchestrator.worker.handlers import Handlers
 from orchestrator.worker.load import load
 from orchestrator.worker.process import announce, run
 from orchestrator.worker.runtime import Worker
 
-__all__ = ["serve"]
+__all__ = ["GRACE", "serve"]
+
+GRACE = 30.0
+"""Seconds that running calls may take after the worker was told to stop."""
 
 log = logging.getLogger(__name__)
 
@@ -25,29 +34,67 @@ async def serve(
     redis_url: str,
     *,
     project: Path = Path(),
+    queues: Sequence[str] = (),
     slots: int = 10,
+    grace: float = GRACE,
     lifeline: bool = False,
     ready: bool = False,
 ) -> None:
     """Serve the handlers of these modules (default: `workers/*.py`) until told to stop.
 
-    `slots` calls run at a time on each queue. One line on standard output says what is
-    served, as JSON with `ready`; with `lifeline` the end of standard input stops it.
+    Of their queues only `queues` if there are any; `slots` calls run at a time on each. One
+    line on standard output says what is served, as JSON with `ready`; with `lifeline` the end
+    of standard input stops it. Running calls then have `grace` seconds to finish. Lifespans
+    are open from before the first call to after the last.
     Raises `UsageError` for modules that cannot be served, `ServiceError` without Redis.
     """
+    handlers = _handlers(modules, project, queues)
+    async with connect(redis_url) as link, handlers.opened():
+        name = f"{socket.gethostname()}-{os.getpid()}"
+        workers = [
+            Worker(StreamClaims(link, queue, name), handlers.run, slots, grace=grace)
+            for queue in handlers.queues
+        ]
+        progress = StreamProgress(link)
+        handlers.tell = progress.tell
+        async with _beside(progress.run), _listed(link, _present(name, handlers, slots)):
+            await run(
+                workers, lifeline=lifeline, ready=partial(announce, handlers.queues, as_json=ready)
+            )
+    _leave_threads(handlers)
+
+
+def _handlers(modules: Sequence[str], project: Path, queues: Sequence[str]) -> Handlers:
     handlers = Handlers.of(*load(modules, project))
     if not handlers.queues:
         raise UsageError("no function there is marked with @handler: nothing to serve")
-    async with connect(redis_url) as link:
-        consumer = f"{socket.gethostname()}-{os.getpid()}"
-        workers = [
-            Worker(StreamClaims(link, queue, consumer), handlers.run, slots)
-            for queue in handlers.queues
-        ]
-        await run(
-            workers, lifeline=lifeline, ready=partial(announce, handlers.queues, as_json=ready)
-        )
-    _leave_threads(handlers)
+    return handlers.only(queues) if queues else handlers
+
+
+def _present(name: str, handlers: Handlers, slots: int) -> Present:
+    served: dict[str, dict[str, Handled]] = {queue: {} for queue in handlers.queues}
+    for each in handlers.all:
+        served[each.queue][each.name] = Handled(each.schema, each.returns)
+    return Present(name, time.time(), slots, served)
+
+
+@asynccontextmanager
+async def _listed(link: Link, worker: Present) -> AsyncGenerator[None]:
+    """In the roster while the block runs."""
+    roster = Roster(link)
+    async with _beside(partial(roster.stay, worker)):
+        yield
+    with suppress(ServiceError):  # then the entry expires
+        await roster.leave(worker.name)
+
+
+@asynccontextmanager
+async def _beside(errand: Callable[[], Coroutine[None, None, None]]) -> AsyncGenerator[None]:
+    """Run something for as long as the block runs."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(errand)
+        yield
+        tasks.cancel_scope.cancel()
 
 
 def _leave_threads(handlers: Handlers) -> None:

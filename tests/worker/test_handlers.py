@@ -1,6 +1,7 @@
 import logging
 import threading
-from dataclasses import dataclass
+import time as clock
+from dataclasses import dataclass, replace
 from datetime import date, time
 from enum import Enum
 from types import ModuleType
@@ -11,7 +12,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 from orchestrator import Context, Refused, Retry, handler
-from orchestrator.dispatch.call import Call, Json, Outcome
+from orchestrator.dispatch.call import Call, Json, Outcome, Progress
 from orchestrator.errors import UsageError
 from orchestrator.worker.handlers import Handlers
 
@@ -195,6 +196,83 @@ async def test_a_thread_outlives_its_timeout_and_is_known_until_it_ends() -> Non
     assert await anyio.to_thread.run_sync(ended.wait, 10)
 
 
+async def test_more_sync_handlers_run_at_once_than_one_queue_has_slots() -> None:
+    """Ten slots on each of six queues; anyio's own limit would be forty threads."""
+    everybody = threading.Barrier(60)
+
+    @handler
+    def meet() -> int:
+        return everybody.wait(20)
+
+    served = handlers(meet)
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(60):
+                tasks.start_soon(served.run, call("meet"))
+    assert everybody.n_waiting == 0 and not everybody.broken
+
+
+async def test_what_is_shielded_ends_before_a_cancelled_handler_does() -> None:
+    started, committed = anyio.Event(), list[str]()
+
+    @handler
+    async def book() -> None:
+        started.set()
+        with anyio.CancelScope(shield=True):
+            await anyio.wait_all_tasks_blocked()
+            committed.append("booked")
+        await anyio.sleep_forever()
+        committed.append("never")
+
+    served = handlers(book)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(served.run, call("book"))
+        await started.wait()
+        tasks.cancel_scope.cancel()
+    assert committed == ["booked"]
+
+
+async def test_a_handler_knows_when_its_attempt_is_given_up() -> None:
+    @handler
+    def show(ctx: Context) -> list[float]:
+        return [ctx.deadline, ctx.remaining()]
+
+    now = clock.time()
+    asked = replace(call("show"), timeout=5.0, deadline=now + 60)
+    deadline, remaining = (await handlers(show).run(asked)).result
+    assert now + 5 <= deadline < now + 60
+    assert 0 < remaining <= 5
+    assert (await run(show)).result == [99.0, 0.0]
+
+
+async def test_what_a_handler_reports_is_told_with_its_call() -> None:
+    told: list[tuple[str, Progress]] = []
+
+    @handler
+    def look(ctx: Context) -> None:
+        ctx.progress("Half of it.")
+        ctx.progress({"on": date(2026, 11, 24)})
+
+    served = handlers(look)
+
+    def tell(call: Call, progress: Progress) -> None:
+        told.append((call.id, progress))
+
+    served.tell = tell
+    await served.run(call("look"))
+    data = {"on": "2026-11-24"}
+    assert told == [("s.c.2", Progress("Half of it.")), ("s.c.2", Progress(data=data))]
+
+
+def test_a_context_for_a_test_keeps_what_is_reported() -> None:
+    ctx = Context.for_test("key-1", attempt=2, remaining=5)
+    ctx.progress("Half of it.")
+    ctx.progress({"done": 1})
+    assert ctx.told == ["Half of it.", {"done": 1}]
+    assert (ctx.key, ctx.attempt) == ("key-1", 2)
+    assert 0 < ctx.remaining() <= 5
+
+
 def test_names_and_queues_come_from_the_decorator() -> None:
     @handler("other.name", queue="booking")
     def one() -> None: ...
@@ -218,6 +296,38 @@ def test_the_schema_of_the_arguments_comes_from_the_hints() -> None:
     assert served.schema["properties"]["seat"]["enum"] == ["indoor", "terrace"]
     assert served.schema["required"] == ["seat"]
     assert served.schema["additionalProperties"] is False
+    assert served.returns == {"type": "null"}
+
+
+def test_the_schemas_show_what_is_in_models_and_dataclasses() -> None:
+    @handler
+    def seat(guest: Guest, made: Booking) -> Guest: ...
+
+    [served] = handlers(seat).all
+    assert set(served.schema["$defs"]) == {"Guest", "Booking"}
+    assert served.schema["properties"]["made"] == {"$ref": "#/$defs/Booking"}
+    assert served.schema["$defs"]["Booking"]["required"] == ["ref", "at"]
+    assert served.returns and set(served.returns["properties"]) == {"name", "born"}
+
+
+def test_a_result_without_a_hint_or_a_schema_has_none() -> None:
+    @handler
+    def silent(): ...  # type: ignore[no-untyped-def]
+
+    @handler
+    def odd() -> threading.Event: ...
+
+    assert [each.returns for each in handlers(silent, odd).all] == [None, None]
+
+
+async def test_a_dataclass_is_made_of_arguments_and_a_model_becomes_a_result() -> None:
+    @handler
+    def who(made: Booking) -> Guest:
+        return Guest(name=f"{made.ref} {made.at:%H:%M}", born=date(2000, 1, 2))
+
+    outcome = await run(who, made={"ref": "AB12", "at": "19:30"})
+    assert outcome.result == {"name": "AB12 19:30", "born": "2000-01-02"}
+    assert error(await run(who, made={"ref": "AB12"}))[1].startswith("made.at: ")
 
 
 def test_a_function_imported_from_another_module_is_served_once() -> None:
@@ -244,12 +354,16 @@ def test_every_problem_of_every_signature_is_told_with_its_place() -> None:
     @handler
     def third(a: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
+    @handler
+    def fourth(event: threading.Event) -> None: ...
+
     with pytest.raises(UsageError) as wrong:
-        handlers(first, second, third)
+        handlers(first, second, third, fourth)
     lines = str(wrong.value).splitlines()
     assert all(line.startswith(__file__) for line in lines)
     assert [line.partition(": handler ")[2] for line in lines] == [
         "first: a has no type hint; *rest: int cannot be given by name",
         "second: ctx: the Context comes first",
         "third: name 'Nowhere' is not defined in the hints",
+        "fourth: event: JSON has no Event, and no lifespan here yields one",
     ]

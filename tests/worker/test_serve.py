@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,31 @@ import anyio
 import pytest
 
 from orchestrator import broker
-from orchestrator.dispatch.call import Call, Outcome
+from orchestrator.dispatch.call import Call, Outcome, Progress
+from orchestrator.dispatch.roster import Roster
 from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.link import connect
 from orchestrator.settings import Settings
 
 HANDLERS = """
 import threading, time
-from orchestrator import handler
+from collections.abc import AsyncIterator
+from orchestrator import Context, handler, lifespan
+
+class Abacus:
+    def add(self, a: int, b: int) -> int:
+        return a + b
+
+@lifespan
+async def abacus() -> AsyncIterator[Abacus]:
+    open("opened", "w").close()
+    yield Abacus()
+    open("closed", "w").close()
 
 @handler(queue="sums")
-def add(a: int, b: int) -> int:
-    return a + b
+def add(ctx: Context, a: int, b: int, abacus: Abacus) -> int:
+    ctx.progress("Adding.")
+    return abacus.add(a, b)
 
 @handler(queue="waits")
 async def wait(seconds: float) -> str:
@@ -34,6 +48,11 @@ async def wait(seconds: float) -> str:
     open("started", "w").close()
     await anyio.sleep(seconds)
     return "waited"
+
+@handler(queue="waits")
+def tell(ctx: Context) -> None:
+    ctx.progress("Half of it.")
+    threading.Event().wait(20)
 
 @handler(queue="waits")
 def hang() -> None:
@@ -98,6 +117,11 @@ async def ask(url: str, call: Call) -> Outcome:
     raise AssertionError
 
 
+async def outcomes(calls: StreamCalls) -> None:
+    async for _ in calls.settled():
+        pass
+
+
 async def appears(path: Path) -> None:
     with anyio.fail_after(20):
         while not await anyio.Path(path).exists():  # noqa: ASYNC110 - another process makes it
@@ -107,11 +131,52 @@ async def appears(path: Path) -> None:
 async def test_a_worker_serves_every_queue_of_its_files(project: Path) -> None:
     async with broker.find(Settings(project)) as redis:
         with worker(project, redis.url) as process:
-            queues = {"sums": ["add"], "waits": ["hang", "wait"]}
+            queues = {"sums": ["add"], "waits": ["hang", "tell", "wait"]}
             assert ready(process) == {"event": "ready", "queues": queues}
             assert await ask(redis.url, call("sums", "add", a=2, b=3)) == Outcome("worker", 5)
             waited = await ask(redis.url, call("waits", "wait", seconds=0))
             assert waited == Outcome("worker", "waited")
+
+
+async def test_a_worker_is_listed_while_it_serves(project: Path) -> None:
+    async with broker.find(Settings(project)) as redis, connect(redis.url) as link:
+        with worker(project, redis.url) as process:
+            ready(process)
+            while not (present := await Roster(link).present()):  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+            [listed] = present
+            assert listed.slots == 10 and str(process.pid) in listed.name
+            assert list(listed.queues["sums"]["add"].arguments["properties"]) == ["a", "b"]
+            assert listed.queues["sums"]["add"].returns == {"type": "integer"}
+            assert sorted(listed.queues["waits"]) == ["hang", "tell", "wait"]
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+            assert await Roster(link).present() == []
+
+
+async def test_what_a_handler_reports_arrives_before_its_outcome_is_needed(project: Path) -> None:
+    async with broker.find(Settings(project)) as redis, connect(redis.url) as link:
+        calls = StreamCalls(link, "asker")
+        with worker(project, redis.url) as process, anyio.fail_after(20):
+            ready(process)
+            asked = replace(call("waits", "tell"), reply_to="asker")
+            await calls.publish(asked)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(outcomes, calls)
+                told = await anext(calls.progressed())
+                assert told == (asked.id, Progress("Half of it."))
+                tasks.cancel_scope.cancel()
+
+
+async def test_lifespans_close_after_the_last_call(project: Path) -> None:
+    async with broker.find(Settings(project)) as redis:
+        with worker(project, redis.url) as process:
+            ready(process)
+            assert (project / "opened").exists() and not (project / "closed").exists()
+            assert await ask(redis.url, call("sums", "add", a=2, b=3)) == Outcome("worker", 5)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+    assert (project / "closed").exists()
 
 
 async def test_a_worker_told_to_stop_finishes_its_call(project: Path) -> None:

@@ -1,0 +1,76 @@
+"""Workers say that they are there; the list holds those that still say so."""
+
+import anyio
+import pytest
+
+from orchestrator.dispatch import keys, roster
+from orchestrator.dispatch.roster import LIFE, Handled, Present, Roster
+from orchestrator.errors import QueueUnavailable
+from orchestrator.link import Link, connect
+from tests.redis_server import RedisServer
+
+BOOK = Handled({"type": "object", "properties": {"day": {"type": "string"}}}, {"type": "string"})
+ANA = Present("ana-7", 1000.5, 10, {"booking": {"book": BOOK, "cancel": Handled({})}})
+BEN = Present("ben-8", 1001.0, 2, {"sums": {"add": Handled({})}})
+
+
+async def test_who_has_come_is_listed_by_name_until_it_leaves(link: Link) -> None:
+    workers = Roster(link)
+    assert await workers.present() == []
+    await workers.come(BEN)
+    await workers.come(ANA)
+    assert await workers.present() == [ANA, BEN]
+    await workers.leave(ANA.name)
+    assert await workers.present() == [BEN]
+
+
+async def test_who_gives_no_sign_of_life_is_gone_soon(link: Link) -> None:
+    workers = Roster(link)
+    await workers.come(ANA)
+    [left] = await link.ask(("TTL", keys.worker(ANA.name)))
+    assert 0 < left <= LIFE
+    await link.ask(("DEL", keys.worker(ANA.name)))  # as its expiry does
+    assert await workers.present() == []
+    assert await link.ask(("SMEMBERS", keys.workers())) == [[]]
+
+
+async def listed(link: Link) -> None:
+    with anyio.fail_after(20):
+        while not await Roster(link).present():  # noqa: ASYNC110 - another task makes it so
+            await anyio.sleep(0.01)
+
+
+async def test_who_stays_is_listed_again_after_redis_was_away(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roster, "RENEW", 0.05)
+    async with connect(own_redis.url) as link, anyio.create_task_group() as tasks:
+        tasks.start_soon(Roster(link).stay, ANA)
+        await listed(link)
+        own_redis.stop()
+        with pytest.raises(QueueUnavailable):
+            await Roster(link).present()
+        own_redis.start()
+        await link.ask(("FLUSHALL",))
+        await listed(link)
+        tasks.cancel_scope.cancel()
+
+
+async def test_keys_lie_under_one_tag(link: Link) -> None:
+    assert "{w}" in keys.worker("a") and "{w}" in keys.workers()
+
+
+async def test_what_cannot_be_read_is_left_out_and_told(
+    link: Link, caplog: pytest.LogCaptureFixture
+) -> None:
+    workers = Roster(link)
+    await workers.come(BEN)
+    for name, text in (("x", "[]"), ("y", "no JSON"), ("z", '{"name": "z", "queues": 1}')):
+        await link.ask(("SADD", keys.workers(), name), ("SET", keys.worker(name), text))
+    assert await workers.present() == [BEN]
+    assert len(caplog.records) == 3
+
+
+async def test_what_a_later_version_adds_is_left_out(link: Link) -> None:
+    text = ANA.to_json().replace('"slots":10', '"slots":10,"mood":"fine"')
+    assert Present.from_json(text) == ANA
