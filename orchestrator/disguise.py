@@ -110,6 +110,8 @@ class Disguise:
         return replace(
             event,
             values=self._value(event.values),
+            remembered=self._value(event.remembered),
+            headers=self._value(event.headers),
             caller=self._stand_in(phone, event.caller),
             to=self._stand_in(phone, event.to) if outbound else event.to,
         )

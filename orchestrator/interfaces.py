@@ -4,13 +4,13 @@ Each has an in-memory twin in `orchestrator.memory`, and one contract suite runs
 against both.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from orchestrator.dispatch.call import Call, Json, Outcome, Progress, Settler
 
-__all__ = ["Calls", "Claimed", "Claims", "Connection", "Journal", "Outbox", "Settlement"]
+__all__ = ["Callers", "Calls", "Claimed", "Claims", "Connection", "Journal", "Outbox", "Settlement"]
 
 Settlement = Literal["settled", "late", "fenced", "gone"]
 """What became of a worker's outcome: it counts; another was first (ours is kept as
@@ -117,6 +117,21 @@ class Outbox(Protocol):
 
     async def emit(self, name: str, data: Mapping[str, Json]) -> None:
         """Raises `QueueUnavailable`."""
+        ...
+
+
+class Callers(Protocol):
+    """What is remembered of callers, by name. Their numbers are nowhere kept in clear."""
+
+    async def recall(self, caller: str, names: Collection[str]) -> Mapping[str, Json]:
+        """What is known under these names and has not expired. Raises `QueueUnavailable`."""
+        ...
+
+    async def remember(self, caller: str, values: Mapping[str, tuple[Json, float]]) -> None:
+        """Keep values, each for so many seconds from now; None is forgotten.
+
+        Raises `QueueUnavailable`.
+        """
         ...
 
 

@@ -8,8 +8,9 @@ pass through their wire format, so that both twins refuse and keep the same thin
 
 import itertools
 import json
+import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import anyio
@@ -19,7 +20,7 @@ from orchestrator.dispatch.call import Call, Json, Outcome, Progress, Settler
 from orchestrator.dispatch.news import News
 from orchestrator.interfaces import Claimed, Settlement
 
-__all__ = ["MemoryBroker", "MemoryCalls", "MemoryClaims", "MemoryJournal"]
+__all__ = ["MemoryBroker", "MemoryCallers", "MemoryCalls", "MemoryClaims", "MemoryJournal"]
 
 
 class _Bell:
@@ -89,6 +90,7 @@ class MemoryBroker:
         self._news: defaultdict[str, News] = defaultdict(News)
         self._journals: defaultdict[str, list[str]] = defaultdict(list)
         self._numbers = itertools.count(1)
+        self.remembered: dict[tuple[str, str], tuple[str, float]] = {}  # value, until when
 
     def queue(self, name: str) -> _Queue:
         return self._queues[name]
@@ -269,6 +271,26 @@ class MemoryClaims:
                     yield call_id
         finally:
             queue.listeners.remove(mailbox)
+
+
+class MemoryCallers:
+    """`Callers`. `clock` gives seconds."""
+
+    def __init__(self, broker: MemoryBroker, clock: Callable[[], float] = time.monotonic) -> None:
+        self._values = broker.remembered
+        self._clock = clock
+
+    async def recall(self, caller: str, names: Collection[str]) -> Mapping[str, Json]:
+        now = self._clock()
+        known = ((name, self._values.get((caller, name))) for name in names)
+        return {name: json.loads(kept[0]) for name, kept in known if kept and now < kept[1]}
+
+    async def remember(self, caller: str, values: Mapping[str, tuple[Json, float]]) -> None:
+        for name, (value, seconds) in values.items():
+            self._values.pop((caller, name), None)
+            if value is not None:
+                until = self._clock() + seconds
+                self._values[caller, name] = (json.dumps(value), until)
 
 
 class MemoryJournal:

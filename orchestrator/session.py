@@ -34,6 +34,7 @@ from orchestrator.flow.commands import (
     Emit,
     End,
     Hush,
+    Remember,
     Report,
     Say,
     Speak,
@@ -54,7 +55,7 @@ from orchestrator.flow.events import (
 )
 from orchestrator.flow.replaying import header
 from orchestrator.flow.snapshot import Snapshot, drained, quiescent
-from orchestrator.interfaces import Calls, Connection, Journal, Outbox
+from orchestrator.interfaces import Callers, Calls, Connection, Journal, Outbox
 from orchestrator.zone import zone
 
 __all__ = ["Adapter", "Session"]
@@ -106,6 +107,8 @@ class Session:
         *,
         session: str,
         caller: str | None = None,
+        callers: Callers | None = None,
+        headers: Mapping[str, str] | None = None,
         values: Mapping[str, Json] | None = None,
         observe: Observe = _ignore,
         clock: Callable[[], float] = time.time,
@@ -114,6 +117,10 @@ class Session:
         self.id = session
         self.snapshot = Snapshot()
         self._caller = caller
+        self._callers = callers if caller else None
+        self._unsaved: dict[str, tuple[Json, float]] = {}
+        self._saving = anyio.Lock()
+        self._headers = headers or {}
         self._values = values or {}
         self._connection = connection
         self._adapter = adapter
@@ -151,7 +158,7 @@ class Session:
 
     async def _converse(self, errands: TaskGroup) -> None:
         await self._journal.append([header(self.flow, self.id)])
-        await self._handle(self._started(), errands)
+        await self._handle(await self._started(), errands)
         while not drained(self.snapshot):
             await self._handle(await self._inbox.receive(), errands)
 
@@ -181,10 +188,30 @@ class Session:
         self._changed.set()
         self._changed = anyio.Event()
 
-    def _started(self) -> SessionStarted:
+    async def _started(self) -> SessionStarted:
+        remembered = await self._recall()
         at = self._clock()
         name, offset = zone(self.flow.session.zone, at)
-        return SessionStarted(at, self.id, name, offset, caller=self._caller, values=self._values)
+        return SessionStarted(
+            at,
+            self.id,
+            name,
+            offset,
+            caller=self._caller,
+            values=self._values,
+            remembered=remembered,
+            headers=self._headers,
+        )
+
+    async def _recall(self) -> Mapping[str, Json]:
+        """What the flow wants to know of this caller; nothing if that cannot be had now."""
+        if not (self._callers and self._caller and self.flow.remembers):
+            return {}
+        try:
+            return await self._callers.recall(self._caller, self.flow.remembers)
+        except ServiceError as problem:
+            log.warning("session %s: the caller is not recalled: %s", self.id, problem)
+            return {}
 
     async def _post(self, event: Event) -> None:
         """Put an event into the inbox; after the end there is nobody to read it."""
@@ -269,6 +296,9 @@ class Session:
                 errands.start_soon(self._desk.withdraw, command)
             case Emit():
                 errands.start_soon(self._emit, command)
+            case Remember():
+                self._unsaved.update(command.values)
+                errands.start_soon(self._remember)
             case Transfer():
                 # Not awaited: this is who empties the inbox.
                 errands.start_soon(self._post, TransferEnded(self._clock(), ok=True))
@@ -284,6 +314,17 @@ class Session:
     async def _transmit(self, frames: tuple[Frame, ...]) -> None:
         for frame in frames:
             await self._connection.send(frame)
+
+    async def _remember(self) -> None:
+        """One write at a time, so that the latest value is the last."""
+        async with self._saving:
+            values, self._unsaved = self._unsaved, {}
+            if not (values and self._callers and self._caller):
+                return
+            try:
+                await self._callers.remember(self._caller, values)
+            except ServiceError as problem:
+                log.warning("session %s: %s not remembered: %s", self.id, list(values), problem)
 
     async def _emit(self, command: Emit) -> None:
         if self._outbox is None:

@@ -187,3 +187,14 @@ def test_given_values_are_replaced_and_an_authors_default_is_not() -> None:
 def test_dates_and_words_that_are_not_personal_stay() -> None:
     said = CallerTyped(1.0, "On 2026-11-24 at 19:30, table 12, for four.")
     assert hidden(restaurant(), [started(), said])[1] == said
+
+
+def test_what_is_remembered_and_what_headers_say_is_hidden_too() -> None:
+    event = SessionStarted(
+        0.0, "s1", "UTC", 0, caller="+33612345678",
+        values={"card": "AB1234"}, remembered={"name": "Ana Lopez"}, headers={"x-card": "AB1234"},
+    )  # fmt: skip
+    [found] = hidden(account(), [event])
+    assert isinstance(found, SessionStarted)
+    assert found.headers["x-card"] == found.values["card"] != "AB1234"
+    assert found.remembered["name"] != "Ana Lopez"

@@ -1,6 +1,6 @@
 """The driver of a conversation, with the twins of what it borrows and a service of few words."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 import anyio
@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.dispatch.call import Call, Json, Outcome, Progress, Settler
 from orchestrator.errors import ProviderRefused, QueueUnavailable, ServiceError
-from orchestrator.flow.commands import Command, Dispatch, Report, Speak, Withdraw
+from orchestrator.flow.commands import Command, Dispatch, Report, Say, Speak, Withdraw
 from orchestrator.flow.compile import compile_flow
 from orchestrator.flow.events import (
     AgentSaid,
@@ -20,7 +20,13 @@ from orchestrator.flow.events import (
     TimerFired,
 )
 from orchestrator.flow.snapshot import Snapshot
-from orchestrator.memory import MemoryBroker, MemoryCalls, MemoryClaims, MemoryJournal
+from orchestrator.memory import (
+    MemoryBroker,
+    MemoryCallers,
+    MemoryCalls,
+    MemoryClaims,
+    MemoryJournal,
+)
 from orchestrator.session import Frame, Session
 
 Seen = TypeVar("Seen")
@@ -433,3 +439,40 @@ async def test_a_caller_is_answered_and_then_it_is_quiet() -> None:
         await talk.session.caller_leaves(interrupted=True)
 
     assert await talk.run_with(speak) == "interrupted"
+
+
+REMEMBER = """
+vars: {count: {type: int, default: 0, scope: caller}}
+start: a
+states:
+  a:
+    do: [{set: {count: "${count + 1}"}}, {say: "Visit ${count}."}, {set: {count: "${count + 1}"}}]
+    end: {reason: completed}
+"""
+CALLER = "+33612345678"
+
+
+async def test_what_a_caller_left_is_there_when_they_come_again() -> None:
+    callers = MemoryCallers(MemoryBroker())
+    for visit in (1, 3):
+        talk = Talk(REMEMBER, callers=callers, caller=CALLER)
+        await talk.run()
+        assert [item.text for item in talk.all(Say)] == [f"Visit {visit}."]
+    assert await callers.recall(CALLER, ["count"]) == {"count": 4}
+
+
+class Forgetful(MemoryCallers):
+    async def recall(self, caller: str, names: Collection[str]) -> Mapping[str, Json]:
+        raise QueueUnavailable("away")
+
+    async def remember(self, caller: str, values: Mapping[str, tuple[Json, float]]) -> None:
+        raise QueueUnavailable("away")
+
+
+async def test_a_session_is_held_although_nothing_can_be_remembered(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    talk = Talk(REMEMBER, callers=Forgetful(MemoryBroker()), caller=CALLER)
+    assert await talk.run() == "completed"
+    assert "the caller is not recalled: away" in caplog.text
+    assert "['count'] not remembered: away" in caplog.text

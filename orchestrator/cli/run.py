@@ -17,6 +17,7 @@ from anyio.abc import TaskGroup
 
 from orchestrator import broker
 from orchestrator import link as redis_link
+from orchestrator.callers import RedisCallers
 from orchestrator.cli import console, in_process
 from orchestrator.cli.caller import typed_lines
 from orchestrator.cli.flows import load, project_of
@@ -29,10 +30,10 @@ from orchestrator.flow.commands import Dispatch as Dispatched
 from orchestrator.flow.definition import Flow, Rejected
 from orchestrator.flow.events import AgentSaid, Event
 from orchestrator.flow.snapshot import Snapshot, quiescent
-from orchestrator.interfaces import Calls, Journal, Outbox
+from orchestrator.interfaces import Callers, Calls, Journal, Outbox
 from orchestrator.journal import RedisJournal
 from orchestrator.launch import part
-from orchestrator.memory import MemoryBroker, MemoryCalls, MemoryJournal
+from orchestrator.memory import MemoryBroker, MemoryCallers, MemoryCalls, MemoryJournal
 from orchestrator.outbox import RedisOutbox
 from orchestrator.projection import record
 from orchestrator.realtime.connection import connect
@@ -67,6 +68,7 @@ class Options:
     trace: Path | None
     in_process: bool
     native: Mapping[str, Address] = field(repr=False)
+    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Dispatch:
     calls: Calls
     journal: Journal
     outbox: Outbox | None
+    callers: Callers
     serve: Callable[[], Awaitable[None]]
     beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
 
@@ -105,6 +108,13 @@ class Provider:
 )
 @click.option("--caller", metavar="NUMBER", help="The caller's number, `call.caller` in the flow.")
 @click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A header of the call, `call.header.NAME` in the flow.",
+)
+@click.option(
     "--trace",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -121,6 +131,7 @@ def command(
     model: str | None,
     caller: str | None,
     values: tuple[str, ...],
+    headers: tuple[str, ...],
     trace: Path | None,
 ) -> int:
     """Talk to FLOW in text.
@@ -151,6 +162,7 @@ def command(
         trace,
         in_process,
         addresses(compiled, project_of(flow)),
+        _headers(headers),
     )
     if compiled.carriers:
         options.notice(f"not served yet: {', '.join(compiled.carriers)}; as if a call had begun")
@@ -178,6 +190,14 @@ def _values(flow: Flow, pairs: tuple[str, ...]) -> Mapping[str, Json]:
     if problems:
         raise UsageError("\n".join(problems))
     return values
+
+
+def _headers(pairs: tuple[str, ...]) -> Mapping[str, str]:
+    """Headers from NAME=VALUE, their names in small letters. Raises `UsageError`."""
+    split = [pair.partition("=") for pair in pairs]
+    if wrong := [name for name, equals, _ in split if not (name and equals)]:
+        raise UsageError("\n".join(f"--header {name}: should be NAME=VALUE" for name in wrong))
+    return {name.lower(): value for name, _, value in split}
 
 
 async def _run(options: Options, settings: Settings) -> str:
@@ -218,6 +238,8 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
         dispatch.outbox,
         session=name,
         caller=options.caller,
+        callers=dispatch.callers,
+        headers=options.headers,
         values=options.values,
         observe=_observer(options, trace, spoken),
     )
@@ -286,14 +308,20 @@ async def _dispatch(
         memory = MemoryBroker()
         serve = partial(in_process.serve, memory, options.flow, settings, options.notice)
         options.notice("in process: no Redis, nothing is kept")
-        return Dispatch(MemoryCalls(memory, name), MemoryJournal(memory, name), None, serve)
+        return Dispatch(
+            MemoryCalls(memory, name),
+            MemoryJournal(memory, name),
+            None,
+            MemoryCallers(memory),
+            serve,
+        )
     redis = await stack.enter_async_context(broker.find(settings))
     link = await stack.enter_async_context(redis_link.connect(redis.url))
     options.notice(f"Redis: {redis.description}")
     journal = RedisJournal(name, link)
     parts = partial(_parts, options, settings, redis.url)
     calls, outbox = StreamCalls(link, name), RedisOutbox(name, link)
-    return Dispatch(calls, journal, outbox, parts, (journal.run,))
+    return Dispatch(calls, journal, outbox, RedisCallers(link), parts, (journal.run,))
 
 
 async def _serve(dispatch: Dispatch, spoken: anyio.Event) -> None:

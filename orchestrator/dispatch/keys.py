@@ -1,8 +1,11 @@
 """The names of everything in Redis. Pure, and a contract: see docs/redis.md.
 
-Three hash tags, so that each atomic act stays in one slot of a cluster: `{q:…}`
-for a queue, `{s:…}` for a session, `{p:…}` for an orchestrator process.
+Hash tags keep each atomic act in one slot of a cluster: `{q:…}` for a queue, `{s:…}` for a
+session, `{p:…}` for an orchestrator process, `{e:…}` for an event, `{c:…}` for a caller, `{w}`
+for all workers.
 """
+
+import hashlib
 
 __all__ = [
     "GROUP",
@@ -14,6 +17,7 @@ __all__ = [
     "journal",
     "key_record",
     "owner",
+    "remembered",
     "replies",
     "work",
     "worker",
@@ -54,6 +58,11 @@ def replies(process: str) -> str:
 def emitted(name: str) -> str:
     """The stream of the events that flows emit under this name."""
     return f"{PREFIX}:{{e:{name}}}:emitted"
+
+
+def remembered(caller: str, name: str) -> str:
+    """What is remembered of a caller under this name. Their number cannot be read from it."""
+    return f"{PREFIX}:{{c:{hashlib.sha256(caller.encode()).hexdigest()}}}:{name}"
 
 
 def journal(session: str) -> str:

@@ -26,6 +26,7 @@ __all__ = [
     "End",
     "Hush",
     "Purpose",
+    "Remember",
     "Report",
     "Say",
     "Speak",
@@ -172,6 +173,16 @@ class Emit:
 
 
 @dataclass(frozen=True, slots=True)
+class Remember:
+    """Keep these values for the caller's next session (repeatable).
+
+    Each with the seconds for which it is kept; None is forgotten.
+    """
+
+    values: Mapping[str, tuple[Json, float]]
+
+
+@dataclass(frozen=True, slots=True)
 class Transfer:
     """Hand the caller to a person or another line (never). `TransferEnded` follows."""
 
@@ -206,6 +217,7 @@ Command: TypeAlias = (
     | Dispatch
     | Withdraw
     | Emit
+    | Remember
     | Transfer
     | End
     | Report

@@ -3,31 +3,23 @@
 `compile_flow` tells all problems of a document in one run.
 """
 
-import keyword
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestrator.dispatch.call import Json
 from orchestrator.errors import FlowInvalid, Problem
 from orchestrator.flow import definition as made
 from orchestrator.flow import document as doc
 from orchestrator.flow.checks import check_document
-from orchestrator.flow.functions import FUNCTIONS
+from orchestrator.flow.declared import remembered, variable
 from orchestrator.flow.part import Report
-from orchestrator.flow.patterns import compile_pattern
 from orchestrator.flow.servers import server_tools
-from orchestrator.flow.shapes import Shape, Variable
 from orchestrator.flow.sources import Read, alone, gather
 from orchestrator.flow.steps import Steps
-from orchestrator.flow.symbols import EVERYWHERE, Lock, Symbols, allowed, declare
-from orchestrator.flow.texts import Texts
+from orchestrator.flow.symbols import Lock, Symbols, allowed, declare
 from orchestrator.flow.tools import function_tool, undone_types
-from orchestrator.flow.types import ANY, CALL, choices, of_shape
-from orchestrator.flow.values import acceptor, fits, normaliser, schema_of
+from orchestrator.flow.types import ANY
 
 __all__ = ["Lock", "check", "compile_flow", "compile_sources", "document_of"]
-
-RESERVED = {*EVERYWHERE, *FUNCTIONS, "event", "result", "args", "value", "true", "false", "null"}
 
 
 def compile_flow(
@@ -113,6 +105,11 @@ class _Compiler:
         def marks(key: str, name: str) -> made.Mark:
             return document.node.at(key).key(name)
 
+        variables = {
+            name: variable(name, marks("vars", name), v, self.symbols, report)
+            for name, v in document.vars.items()
+        }
+
         return made.Flow(
             document.flow,
             document.version,
@@ -124,7 +121,8 @@ class _Compiler:
                 for name, state in document.states.items()
             },
             tools=self._tools(steps),
-            variables={name: self._variable(name, v) for name, v in document.vars.items()},
+            variables=variables,
+            remembers=remembered(document.vars),
             interrupts=tuple(
                 steps.interrupt(name, interrupt, marks("interrupts", name))
                 for name, interrupt in document.interrupts.items()
@@ -200,65 +198,3 @@ class _Compiler:
             session.zone,
             session.reasoning,
         )
-
-    def _variable(self, name: str, variable: Variable) -> made.Variable:
-        node = variable.node
-        if name in RESERVED or keyword.iskeyword(name):
-            mark = self.document.node.at("vars").key(name)
-            self.report("S001", mark, f"'{name}' is a word of expressions; choose another name")
-        for index, other in enumerate(variable.clears):
-            self.symbols.check_variable(other, node.at("clears", index).mark, self.report)
-        return made.Variable(
-            name,
-            variable.describe,
-            schema_of(variable),
-            self._accept(variable),
-            default=self._default(name, variable),
-            source=self._source(variable) if variable.source is not None else None,
-            clears=tuple(variable.clears),
-            pii=variable.pii,
-            engine_only=variable.writable == "engine",
-            choices=choices(of_shape(variable)),
-        )
-
-    def _default(self, name: str, variable: Variable) -> Json:
-        """It is of the type and within bounds; `validate` is for what callers give."""
-        if variable.default is None or not variable.whole:
-            return None
-        try:
-            return acceptor(variable)(variable.default, {})
-        except made.Rejected as problem:
-            mark = variable.node.at("default").mark
-            self.report("V002", mark, f"the default of '{name}' {problem}")
-            return None
-
-    def _source(self, variable: Variable) -> made.Expression:
-        node = variable.node.at("from")
-        if str(variable.source).startswith(("caller.", "call.header.")):
-            self.report("X001", node.mark, f"'{variable.source}' is not supported yet")
-            return made.Expression(str(variable.source), node.mark, lambda _: None)
-        expression, type_ = Texts(self.report, {"call": CALL}).expression(node)
-        if not fits(type_, of_shape(variable)):
-            self.report("V002", node.mark, f"{type_} does not fit {of_shape(variable)}")
-        return expression
-
-    def _accept(self, variable: Variable) -> made.Accept:
-        node = variable.node
-        _check_patterns(variable, self.report)
-        message = variable.message
-        read, normalise = acceptor(variable, message), normaliser(list(variable.normalise))
-        texts = Texts(self.report, {**self.symbols.names, "value": of_shape(variable)})
-        valid = texts.condition(node.at("validate")) if variable.check is not None else None
-
-        def accept(value: Json, scope: made.Scope) -> Json:
-            accepted = read(normalise(value), scope)
-            if valid and valid.evaluate({**scope, "value": accepted}) is not True:
-                raise made.Rejected(message or "is not possible here")
-            return accepted
-
-        return accept
-
-
-def _check_patterns(shape: Shape, report: Report) -> None:
-    if shape.pattern is not None and isinstance(why := compile_pattern(shape.pattern), str):
-        report("E001", shape.node.at("pattern").mark, why)

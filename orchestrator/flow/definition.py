@@ -137,6 +137,7 @@ class Variable:
     clears: tuple[str, ...] = ()
     pii: bool = False
     engine_only: bool = False
+    ttl: float | None = None  # seconds for which it is remembered of a caller, if it is
     choices: Mapping[str, Json] = field(default_factory=dict[str, Json])
     """Of an enum or a bool: the words that the model chooses from, and the values they mean."""
 
@@ -492,6 +493,7 @@ class Flow:
     on_error: str | None = None
     limits: Limits = Limits()
     session: Session = Session()
+    remembers: frozenset[str] = frozenset()  # names of what it wants to know of a caller
     carriers: tuple[str, ...] = ()
     unanswered: Mapping[str, str] = field(default_factory=dict[str, str])  # event -> state
     sources: Sources = Sources({"": ""})

@@ -44,7 +44,9 @@ VERSION = 1
 class SessionStarted:
     """The provider accepted the session. `offset` is the zone's distance from UTC in seconds.
 
-    `values` are variables that whoever began the session gives: a trigger, a test, `--set`.
+    `values` are variables that whoever began the session gives: a trigger, a test, `--set`;
+    `remembered` what is known of the caller from before; `headers` the call's own, by their
+    names in small letters.
     """
 
     at: float
@@ -56,6 +58,8 @@ class SessionStarted:
     to: str | None = None
     direction: Literal["inbound", "outbound"] = "inbound"
     values: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    remembered: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import missing
 from orchestrator.flow.snapshot import AGAIN, Cursor
 from orchestrator.flow.talk import owe
-from orchestrator.flow.variables import give
+from orchestrator.flow.variables import give, recall
 
 __all__ = [
     "SORRY",
@@ -62,15 +62,26 @@ def start(m: Macrostep, event: SessionStarted) -> None:
         direction=event.direction,
     )
     m.values = replace(m.values, vars={name: v.default for name, v in m.flow.variables.items()})
-    sources = {name: v.source for name, v in m.flow.variables.items() if v.source}
-    first = {name: source.evaluate(m.scope()) for name, source in sources.items()}
-    give(m, {name: value for name, value in first.items() if value is not None})
-    give(m, event.values)
+    _give_first_values(m, event)
     if m.flow.limits.duration:
         m.set_timer("limit:duration", m.flow.limits.duration)
     enter(m, m.flow.start, by="start")
     if m.flow.on_start:
         m.push("start")
+
+
+def _give_first_values(m: Macrostep, event: SessionStarted) -> None:
+    """What is known from before goes before where a value comes from otherwise; last and above all
+    is what whoever began the session gives."""
+    scope = m.scope(headers=event.headers, remembered=event.remembered)
+    first = {
+        name: variable.source.evaluate(scope)
+        for name, variable in m.flow.variables.items()
+        if variable.source and not (variable.ttl is not None and name in event.remembered)
+    }
+    give(m, {name: value for name, value in first.items() if value is not None})
+    recall(m, event.remembered)
+    give(m, event.values)
 
 
 def follow(m: Macrostep, path: str, event: Mapping[str, Json] | None = None) -> None:

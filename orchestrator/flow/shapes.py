@@ -26,15 +26,15 @@ __all__ = [
     "parse_duration",
 ]
 
-DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m|h)\Z", re.ASCII)
+DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)\Z", re.ASCII)
 RATE = re.compile(r"[1-9][0-9]{0,5}/[smh]\Z", re.ASCII)
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*\Z")
 ID = re.compile(r"[a-z][a-z0-9_]{0,47}\Z", re.ASCII)
 
 
 def parse_duration(text: str) -> float | None:
-    """Seconds of "200ms", "4s", "15m", "1h"; None for anything else."""
+    """Seconds of "200ms", "4s", "15m", "1h", "90d"; None for anything else."""
     match = DURATION.match(text)
     return round(float(match[1]) * UNITS[match[2]], 3) if match else None
 
@@ -80,7 +80,7 @@ def _as_list(value: Json) -> Json:
 Seconds: TypeAlias = Annotated[
     float,
     BeforeValidator(_seconds),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h)$"}),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$"}),
 ]
 Key: TypeAlias = Annotated[str, BeforeValidator(_key)]
 Rate: TypeAlias = Annotated[
@@ -136,8 +136,6 @@ class Param(Shape):
 class Variable(Shape):
     """What the session remembers; a bare text is its `type`."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"scope", "ttl", "missing"})
-
     check: str | None = Field(None, alias="validate", description="Expression over `value`")
     message: str = Field("", description="Told to the caller when a value is refused")
     normalise: list[Literal["trim", "lower", "upper", "compact", "e164", "digits"]] = []
@@ -146,3 +144,13 @@ class Variable(Shape):
     clears: list[str] = Field([], description="Variables reset when this one changes")
     pii: bool = False
     writable: Literal["model", "engine"] = "model"
+    missing: str | None = Field(None, description="Said where it has no value")
+    scope: Literal["session", "caller"] = Field(
+        "session", description="`caller`: remembered until the same caller is there again"
+    )
+    ttl: Seconds | None = Field(None, description="How long it is remembered; 90 days by default")
+
+    def rules(self) -> Iterator[tuple[str, str]]:
+        yield from super().rules()
+        if "ttl" in self.node.keys and self.scope != "caller":
+            yield "ttl", "only what is remembered of a caller (`scope: caller`) has 'ttl'"

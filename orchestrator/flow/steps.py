@@ -24,7 +24,7 @@ class Steps:
         self.symbols = symbols
         self.everywhere = everywhere
         self.report = report
-        self.texts = Texts(report, symbols.names)
+        self.texts = Texts(report, symbols.names, symbols.missing)
 
     def state(self, name: str, state: doc.State, mark: made.Mark) -> made.State:
         texts = self.texts.seeing(**self._results(state.do, *(edge.do for edge in state.next)))
@@ -213,14 +213,14 @@ class Steps:
 
     def _final(self, state: doc.State, texts: Texts) -> made.End | made.Transfer | None:
         if state.end:
-            return made.End(texts.template(state.end.node.at("reason")))
+            return made.End(texts.exact(state.end.node.at("reason")))
         if state.transfer is None:
             return None
         node = state.transfer.node
         failed = state.transfer.on_failed
         self.symbols.check_state(failed, node.at("on_failed").mark, self.report)
         note = texts.template(node.at("note")) if state.transfer.note is not None else None
-        return made.Transfer(texts.template(node.at("to")), note, failed)
+        return made.Transfer(texts.exact(node.at("to")), note, failed)
 
 
 def _context(context: doc.Context | None) -> made.Context | None:

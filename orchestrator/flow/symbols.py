@@ -1,7 +1,7 @@
 """What a document declares, by name, and what the names mean. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from orchestrator.dispatch.call import Json
@@ -74,6 +74,8 @@ class Symbols:
     variables: Mapping[str, Type]
     tools: Mapping[str, ToolSymbol | None]
     states: frozenset[str]
+    missing: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What is said of variables that have no value."""
 
     @property
     def names(self) -> Mapping[str, Type]:
@@ -107,7 +109,9 @@ def declare(document: Document, lock: Lock) -> Symbols:
     tools |= {name: _function(name, tool, marks(name)) for name, tool in document.tools.items()}
     for alias, server in document.mcp.items():
         tools |= _server_tools(alias, server, lock)
-    return Symbols(variables, tools, frozenset(map(str, root.at("states").keys)))
+    states = frozenset(map(str, root.at("states").keys))
+    given = {name: v.missing for name, v in document.vars.items() if v.missing is not None}
+    return Symbols(variables, tools, states, given)
 
 
 def _function(name: str, tool: Tool, mark: Mark) -> ToolSymbol:

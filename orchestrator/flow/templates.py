@@ -5,7 +5,7 @@ A text that is exactly one `${…}` without a filter keeps its value's type.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import TypeAlias
@@ -44,6 +44,7 @@ SIMPLE: Mapping[str, Callable[[str], str]] = {
     "digits": only_digits,
     "spell": spelled,
 }
+NOTHING: Mapping[str, str] = {}
 FILTERS = (*SIMPLE, "spoken", "join", "date")
 
 
@@ -63,9 +64,14 @@ class _Hole:
     evaluate: Evaluate
 
 
-def compile_text(text: str, names: Mapping[str, Type], tell: Tell) -> Text:
-    """Check and compile. Problems E001 to E003 go to `tell`, by their offset in the text."""
-    pieces = _pieces(text, names, tell)
+def compile_text(
+    text: str, names: Mapping[str, Type], tell: Tell, missing: Mapping[str, str] = NOTHING
+) -> Text:
+    """Check and compile. Problems E001 to E003 go to `tell`, by their offset in the text.
+
+    `missing` is what stands for variables that have no value.
+    """
+    pieces = [_worded(piece, missing) for piece in _pieces(text, names, tell)]
     holes = [piece for piece in pieces if isinstance(piece, _Hole)]
 
     def unset(scope: Scope) -> str | None:
@@ -81,6 +87,19 @@ def compile_text(text: str, names: Mapping[str, Type], tell: Tell) -> Text:
         return "".join(parts)[:MAX_TEXT]
 
     return Text(TEXT, evaluate, unset)
+
+
+def _worded(piece: str | _Hole, missing: Mapping[str, str]) -> str | _Hole:
+    """The hole with the author's words for a variable that has no value."""
+    if isinstance(piece, str) or piece.source not in missing:
+        return piece
+    words, evaluate = missing[piece.source], piece.evaluate
+
+    def value_or_words(scope: Scope) -> Json:
+        value = evaluate(scope)
+        return words if value is None else value
+
+    return replace(piece, evaluate=value_or_words)
 
 
 def _pieces(text: str, names: Mapping[str, Type], tell: Tell) -> list[str | _Hole]:

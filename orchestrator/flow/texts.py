@@ -1,7 +1,7 @@
 """An author's texts at their place in the file: conditions and templates. Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.definition import Expression, Scope, Template
@@ -22,9 +22,11 @@ class Texts:
 
     report: Report
     names: Mapping[str, Type]
+    missing: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What is said of variables that have no value."""
 
     def seeing(self, **more: Type) -> "Texts":
-        return Texts(self.report, {**self.names, **more})
+        return Texts(self.report, {**self.names, **more}, self.missing)
 
     def condition(self, node: Node) -> Expression:
         """An expression that must be true or false; what is neither at run time is null."""
@@ -45,6 +47,14 @@ class Texts:
         return Expression(str(node.value), node.mark, checked.evaluate), checked.type
 
     def template(self, node: Node) -> Template:
+        """Words for somebody."""
+        if not isinstance(node.value, str):
+            return self.exact(node)
+        text = compile_text(node.value, self.names, self._tell(node), self.missing)
+        return self._template(node, text)
+
+    def exact(self, node: Node) -> Template:
+        """A text that means something to a program: nothing is said in it of what is missing."""
         return self._template(node, self._text(node, node.value))
 
     def value(self, node: Node, expected: Type, code: str, what: str) -> Template:

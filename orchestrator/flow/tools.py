@@ -48,7 +48,7 @@ def function_tool(
         retry=retry_of(tool.retry),
         safe=tool.safe,
         rerun=_reruns(tool),
-        key=asked.seeing(event=ANY).template(node.at("idempotency")) if keyed else None,
+        key=asked.seeing(event=ANY).exact(node.at("idempotency")) if keyed else None,
         requires=texts.condition(node.at("requires")) if tool.requires is not None else None,
         read_back=read_back(tool.approval, asked),
         review=review(tool.approval, asked),

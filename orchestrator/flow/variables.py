@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from orchestrator.dispatch.call import Json
+from orchestrator.flow.commands import Remember
 from orchestrator.flow.definition import Rejected
 from orchestrator.flow.macrostep import Macrostep
 
-__all__ = ["give"]
+__all__ = ["give", "recall"]
 
 
 def give(m: Macrostep, values: Mapping[str, Json]) -> dict[str, Json]:
@@ -27,6 +28,19 @@ def give(m: Macrostep, values: Mapping[str, Json]) -> dict[str, Json]:
     _store(m, _cleared(m, accepted) | accepted)
     m.values = replace(m.values, stale=m.values.stale - accepted.keys())
     return rejected
+
+
+def recall(m: Macrostep, remembered: Mapping[str, Json]) -> None:
+    """Values of an earlier session of this caller. They clear nothing: none of them is new."""
+    for name, value in remembered.items():
+        variable = m.flow.variables.get(name)
+        try:
+            if variable and variable.ttl is not None and value is not None:
+                taken = variable.accept(value, m.scope())
+                m.values = replace(m.values, vars={**m.values.vars, name: taken})
+                m.report("value.set", name=name, value=taken)
+        except Rejected as problem:
+            m.report("value.rejected", name=name, reason=str(problem))
 
 
 def _cleared(m: Macrostep, accepted: Mapping[str, Json]) -> dict[str, Json]:
@@ -49,3 +63,12 @@ def _store(m: Macrostep, values: Mapping[str, Json]) -> None:
         m.values = replace(m.values, vars={**old, **changed})
     for name, value in changed.items():
         m.report("value.set", name=name, value=value)
+    _remember(m, changed)
+
+
+def _remember(m: Macrostep, changed: Mapping[str, Json]) -> None:
+    """Of a caller who can be recognised."""
+    kept = {name: m.flow.variables[name].ttl for name in changed}
+    values = {name: (changed[name], ttl) for name, ttl in kept.items() if ttl is not None}
+    if values and m.run.caller:
+        m.emit(Remember(values))

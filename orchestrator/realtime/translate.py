@@ -21,6 +21,7 @@ from orchestrator.flow.commands import (
     Emit,
     End,
     Hush,
+    Remember,
     Report,
     Say,
     Speak,
@@ -181,7 +182,7 @@ class Realtime:
                 return (_output(command),)
             case AnswerNative():
                 return (_approval(command),)
-            case Dispatch() | Withdraw() | Emit() | Transfer() | End() | Report():
+            case Dispatch() | Withdraw() | Emit() | Remember() | Transfer() | End() | Report():
                 return ()
         assert_never(command)
 

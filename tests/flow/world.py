@@ -33,6 +33,7 @@ from orchestrator.flow.commands import (
     Emit,
     End,
     Hush,
+    Remember,
     Report,
     Say,
     Speak,
@@ -109,7 +110,7 @@ class World:
         self.commands += commands
         for command in commands:
             if before.run.ended is not None:
-                assert isinstance(command, Dispatch | Withdraw | Report), command
+                assert isinstance(command, Dispatch | Withdraw | Remember | Report), command
             self._note(command, before)
         self._check()
         return commands
@@ -173,7 +174,7 @@ class World:
                 self.items[item] = ""
             case DropItems():
                 self._drop(command)
-            case Emit():
+            case Emit() | Remember():
                 pass
 
     def _speak(self, command: Speak) -> None:

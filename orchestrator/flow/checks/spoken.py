@@ -35,7 +35,8 @@ class _Spoken:
         first = {name for name, v in document.vars.items() if v.default is not None or v.source}
         # What nothing gives a value has been told (V010); what a trigger gives is there.
         tracked = given(document) - {name for t in document.triggers for name, _ in t.sets_at()}
-        self.tracked = frozenset(tracked & document.vars.keys() - first)
+        worded = {name for name, v in document.vars.items() if v.missing is not None}
+        self.tracked = frozenset(tracked & document.vars.keys() - first - worded)
         self.start = frozenset(first)
 
     def check(self) -> None:
