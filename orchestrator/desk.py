@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from orchestrator.crashpoints import crashpoint
 from orchestrator.dispatch.call import Call, Outcome
 from orchestrator.errors import ServiceError
 from orchestrator.flow.commands import Dispatch, Withdraw
@@ -15,6 +16,9 @@ from orchestrator.flow.events import CallProgressed, CallSettled
 from orchestrator.interfaces import Calls
 
 __all__ = ["CallDesk"]
+
+BACKLOG = 1000
+"""How many calls may lie in a queue before the next one is refused as `busy`."""
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +63,9 @@ class CallDesk:
         self._open[call.id] = call
         try:
             await self._take_back_earlier(command.call)
+            crashpoint("asker.before_publish")
             await self._calls.publish(call)
+            crashpoint("asker.published")
         except ServiceError as problem:
             log.warning("call %s was not published: %s", call.id, problem)
             await self._settle(call, await self._take_back(command.call, call))
@@ -74,6 +80,7 @@ class CallDesk:
             return  # it was told already
         try:
             outcome = await self._calls.withdraw(call, command.by)
+            crashpoint("asker.withdrawn")
         except ServiceError as problem:
             log.warning("call %s was not withdrawn: %s", call.id, problem)
             self._doubtful[command.call] = call
@@ -123,4 +130,5 @@ class CallDesk:
             reply_to=self._calls.reply_to,
             created=now,
             rerun=command.rerun,
+            backlog=BACKLOG,
         )

@@ -8,9 +8,20 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from orchestrator.dispatch.call import Call, Json, Outcome, Progress, Settler
+from orchestrator.dispatch.call import Call, Json, Outcome, Priority, Progress, Settler
 
-__all__ = ["Callers", "Calls", "Claimed", "Claims", "Connection", "Journal", "Outbox", "Settlement"]
+__all__ = [
+    "Callers",
+    "Calls",
+    "Claimed",
+    "Claims",
+    "Connection",
+    "DeadLetter",
+    "DeadLetters",
+    "Journal",
+    "Outbox",
+    "Settlement",
+]
 
 Settlement = Literal["settled", "late", "fenced", "gone"]
 """What became of a worker's outcome: it counts; another was first (ours is kept as
@@ -29,8 +40,8 @@ class Calls(Protocol):
         """Write record and signal in one atomic act; a second publish of an id only asks again.
 
         A recorded outcome of the same idempotency key and arguments settles the call at
-        once; the same key with other arguments settles it as `conflict`.
-        Raises `QueueUnavailable`.
+        once; the same key with other arguments settles it as `conflict`, and a backlog that
+        is full as `busy`. Raises `QueueUnavailable`.
         """
         ...
 
@@ -61,27 +72,68 @@ class Calls(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A call leased to this consumer. `entry` is the stream entry; deliveries count from 1."""
+    """A call leased to this consumer. `entry` is its entry in the stream of the `lane`.
+
+    `deliveries` counts from 1, over all consumers that were given the call.
+    """
 
     call: Call
     entry: str
     deliveries: int = 1
+    lane: Priority = "live"
 
 
 class Claims(Protocol):
     """The working side of dispatch, for one named consumer and one queue.
 
+    What is claimed is leased. A lease that is not renewed in time may be taken over by any
+    consumer that sweeps; what its former holder then says is fenced. A name must be new for
+    every start of a consumer.
+
     A worker of several queues runs one claim loop for each: on a cluster every queue is a
     connection of its own, and a loop asks for no more than the slots that are free.
     """
 
-    async def claim(self, slots: int, wait: float) -> Sequence[Claimed]:
-        """At most `slots` calls; blocks up to `wait` seconds for the first one.
+    @property
+    def lease(self) -> float:
+        """For how long a call is ours without a renewal, in seconds."""
+        ...
 
-        Entries whose record is settled already are acknowledged and never returned. What
-        this consumer's name was given before and never settled comes first. While Redis is
-        away the answer is empty, after a pause. Stop a loop between two claims, by a flag:
-        what a cancelled claim was given waits for the next claim of this consumer.
+    async def claim(self, slots: int, wait: float) -> Sequence[Claimed]:
+        """At most `slots` calls, live ones first; blocks up to `wait` seconds for the first one.
+
+        Entries whose record is settled already are acknowledged and never returned, calls
+        that their tool's `limit` or `rate` holds back are parked and come when they may run.
+        While Redis is away the answer is empty, after a pause. Stop a loop between two
+        claims, by a flag: what a cancelled claim was given waits for the next claim of this
+        consumer.
+        """
+        ...
+
+    async def renew(self) -> bool:
+        """Renew the leases of all that is claimed here. False while Redis is away."""
+        ...
+
+    async def sweep(self) -> None:
+        """Judge the calls of this queue whose lease has lapsed.
+
+        What may run twice (`rerun`) goes round again, up to a number of deliveries: then it
+        is a dead letter. What may not is settled by `dead`, as `crashed`: its outcome is
+        unknown. Does nothing while Redis is away.
+        """
+        ...
+
+    async def hand_back(self, claimed: Claimed) -> None:
+        """Let others have a call that was claimed here and has no effect yet, or may run twice.
+
+        Raises `QueueUnavailable`.
+        """
+        ...
+
+    async def leave(self) -> None:
+        """The end: give back what is leased here and was never returned by `claim`.
+
+        Best effort: what stays behind is swept by others.
         """
         ...
 
@@ -99,6 +151,49 @@ class Claims(Protocol):
         Other consumers' calls are among them. Never ends by itself; calls leased to this
         consumer that were withdrawn while nobody listened come first.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A call that was given up, or an entry that is no call.
+
+    `request` is as it lay in the stream, a `Call` as JSON unless the reason is that it is
+    none. `at` is in seconds since the epoch, `worker` the consumer that had it last.
+    """
+
+    id: str
+    call: str
+    request: str
+    reason: str
+    deliveries: int
+    worker: str
+    at: float
+
+
+class DeadLetters(Protocol):
+    """The dead letters of one queue, for people. Every method raises `QueueUnavailable`."""
+
+    async def list(self) -> Sequence[DeadLetter]:
+        """The oldest first."""
+        ...
+
+    async def show(self, letter: str) -> DeadLetter | None:
+        """The one of this id, if there is one."""
+        ...
+
+    async def redrive(self, letter: str) -> tuple[Call, Outcome | None]:
+        """Publish the call again, as a new one under the same key, and remove the letter.
+
+        It is a job that nobody waits for: `call:LETTER` is its id, its time that of the call
+        that died. The outcome is there if the key has one on record: then nothing runs.
+        Repeating it publishes nothing twice. Raises `UsageError` without such a letter and
+        for one whose request is no call.
+        """
+        ...
+
+    async def drop(self, letter: str) -> bool:
+        """Remove a letter. False if there is none."""
         ...
 
 

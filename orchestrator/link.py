@@ -31,7 +31,7 @@ from redis.backoff import NoBackoff
 
 from orchestrator.errors import QueueUnavailable, ServiceError, UsageError
 
-__all__ = ["Backoff", "Line", "Link", "RedisRefused", "Script", "connect"]
+__all__ = ["Backoff", "Command", "Line", "Link", "RedisRefused", "Script", "connect"]
 
 Command: TypeAlias = Sequence[str | int | float]
 Reply: TypeAlias = Any  # str, int, None, or lists and dicts of these
@@ -82,8 +82,10 @@ class Script:
     sha: str
 
     @classmethod
-    def load(cls, package: str, name: str) -> "Script":
-        text = importlib.resources.files(package).joinpath(name).read_text("utf-8")
+    def load(cls, package: str, *names: str) -> "Script":
+        """The texts of these files, one after another."""
+        files = importlib.resources.files(package)
+        text = "\n".join(files.joinpath(name).read_text("utf-8") for name in names)
         return cls(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -221,11 +223,19 @@ class Link:
 
     async def act(self, script: Script, keys: Sequence[str], args: Command) -> Reply:
         """Run a script; all its keys must lie in one slot. Raises as `ask` does."""
-        rest = (len(keys), *keys, *args)
-        [reply] = await self._submit((("EVALSHA", script.sha, *rest),))
-        if isinstance(reply, redis_errors.NoScriptError):
-            [reply] = await self._submit((("EVAL", script.text, *rest),))
-        return self._line.checked(reply)
+        [reply] = await self.act_all([(script, keys, args)])
+        return reply
+
+    async def act_all(self, acts: Sequence[tuple[Script, Sequence[str], Command]]) -> list[Reply]:
+        """Run some scripts, sent together, each an atomic act of its own. Raises as `ask` does."""
+        rest = [(len(keys), *keys, *args) for _, keys, args in acts]
+        first = zip(acts, rest, strict=True)
+        replies = await self._submit(("EVALSHA", act[0].sha, *each) for act, each in first)
+        for place, reply in enumerate(replies):
+            if isinstance(reply, redis_errors.NoScriptError):
+                text = acts[place][0].text
+                [replies[place]] = await self._submit((("EVAL", text, *rest[place]),))
+        return [self._line.checked(reply) for reply in replies]
 
     def line(self) -> Line:
         """A connection for blocking reads. It closes with the link."""

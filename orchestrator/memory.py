@@ -1,26 +1,33 @@
 """The in-memory twin of each seam: the reference of its contract.
 
-A `MemoryBroker` holds what Redis would hold, and its methods are the atomic acts:
-plain functions, so that nothing happens between their lines. `MemoryCalls`,
-`MemoryClaims` and `MemoryJournal` add waiting and nothing else. Calls and outcomes
-pass through their wire format, so that both twins refuse and keep the same things.
+A `MemoryBroker` holds what Redis would hold; the atomic acts on a queue are in `memory_queue`.
+`MemoryCalls`, `MemoryClaims`, `MemoryDeadLetters` and `MemoryJournal` add waiting and telling
+and nothing else. Calls and outcomes pass through their wire format, so that both twins refuse
+and keep the same things.
 """
 
-import itertools
 import json
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 
 import anyio
 import anyio.lowlevel
 
 from orchestrator.dispatch.call import Call, Json, Outcome, Progress, Settler
 from orchestrator.dispatch.news import News
-from orchestrator.interfaces import Claimed, Settlement
+from orchestrator.dispatch.redrive import redriven
+from orchestrator.interfaces import Claimed, DeadLetter, Settlement
+from orchestrator.memory_queue import MemoryQueue
 
-__all__ = ["MemoryBroker", "MemoryCallers", "MemoryCalls", "MemoryClaims", "MemoryJournal"]
+__all__ = [
+    "MemoryBroker",
+    "MemoryCallers",
+    "MemoryCalls",
+    "MemoryClaims",
+    "MemoryDeadLetters",
+    "MemoryJournal",
+]
 
 
 class _Bell:
@@ -57,43 +64,30 @@ class _Mailbox:
         return items
 
 
-@dataclass
-class _Record:
-    call: Call
-    entry: str = ""
-    outcome: Outcome | None = None
-    worker: str = ""
-    late: Outcome | None = None
-
-
-@dataclass
-class _Queue:
-    """The keys under one queue's hash tag. `entries` is the stream, in order."""
-
-    entries: dict[str, str] = field(default_factory=dict[str, str])  # entry -> call id
-    pending: dict[str, Claimed] = field(default_factory=dict[str, Claimed])
-    holder: dict[str, str] = field(default_factory=dict[str, str])  # entry -> consumer
-    records: dict[str, _Record] = field(default_factory=dict[str, _Record])
-    keys: dict[tuple[str, str], tuple[str, Outcome]] = field(
-        default_factory=dict[tuple[str, str], tuple[str, Outcome]]
-    )
-    listeners: list[_Mailbox] = field(default_factory=list[_Mailbox])
-    bell: _Bell = field(default_factory=_Bell)
-
-
 class MemoryBroker:
     """What all twins of one test or one process share; stands where Redis would."""
 
     def __init__(self) -> None:
-        self._queues: defaultdict[str, _Queue] = defaultdict(_Queue)
+        self._queues: dict[str, MemoryQueue] = {}
         self._replies: defaultdict[str, _Mailbox] = defaultdict(_Mailbox)
         self._news: defaultdict[str, News] = defaultdict(News)
         self._journals: defaultdict[str, list[str]] = defaultdict(list)
-        self._numbers = itertools.count(1)
+        self._bells: defaultdict[str, _Bell] = defaultdict(_Bell)
+        self._listeners: defaultdict[str, list[_Mailbox]] = defaultdict(list)
         self.remembered: dict[tuple[str, str], tuple[str, float]] = {}  # value, until when
 
-    def queue(self, name: str) -> _Queue:
+    def queue(self, name: str) -> MemoryQueue:
+        if name not in self._queues:
+            self._queues[name] = MemoryQueue(name, self.bell(name).ring)
         return self._queues[name]
+
+    def bell(self, queue: str) -> _Bell:
+        """Rings when there is something to take."""
+        return self._bells[queue]
+
+    def listeners(self, queue: str) -> list[_Mailbox]:
+        """Who hears of withdrawals."""
+        return self._listeners[queue]
 
     def replies(self, process: str) -> _Mailbox:
         return self._replies[process]
@@ -104,81 +98,9 @@ class MemoryBroker:
     def journal(self, session: str) -> list[str]:
         return self._journals[session]
 
-    def publish(self, call: Call) -> Outcome | None:
-        """The outcome, if there is one already."""
-        queue = self.queue(call.queue)
-        if (known := queue.records.get(call.id)) is not None:
-            return known.outcome
-        record = queue.records[call.id] = _Record(Call.from_json(call.to_json()))
-        if (told := queue.keys.get((call.tool, call.key))) is not None:
-            fingerprint, outcome = told
-            same = fingerprint == call.fingerprint()
-            record.outcome = outcome if same else Outcome.conflict(call)
-            return record.outcome
-        record.entry = f"{next(self._numbers)}-0"
-        queue.entries[record.entry] = call.id
-        queue.bell.ring()
-        return None
-
-    def withdraw(self, call: Call, by: Settler) -> Outcome:
-        queue = self.queue(call.queue)
-        record = queue.records.setdefault(call.id, _Record(call))
-        if record.outcome is None:
-            record.outcome = Outcome.withdrawn(by)
-            queue.entries.pop(record.entry, None)
-            for listener in queue.listeners:
-                listener.put(call.id, record.outcome)
-        return record.outcome
-
-    def deliver(self, name: str, consumer: str, slots: int) -> list[Claimed]:
-        """Entries that no consumer was given yet."""
-        queue = self.queue(name)
-        fresh = [entry for entry in queue.entries if entry not in queue.pending][:slots]
-        for entry in fresh:
-            call = queue.records[queue.entries[entry]].call
-            queue.pending[entry] = Claimed(Call.from_json(call.to_json()), entry)
-            queue.holder[entry] = consumer
-        return [queue.pending[entry] for entry in fresh]
-
-    def redeliver(self, name: str, entries: Sequence[str]) -> list[Claimed]:
-        """The given pending entries once more; those that were withdrawn are acknowledged."""
-        queue = self.queue(name)
-        for entry in entries:
-            if entry not in queue.entries:
-                del queue.pending[entry], queue.holder[entry]
-        again = [entry for entry in entries if entry in queue.pending]
-        for entry in again:
-            seen = queue.pending[entry]
-            queue.pending[entry] = replace(seen, deliveries=seen.deliveries + 1)
-        return [queue.pending[entry] for entry in again]
-
-    def settle(self, claimed: Claimed, consumer: str, outcome: Outcome) -> Settlement:
-        call = claimed.call
-        queue = self.queue(call.queue)
-        record = queue.records.get(call.id)
-        if record is None:
-            return "gone"
-        if record.worker == consumer and outcome in (record.outcome, record.late):
-            return "settled" if outcome == record.outcome else "late"
-        if queue.holder.get(claimed.entry) != consumer:
-            return "fenced"
-        self._acknowledge(queue, claimed.entry)
-        record.worker = consumer
-        if outcome.ok:
-            queue.keys.setdefault((call.tool, call.key), (call.fingerprint(), outcome))
-        if record.outcome is None:
-            record.outcome = outcome
-            return "settled"
-        record.late = outcome
-        return "late"
-
     def tell(self, call: Call, progress: Progress) -> None:
         """What a handler reports."""
         self.news(call.reply_to).put(call.id, Progress.from_json(progress.to_json()))
-
-    def _acknowledge(self, queue: _Queue, entry: str) -> None:
-        del queue.pending[entry], queue.holder[entry]
-        queue.entries.pop(entry, None)
 
 
 class MemoryCalls:
@@ -195,13 +117,16 @@ class MemoryCalls:
         return self._process
 
     async def publish(self, call: Call) -> None:
-        outcome = self._broker.publish(call)
+        outcome = self._broker.queue(call.queue).publish(call)
         self._unanswered[call.id] = call
         if outcome is not None:
             self._broker.replies(self._process).put(call.id, outcome)
 
     async def withdraw(self, call: Call, by: Settler) -> Outcome:
-        outcome = self._broker.withdraw(call, by)
+        first, outcome = self._broker.queue(call.queue).withdraw(call, by)
+        if first:
+            for listener in self._broker.listeners(call.queue):
+                listener.put(call.id, outcome)
         self._unanswered.pop(call.id, None)
         return outcome
 
@@ -220,57 +145,115 @@ class MemoryCalls:
                     yield call_id, progress
 
     def _look_again(self) -> Sequence[tuple[str, Outcome]]:
-        records = [self._broker.queue(c.queue).records[c.id] for c in self._unanswered.values()]
-        return [(r.call.id, r.outcome) for r in records if r.outcome is not None]
+        calls = self._unanswered.values()
+        outcomes = [(each.id, self._broker.queue(each.queue).outcome(each.id)) for each in calls]
+        return [(call_id, outcome) for call_id, outcome in outcomes if outcome is not None]
 
 
 class MemoryClaims:
-    """`Claims` of one consumer on one queue."""
+    """`Claims` of one consumer on one queue. `lease` and `tries` are those of `StreamClaims`."""
 
-    def __init__(self, broker: MemoryBroker, queue: str, consumer: str) -> None:
+    def __init__(
+        self,
+        broker: MemoryBroker,
+        queue: str,
+        consumer: str,
+        *,
+        lease: float = 5.0,
+        tries: int = 3,
+    ) -> None:
         self._broker = broker
-        self._queue = queue
+        self._name = queue
+        self._queue = broker.queue(queue)
         self._consumer = consumer
+        self._lease = lease
+        self._tries = tries
         self._leased: dict[str, Claimed] = {}
+
+    @property
+    def lease(self) -> float:
+        return self._lease
 
     async def claim(self, slots: int, wait: float) -> Sequence[Claimed]:
         await anyio.lowlevel.checkpoint()  # before, as nothing may be lost after the first take
         claimed = self._take(slots)
         with anyio.move_on_after(wait):
             while not claimed:
-                await self._broker.queue(self._queue).bell.wait()
+                with anyio.move_on_after(self._queue.next_due()):
+                    await self._broker.bell(self._name).wait()
                 claimed = self._take(slots)
         return claimed
 
     def _take(self, slots: int) -> Sequence[Claimed]:
-        holder = self._broker.queue(self._queue).holder
-        mine = [e for e, who in holder.items() if who == self._consumer and e not in self._leased]
-        again = self._broker.redeliver(self._queue, mine[:slots])
-        claimed = again or self._broker.deliver(self._queue, self._consumer, slots)
+        self._queue.wake()
+        claimed, refused = self._queue.deliver(self._consumer, slots)
+        self._tell(refused)
         self._leased.update({each.entry: each for each in claimed})
         return claimed
 
     async def settle(self, claimed: Claimed, outcome: Outcome) -> Settlement:
         outcome = Outcome.from_json(outcome.to_json())
-        settlement = self._broker.settle(claimed, self._consumer, outcome)
+        settlement = self._queue.settle(claimed, self._consumer, outcome)
         self._leased.pop(claimed.entry, None)
         if settlement == "settled":
-            self._broker.replies(claimed.call.reply_to).put(claimed.call.id, outcome)
+            self._tell([(claimed.call, outcome)])
         return settlement
 
     async def withdrawn(self) -> AsyncIterator[str]:
-        queue = self._broker.queue(self._queue)
+        listeners = self._broker.listeners(self._name)
         mailbox = _Mailbox()
-        queue.listeners.append(mailbox)
+        listeners.append(mailbox)
         try:
             for claimed in tuple(self._leased.values()):
-                if queue.records[claimed.call.id].outcome is not None:
+                if self._queue.outcome(claimed.call.id) is not None:
                     yield claimed.call.id
             while True:
                 for call_id, _ in await mailbox.take(60.0):
                     yield call_id
         finally:
-            queue.listeners.remove(mailbox)
+            listeners.remove(mailbox)
+
+    async def renew(self) -> bool:
+        self._queue.renew(self._consumer, self._leased)
+        return True
+
+    async def sweep(self) -> None:
+        self._queue.wake()
+        self._tell(self._queue.sweep(self._lease, self._tries))
+
+    async def hand_back(self, claimed: Claimed) -> None:
+        self._queue.hand_back(claimed, self._consumer)
+        self._leased.pop(claimed.entry, None)
+
+    async def leave(self) -> None:
+        return  # what was taken was returned
+
+    def _tell(self, settled: Iterable[tuple[Call, Outcome]]) -> None:
+        for call, outcome in settled:
+            self._broker.replies(call.reply_to).put(call.id, outcome)
+
+
+class MemoryDeadLetters:
+    """`DeadLetters` of one queue."""
+
+    def __init__(self, broker: MemoryBroker, queue: str) -> None:
+        self._name = queue
+        self._queue = broker.queue(queue)
+
+    async def list(self) -> Sequence[DeadLetter]:
+        return list(self._queue.dead.values())
+
+    async def show(self, letter: str) -> DeadLetter | None:
+        return self._queue.dead.get(letter)
+
+    async def redrive(self, letter: str) -> tuple[Call, Outcome | None]:
+        call = redriven(self._name, letter, self._queue.dead.get(letter))
+        outcome = self._queue.publish(call)
+        del self._queue.dead[letter]
+        return call, outcome
+
+    async def drop(self, letter: str) -> bool:
+        return self._queue.dead.pop(letter, None) is not None
 
 
 class MemoryCallers:

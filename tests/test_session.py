@@ -165,7 +165,7 @@ class Talk:
 
     def outcome(self, call: str) -> Outcome | None:
         """What the record says."""
-        return self.broker.queue("q").records[f"s.{call}"].outcome
+        return self.broker.queue("q").outcome(f"s.{call}")
 
     async def run(self) -> str:
         with anyio.fail_after(10):

@@ -13,7 +13,18 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from types import UnionType
 from typing import Any, Literal, TypeAlias, cast, get_args, get_origin
 
-__all__ = ["APPROVALS", "Call", "Error", "ErrorCode", "Json", "Outcome", "Progress", "Settler"]
+__all__ = [
+    "APPROVALS",
+    "Call",
+    "Error",
+    "ErrorCode",
+    "Json",
+    "Outcome",
+    "Priority",
+    "Progress",
+    "Rate",
+    "Settler",
+]
 
 APPROVALS = "approvals"
 """The queue whose workers are people; its calls are to the tool `review`."""
@@ -24,8 +35,11 @@ Json: TypeAlias = Any
 
 Settler: TypeAlias = Literal["worker", "deadline", "cancel", "refused", "dead"]
 
+Priority: TypeAlias = Literal["live", "job"]
+"""Whether somebody waits for the answer now. Live calls are taken before jobs."""
+
 ErrorCode: TypeAlias = str
-"""`timeout`, `unavailable`, `rate_limited`, `conflict`, `refused`, `invalid`,
+"""`timeout`, `unavailable`, `busy`, `rate_limited`, `conflict`, `refused`, `invalid`,
 `unknown_tool`, `error`, `cancelled`, `crashed`, or a tool's own word."""
 
 
@@ -81,12 +95,27 @@ class Outcome:
             "refused", "conflict", f"{call.tool}: its key was used with other arguments"
         )
 
+    @classmethod
+    def busy(cls) -> "Outcome":
+        """As many calls as may wait are waiting already."""
+        return cls.failed("refused", "busy", "too much is waiting already")
+
+    @classmethod
+    def rate_limited(cls) -> "Outcome":
+        """At the rate that its tool allows, the call's turn comes after its deadline."""
+        return cls.failed("refused", "rate_limited", "asked too often for now")
+
+    @classmethod
+    def given_up(cls, deliveries: int) -> "Outcome":
+        """Whoever ran the call died of it, or at it, each time."""
+        return cls.failed("dead", "crashed", f"given up after {deliveries} tries")
+
 
 _WITHDRAWN: Mapping[Settler, tuple[ErrorCode, str]] = {
     "deadline": ("timeout", "no answer in time"),
     "cancel": ("cancelled", "no longer wanted"),
     "refused": ("refused", "not allowed"),
-    "dead": ("crashed", "its worker never answered"),
+    "dead": ("crashed", "outcome unknown"),
 }
 
 
@@ -107,6 +136,14 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """`calls` in `seconds`, on average; as many may come at once after a quiet while."""
+
+    calls: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One attempt of one request, as it lies in the record and in the stream entry.
 
@@ -114,6 +151,10 @@ class Call:
     `key` is the idempotency key, equal for all attempts of one request. `reply_to`
     names the orchestrator process whose reply stream is signalled. `arguments` are
     checked and frozen: what is published is what runs.
+
+    `limit` is how many calls of the tool may run at a time and `rate` how often it may be
+    called, over all workers; `backlog` is how many calls may lie in the queue before this
+    one is refused as `busy`. None is no bound.
     """
 
     id: str
@@ -129,6 +170,10 @@ class Call:
     created: float
     rerun: bool = False  # for whoever takes over the call of a dead worker (docs/redis.md)
     trace: Mapping[str, str] = field(default_factory=dict[str, str])  # W3C traceparent
+    priority: Priority = "live"
+    limit: int | None = None
+    rate: Rate | None = None
+    backlog: int | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))

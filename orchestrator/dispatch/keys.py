@@ -12,13 +12,18 @@ __all__ = [
     "call_record",
     "control",
     "dead",
+    "due",
     "emitted",
     "inbox",
+    "jobs",
     "journal",
     "key_record",
     "owner",
+    "rate",
     "remembered",
     "replies",
+    "slots",
+    "waiting",
     "work",
     "worker",
     "workers",
@@ -29,8 +34,13 @@ GROUP = "workers"
 
 
 def work(queue: str) -> str:
-    """The stream of a queue; its consumer group is `GROUP`."""
+    """The stream of a queue's live calls; its consumer group is `GROUP`."""
     return f"{PREFIX}:{{q:{queue}}}:work"
+
+
+def jobs(queue: str) -> str:
+    """The stream of the calls that nobody waits for just now; its group is `GROUP`, too."""
+    return f"{PREFIX}:{{q:{queue}}}:jobs"
 
 
 def call_record(queue: str, call_id: str) -> str:
@@ -44,6 +54,26 @@ def key_record(queue: str, tool: str, key: str) -> str:
 
 def dead(queue: str) -> str:
     return f"{PREFIX}:{{q:{queue}}}:dead"
+
+
+def due(queue: str) -> str:
+    """Calls that are parked, by when they are looked at again."""
+    return f"{PREFIX}:{{q:{queue}}}:due"
+
+
+def slots(queue: str, tool: str) -> str:
+    """Ids of the calls of a tool that run now, of those that have a limit."""
+    return f"{PREFIX}:{{q:{queue}}}:slots:{tool}"
+
+
+def waiting(queue: str, tool: str) -> str:
+    """Calls that are parked until one of the tool's slots is free."""
+    return f"{PREFIX}:{{q:{queue}}}:waiting:{tool}"
+
+
+def rate(queue: str, tool: str) -> str:
+    """Until when the calls of a tool have used up its rate."""
+    return f"{PREFIX}:{{q:{queue}}}:rate:{tool}"
 
 
 def control(queue: str) -> str:

@@ -1,19 +1,22 @@
 -- Record and signal of a call in one act. Returns the outcome if there is one already.
--- KEYS: the call's record, its key's record, the work stream
+-- KEYS: the call's record, its key's record, the stream of its lane
 -- ARGV: id, request, fingerprint of the arguments, outcome for a conflict,
---       how long to keep the record while it is open, and once it is settled (s)
+--       how long to keep the record while it is open, and once it is settled (s),
+--       how many entries the stream may have before this one (0: any), outcome when it has more
 local record, key, work = KEYS[1], KEYS[2], KEYS[3]
-local id, request, fingerprint, conflict, keep_open, keep = unpack(ARGV)
+local id, request, fingerprint, conflict, keep_open, keep, backlog, busy = unpack(ARGV)
 
 if redis.call('EXISTS', record) == 1 then
   return redis.call('HGET', record, 'outcome')
 end
 
 local arguments, outcome = unpack(redis.call('HMGET', key, 'arguments', 'outcome'))
+if outcome and arguments ~= fingerprint then
+  outcome = conflict
+elseif not outcome and tonumber(backlog) > 0 and redis.call('XLEN', work) >= tonumber(backlog) then
+  outcome = busy
+end
 if outcome then
-  if arguments ~= fingerprint then
-    outcome = conflict
-  end
   redis.call('HSET', record, 'request', request, 'status', 'settled', 'outcome', outcome)
   redis.call('EXPIRE', record, keep)
   return outcome

@@ -1,9 +1,13 @@
 -- What a worker says that a call came to. Returns settled, late, fenced or gone.
--- KEYS: the call's record, its key's record, the work stream
--- ARGV: group, consumer, entry, outcome, 1 if it succeeded, fingerprint of the arguments,
---       when the call was taken (epoch s), how long to keep the record and the key's (s)
-local record, key, work = KEYS[1], KEYS[2], KEYS[3]
-local group, consumer, entry, outcome, ok, fingerprint, started, keep, remember = unpack(ARGV)
+-- KEYS: the call's record, its key's record, the streams of live calls and of jobs,
+--       the tool's slots, the tool's waiting calls
+-- ARGV: group, consumer, lane (live or job), entry, id, outcome, 1 if it succeeded,
+--       fingerprint of the arguments, when the call was taken (epoch s),
+--       how long to keep the record and the key's (s)
+local record, key, work, jobs, slots, waiting = unpack(KEYS)
+local group, consumer, lane, entry, id, outcome, ok, fingerprint, started, keep, remember = unpack(ARGV)
+local lanes = {live = work, job = jobs}
+local stream = lanes[lane]
 local status, stood, worker, late = unpack(redis.call('HMGET', record, 'status', 'outcome', 'worker', 'late'))
 
 -- Said before, by the same worker, whose answer from us was lost.
@@ -13,12 +17,11 @@ elseif worker == consumer and late == outcome then
   return 'late'
 end
 
--- The fence: the entry is no longer this consumer's. An error means that there is no group.
-local pending = redis.pcall('XPENDING', work, group, entry, entry, 1, consumer)
-local held = not pending.err and #pending == 1
+-- The fence: the entry is no longer this consumer's.
+local held = taken(stream, group, entry, consumer, 0)
 if held then
-  redis.call('XACK', work, group, entry)
-  redis.call('XDEL', work, entry)
+  redis.call('XDEL', stream, entry)
+  release(slots, waiting, lanes, id)
 end
 if not status then
   return 'gone'

@@ -1,36 +1,29 @@
-"""Dispatch over Redis Streams: `Calls` for who asks, `Claims` for who works.
+"""Dispatch over Redis Streams: `Calls` for who asks. `claims` is for who works.
 
-The record of a call is the truth and its stream entry the signal; both change in one Lua act
-(`publish.lua`, `settle.lua`, `withdraw.lua`), within the queue's hash tag. The asker's reply
-stream lies under another tag and is written afterwards: losing that costs time, because the
-records of unanswered calls are read again. See docs/redis.md.
+The record of a call is the truth and its stream entry the signal; both change in one atomic act
+(`acts`), within the queue's hash tag. The asker's reply stream lies under another tag and is
+written afterwards: losing that costs time, because the records of unanswered calls are read
+again. See docs/redis.md.
 """
 
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import anyio
 
-from orchestrator.dispatch import keys
+from orchestrator.dispatch import acts, keys
 from orchestrator.dispatch.call import Call, Outcome, Progress, Settler
 from orchestrator.dispatch.news import News
 from orchestrator.dispatch.progress import heard
 from orchestrator.errors import QueueUnavailable, ServiceError
-from orchestrator.interfaces import Claimed, Settlement
-from orchestrator.link import Backoff, Link, RedisRefused, Script
+from orchestrator.link import Backoff, Link, RedisRefused
 
-__all__ = ["OpenCalls", "StreamCalls", "StreamClaims"]
+__all__ = ["OpenCalls", "StreamCalls", "pairs", "signal"]
 
 logger = logging.getLogger(__name__)
 
-PUBLISH = Script.load("orchestrator.dispatch", "publish.lua")
-SETTLE = Script.load("orchestrator.dispatch", "settle.lua")
-WITHDRAW = Script.load("orchestrator.dispatch", "withdraw.lua")
-
-HOUR, DAY = 3600, 86400
+HOUR = 3600
 REPLIES = 10_000
 """About how many replies a process may leave unread before the oldest go."""
 
@@ -61,15 +54,15 @@ class StreamCalls:
     async def publish(self, call: Call) -> None:
         self._unanswered[call.id] = call
         try:
-            outcome = await self._link.act(PUBLISH, *_publishing(call))
+            outcome = await self._link.act(*acts.publish(call))
         except ServiceError:
             self._unanswered.pop(call.id, None)
             raise
         if outcome is not None:
-            await _signal(self._link, self._process, call, outcome)
+            await signal(self._link, self._process, call, outcome)
 
     async def withdraw(self, call: Call, by: Settler) -> Outcome:
-        outcome = await self._link.act(WITHDRAW, *_withdrawing(call, Outcome.withdrawn(by)))
+        outcome = await self._link.act(*acts.withdraw(call, Outcome.withdrawn(by)))
         self._unanswered.pop(call.id, None)
         return _outcome(outcome, call.id) or Outcome.withdrawn(by)
 
@@ -120,7 +113,7 @@ class StreamCalls:
         entries: Sequence[tuple[str, Sequence[str]]] = reply[stream] if reply else []
         for entry, _ in entries:
             self._last = entry
-        fields = [_pairs(flat) for _, flat in entries]
+        fields = [pairs(flat) for _, flat in entries]
         for call_id, progress in filter(None, map(heard, fields)):
             if call_id in self._unanswered:
                 self._news.put(call_id, progress)
@@ -142,141 +135,6 @@ def _outcome(text: str, call_id: str) -> Outcome | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Lease:
-    call: Call
-    started: float
-
-
-class StreamClaims:
-    """`Claims` of one consumer on one queue."""
-
-    def __init__(self, link: Link, queue: str, consumer: str) -> None:
-        self._link = link
-        self._queue = queue
-        self._consumer = consumer
-        self._work = keys.work(queue)
-        self._reader = link.line()
-        self._leased: dict[str, _Lease] = {}
-        # Something may be pending for us that we do not hold: from before this start, or
-        # from a read whose reply never reached us.
-        self._unsure = True
-        self._backoff = Backoff()
-
-    async def claim(self, slots: int, wait: float) -> Sequence[Claimed]:
-        try:
-            claimed = await self._take(slots, wait)
-        except QueueUnavailable:
-            await anyio.sleep(min(wait, self._backoff.next()))
-            return ()
-        self._backoff.reset()
-        now = time.time()
-        self._leased.update({each.entry: _Lease(each.call, now) for each in claimed})
-        return claimed
-
-    async def settle(self, claimed: Claimed, outcome: Outcome) -> Settlement:
-        call, text = claimed.call, outcome.to_json()
-        lease = self._leased.get(claimed.entry)
-        started = lease.started if lease else time.time()
-        acted = _settling(claimed, outcome, text, self._consumer, started)
-        settlement: Settlement = await self._link.act(SETTLE, *acted)
-        self._leased.pop(claimed.entry, None)
-        if settlement == "settled":
-            await _signal(self._link, call.reply_to, call, text)
-        return settlement
-
-    async def withdrawn(self) -> AsyncIterator[str]:
-        async for message in self._link.listen(keys.control(self._queue)):
-            for call_id in [message] if message else await self._withdrawn_unheard():
-                yield call_id
-
-    async def _withdrawn_unheard(self) -> Sequence[str]:
-        """Calls leased to us that were settled without our hearing of it."""
-        backoff = Backoff()
-        while True:
-            try:
-                return list(await self._settled([each.call.id for each in self._leased.values()]))
-            except QueueUnavailable:
-                await anyio.sleep(backoff.next())
-
-    async def _take(self, slots: int, wait: float) -> Sequence[Claimed]:
-        if self._unsure:
-            await self._create_group()
-            if claimed := await self._recover(slots):
-                return claimed
-        return await self._read(slots, wait)
-
-    async def _create_group(self) -> None:
-        try:
-            await self._link.ask(("XGROUP", "CREATE", self._work, keys.GROUP, "0", "MKSTREAM"))
-        except RedisRefused as refusal:
-            if refusal.code != "BUSYGROUP":
-                raise
-
-    async def _read(self, slots: int, wait: float) -> Sequence[Claimed]:
-        group = ("GROUP", keys.GROUP, self._consumer, "COUNT", slots)
-        block = ("BLOCK", max(1, round(wait * 1000)))
-        command = ("XREADGROUP", *group, *block, "STREAMS", self._work, ">")
-        self._unsure = True
-        try:
-            reply = await self._reader.ask(command, wait)
-        except RedisRefused as refusal:
-            if refusal.code != "NOGROUP":  # somebody emptied this Redis: create it again
-                raise
-            return ()
-        claimed = await self._opened(reply[self._work] if reply else [], {})
-        self._unsure = False
-        return claimed
-
-    async def _recover(self, slots: int) -> Sequence[Claimed]:
-        """Entries that Redis counts as ours and that we do not hold."""
-        group = (self._work, keys.GROUP)
-        limit = len(self._leased) + slots
-        [pending] = await self._link.ask(("XPENDING", *group, "-", "+", limit, self._consumer))
-        deliveries = {row[0]: row[3] + 1 for row in pending if row[0] not in self._leased}
-        ids = list(deliveries)[:slots]
-        if not ids:
-            return ()
-        # Claiming drops those from the list whose entry was deleted by a withdrawal.
-        [entries] = await self._link.ask(("XCLAIM", *group, self._consumer, 0, *ids))
-        claimed = await self._opened(entries, deliveries)
-        settled = await self._settled([each.call.id for each in claimed])
-        for each in claimed:
-            if each.call.id in settled:
-                await self._drop(each.entry)
-        return [each for each in claimed if each.call.id not in settled]
-
-    async def _opened(
-        self, entries: Sequence[Any], deliveries: Mapping[str, int]
-    ) -> Sequence[Claimed]:
-        claimed: list[Claimed] = []
-        for entry, flat in entries:
-            fields = _pairs(flat)
-            try:
-                call = Call.from_json(fields["request"])
-            except (KeyError, ValueError) as error:
-                await self._bury(entry, fields, f"not a call: {error!r}")
-            else:
-                claimed.append(Claimed(call, entry, deliveries.get(entry, 1)))
-        return claimed
-
-    async def _bury(self, entry: str, fields: Mapping[str, str], reason: str) -> None:
-        """Give up what nobody can run, and keep it for people to read."""
-        logger.error("queue %s: entry %s is dead: %s", self._queue, entry, reason)
-        call, request = fields.get("call", ""), fields.get("request", "")
-        letter = ("call", call, "request", request, "reason", reason, "deliveries", 1)
-        await self._link.ask(("XADD", keys.dead(self._queue), "*", *letter))
-        await self._drop(entry)
-
-    async def _drop(self, entry: str) -> None:
-        await self._link.ask(("XACK", self._work, keys.GROUP, entry), ("XDEL", self._work, entry))
-
-    async def _settled(self, ids: Sequence[str]) -> set[str]:
-        records = (("HGET", keys.call_record(self._queue, each), "status") for each in ids)
-        found = zip(ids, await self._link.ask(*records), strict=True)
-        return {call_id for call_id, status in found if status == "settled"}
-
-
 class OpenCalls:
     """The calls of a queue that nobody has settled, for people: approvals are such calls."""
 
@@ -286,14 +144,15 @@ class OpenCalls:
 
     async def list(self) -> Sequence[Call]:
         """The oldest first; those whose deadline has passed are left out."""
-        [entries] = await self._link.ask(("XRANGE", keys.work(self._queue), "-", "+"))
-        calls = [_readable(_pairs(fields)) for _, fields in entries]
+        streams = (keys.work(self._queue), keys.jobs(self._queue))
+        lanes = await self._link.ask(*(("XRANGE", stream, "-", "+") for stream in streams))
+        calls = [_readable(pairs(fields)) for entries in lanes for _, fields in entries]
         return [call for call in calls if call and call.deadline > time.time()]
 
     async def settle(self, call: Call, outcome: Outcome) -> Outcome:
         """Settle from outside, as if a worker had; the outcome that stands returns."""
-        stood = await self._link.act(WITHDRAW, *_withdrawing(call, outcome))
-        await _signal(self._link, call.reply_to, call, stood)
+        stood = await self._link.act(*acts.withdraw(call, outcome))
+        await signal(self._link, call.reply_to, call, stood)
         return Outcome.from_json(stood)
 
 
@@ -305,8 +164,10 @@ def _readable(fields: Mapping[str, str]) -> Call | None:
         return None
 
 
-async def _signal(link: Link, process: str, call: Call, outcome: str) -> None:
+async def signal(link: Link, process: str, call: Call, outcome: str) -> None:
     """Tell the asker, as well as we can: if this is lost, the record still tells."""
+    if not process:
+        return  # nobody waits
     stream = keys.replies(process)
     fields = ("call", call.id, "queue", call.queue, "outcome", outcome)
     try:
@@ -317,38 +178,6 @@ async def _signal(link: Link, process: str, call: Call, outcome: str) -> None:
         logger.warning("call %s: its asker was not told: %s", call.id, error)
 
 
-Act = tuple[Sequence[str], Sequence[str | int | float]]
-"""The keys and the arguments of a script, in the order that its file names them."""
-
-
-def _publishing(call: Call) -> Act:
-    record = keys.call_record(call.queue, call.id)
-    key = keys.key_record(call.queue, call.tool, call.key)
-    conflict = Outcome.conflict(call).to_json()
-    keep_open = max(0, int(call.deadline - call.created)) + DAY
-    return (record, key, keys.work(call.queue)), (
-        *(call.id, call.to_json(), call.fingerprint(), conflict),
-        *(keep_open, HOUR),
-    )
-
-
-def _settling(claimed: Claimed, outcome: Outcome, text: str, consumer: str, started: float) -> Act:
-    call = claimed.call
-    record = keys.call_record(call.queue, call.id)
-    key = keys.key_record(call.queue, call.tool, call.key)
-    return (record, key, keys.work(call.queue)), (
-        *(keys.GROUP, consumer, claimed.entry, text),
-        *(int(outcome.ok), call.fingerprint(), started, HOUR, DAY),
-    )
-
-
-def _withdrawing(call: Call, outcome: Outcome) -> Act:
-    record = keys.call_record(call.queue, call.id)
-    return (record, keys.work(call.queue)), (
-        *(call.id, call.to_json(), outcome.to_json(), HOUR),
-        keys.control(call.queue),
-    )
-
-
-def _pairs(flat: Sequence[str]) -> dict[str, str]:
+def pairs(flat: Sequence[str]) -> dict[str, str]:
+    """The fields of a stream entry."""
     return dict(zip(flat[::2], flat[1::2], strict=True))

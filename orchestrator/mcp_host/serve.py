@@ -1,19 +1,17 @@
 """`orchestrator mcp-host`: connect to the registered servers and run the calls for them."""
 
 import logging
-import os
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
 
-from orchestrator.dispatch.streams import StreamClaims
+from orchestrator.dispatch.claims import LEASE, StreamClaims
 from orchestrator.errors import UsageError
 from orchestrator.link import connect
 from orchestrator.mcp_host.host import Host
 from orchestrator.mcp_host.registry import FILE, read_registry
-from orchestrator.worker.process import announce, run
+from orchestrator.worker.process import announce, consumer_name, run
 from orchestrator.worker.runtime import Worker
 
 __all__ = ["serve"]
@@ -27,12 +25,14 @@ async def serve(
     *,
     project: Path = Path(),
     slots: int = 10,
+    lease: float = LEASE,
     lifeline: bool = False,
     ready: bool = False,
 ) -> None:
     """Serve the tools of these registered MCP servers (default: all) until told to stop.
 
-    `slots` calls run at a time on each server. One line on standard output names the
+    `slots` calls run at a time on each server; a host that was not heard of for `lease`
+    seconds counts as dead. One line on standard output names the
     queues and their pinned tools, as JSON with `ready`; with `lifeline` the end of
     standard input stops it. Servers that are down do not keep it from starting.
     Raises `UsageError` for a registry or lock that is wrong, `ServiceError` without Redis.
@@ -49,9 +49,9 @@ async def serve(
     async with connect(redis_url) as link, anyio.create_task_group() as sessions:
         for supervisor in host.supervisors.values():
             sessions.start_soon(supervisor.run)
-        consumer = f"{socket.gethostname()}-{os.getpid()}"
+        consumer = consumer_name()
         workers = [
-            Worker(StreamClaims(link, queue, consumer), host.run, slots)
+            Worker(StreamClaims(link, queue, consumer, lease=lease), host.run, slots)
             for queue in host.supervisors
         ]
         await run(workers, lifeline=lifeline, ready=lambda: announce(host.queues, as_json=ready))

@@ -2,7 +2,9 @@
 
 import json
 import os
+import secrets
 import signal
+import socket
 import sys
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -12,7 +14,7 @@ from anyio.abc import TaskStatus
 
 from orchestrator.worker.runtime import Worker
 
-__all__ = ["announce", "run"]
+__all__ = ["announce", "consumer_name", "run"]
 
 
 async def run(
@@ -32,6 +34,11 @@ async def run(
         for worker in workers:
             serving.start_soon(worker.serve)
         ready()
+
+
+def consumer_name() -> str:
+    """Says where the process is, and is new each time: in a container every one has the same id."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
 def announce(queues: Mapping[str, Sequence[str]], *, as_json: bool = False) -> None:

@@ -4,30 +4,43 @@ A call's way: claimed when a slot is free, dropped if its deadline has passed, r
 under its attempt's timeout, settled. What runs it is the constructor's business, so
 that the host of MCP servers is this worker with another `run`.
 
+Beside that, on a timer of its own, the worker renews its leases and sweeps: it judges the
+calls that dead workers left. Everybody may renew first, at the start and after an absence of
+Redis, before anybody is taken for dead.
+
 Nothing is cancelled to stop: a cancelled claim can strand a call that was just
-delivered. `stop` lets the current claim end and the running calls finish; what is
-still running after `grace` seconds is left unsettled: it times out where it was asked for.
+delivered. `stop` lets the current claim end, hands back what it brings, and lets the running
+calls finish. What is still running after `grace` seconds is cancelled; if it may run twice it
+is handed back to be run by others, and else its outcome is unknown.
 """
 
 import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TypeAlias
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
 
+from orchestrator.crashpoints import crashpoint
 from orchestrator.dispatch.call import Call, Outcome
 from orchestrator.errors import QueueUnavailable
 from orchestrator.interfaces import Claimed, Claims
 
-__all__ = ["Run", "Worker"]
+__all__ = ["BEATS", "Run", "Worker"]
 
 Run: TypeAlias = Callable[[Call], Awaitable[Outcome]]
 """Runs one call. What it raises becomes the outcome `error`, in neutral words."""
 
+_Work: TypeAlias = Callable[[Claimed, anyio.CancelScope], Awaitable[None]]
+_Answer = TypeVar("_Answer")
+
 CLAIM_WAIT = 0.25  # seconds; also the longest that an idle worker takes to notice `stop`
+BEATS = 5
+"""How often in its time a lease is renewed: so many beats may be missed, less one."""
+LAST_WORDS = 5.0  # seconds for settling and handing back, once the grace is used up
 
 log = logging.getLogger(__name__)
 
@@ -43,17 +56,21 @@ class Worker:
         self._running: dict[anyio.CancelScope, str] = {}  # the id of the call in each scope
         self._changed = anyio.Event()
         self._stopping = False
+        self._hurried = False  # out of grace
 
     async def serve(self) -> None:
         """Work until `stop` is called and the running calls are done, or out of grace."""
         async with anyio.create_task_group() as calls:
             calls.start_soon(self._heed_withdrawals)
+            calls.start_soon(self._keep_leases)
             await self._claim_until_stopped(calls)
-            with anyio.move_on_after(self._grace):
-                while self._running:
-                    await self._change()
+            await self._finish(self._grace)
             if self._running:
-                log.warning("left unfinished: %s", ", ".join(self._running.values()))
+                log.warning("cut short: %s", ", ".join(self._running.values()))
+                self._hurry()
+                await self._finish(LAST_WORDS)
+            with anyio.move_on_after(LAST_WORDS):
+                await self._claims.leave()
             calls.cancel_scope.cancel()
 
     def stop(self) -> None:
@@ -70,27 +87,43 @@ class Worker:
                 await self._change()
 
     def _start(self, calls: TaskGroup, claimed: Claimed) -> None:
+        crashpoint("worker.claimed")
         scope = anyio.CancelScope()
         self._running[scope] = claimed.call.id
-        calls.start_soon(self._work, claimed, scope)
+        if self._stopping:
+            calls.start_soon(self._end, self._hand_back, claimed, scope)
+        else:
+            calls.start_soon(self._end, self._work, claimed, scope)
 
-    async def _work(self, claimed: Claimed, scope: anyio.CancelScope) -> None:
+    async def _end(self, work: _Work, claimed: Claimed, scope: anyio.CancelScope) -> None:
         try:
-            await self._settle(claimed, await self._outcome(claimed.call, scope))
+            await work(claimed, scope)
         finally:
             del self._running[scope]
             self._changed.set()
 
-    async def _outcome(self, call: Call, withdrawn: anyio.CancelScope) -> Outcome:
+    async def _work(self, claimed: Claimed, scope: anyio.CancelScope) -> None:
+        outcome = await self._outcome(claimed.call, scope)
+        if outcome is not None:
+            await self._settle(claimed, outcome)
+        elif claimed.call.rerun:
+            await self._hand_back(claimed, scope)
+        else:
+            await self._settle(claimed, Outcome.withdrawn("dead"))
+
+    async def _outcome(self, call: Call, withdrawn: anyio.CancelScope) -> Outcome | None:
+        """None for a call that was cut short because this worker stops."""
         left = call.deadline - time.time()
         if left <= 0:
             return Outcome.withdrawn("deadline")
         limit = min(call.timeout, left)
         with withdrawn:
             with anyio.move_on_after(limit):
-                return await self._attempt(call)
+                outcome = await self._attempt(call)
+                crashpoint("worker.after_effect")
+                return outcome
             return Outcome.failed("worker", "timeout", f"No answer within {limit:.3g} seconds.")
-        return Outcome.withdrawn("cancel")
+        return None if self._hurried else Outcome.withdrawn("cancel")
 
     async def _attempt(self, call: Call) -> Outcome:
         try:
@@ -102,26 +135,52 @@ class Worker:
 
     async def _settle(self, claimed: Claimed, outcome: Outcome) -> None:
         """Say how the call ended, however long Redis is away: the work is done already."""
-        for pause in _pauses():
-            try:
-                settlement = await self._claims.settle(claimed, outcome)
-            except QueueUnavailable as away:
-                log.warning("cannot settle call %s yet: %s", claimed.call.id, away)
-                await anyio.sleep(pause)
-                continue
-            if settlement != "settled":
-                log.info("the outcome of call %s does not count: %s", claimed.call.id, settlement)
-            return
+        settlement = await _insisting(partial(self._claims.settle, claimed, outcome), claimed)
+        if settlement != "settled":
+            log.info("the outcome of call %s does not count: %s", claimed.call.id, settlement)
+
+    async def _hand_back(self, claimed: Claimed, _: anyio.CancelScope) -> None:
+        await _insisting(partial(self._claims.hand_back, claimed), claimed)
+        crashpoint("drain.handed_back")
 
     async def _heed_withdrawals(self) -> None:
         async for call_id in self._claims.withdrawn():
             for scope in [s for s, running in self._running.items() if running == call_id]:
                 scope.cancel()
 
+    async def _keep_leases(self) -> None:
+        beats = 0
+        while True:
+            beats = beats + 1 if await self._claims.renew() else 0
+            if beats > BEATS:
+                await self._claims.sweep()
+            await anyio.sleep(self._claims.lease / BEATS)
+
+    async def _finish(self, within: float) -> None:
+        with anyio.move_on_after(within):
+            while self._running:
+                await self._change()
+
+    def _hurry(self) -> None:
+        self._hurried = True
+        for scope in self._running:
+            scope.cancel()
+
     async def _change(self) -> None:
         """Wait until a call has ended or `stop` was called."""
         await self._changed.wait()
         self._changed = anyio.Event()
+
+
+async def _insisting(act: Callable[[], Awaitable[_Answer]], claimed: Claimed) -> _Answer:
+    """Do it, however long Redis is away."""
+    for pause in _pauses():
+        try:
+            return await act()
+        except QueueUnavailable as away:
+            log.warning("cannot tell of call %s yet: %s", claimed.call.id, away)
+            await anyio.sleep(pause)
+    raise AssertionError
 
 
 def _pauses() -> Iterator[float]:

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -11,14 +10,14 @@ from pathlib import Path
 
 import anyio
 
+from orchestrator.dispatch.claims import LEASE, StreamClaims
 from orchestrator.dispatch.progress import StreamProgress
 from orchestrator.dispatch.roster import Handled, Present, Roster
-from orchestrator.dispatch.streams import StreamClaims
 from orchestrator.errors import ServiceError, UsageError
 from orchestrator.link import Link, connect
 from orchestrator.worker.handlers import Handlers
 from orchestrator.worker.load import load
-from orchestrator.worker.process import announce, run
+from orchestrator.worker.process import announce, consumer_name, run
 from orchestrator.worker.runtime import Worker
 
 __all__ = ["GRACE", "serve"]
@@ -36,6 +35,7 @@ async def serve(
     project: Path = Path(),
     queues: Sequence[str] = (),
     slots: int = 10,
+    lease: float = LEASE,
     grace: float = GRACE,
     lifeline: bool = False,
     ready: bool = False,
@@ -45,14 +45,15 @@ async def serve(
     Of their queues only `queues` if there are any; `slots` calls run at a time on each. One
     line on standard output says what is served, as JSON with `ready`; with `lifeline` the end
     of standard input stops it. Running calls then have `grace` seconds to finish. Lifespans
-    are open from before the first call to after the last.
+    are open from before the first call to after the last. A worker that was not heard of for
+    `lease` seconds counts as dead.
     Raises `UsageError` for modules that cannot be served, `ServiceError` without Redis.
     """
     handlers = _handlers(modules, project, queues)
     async with connect(redis_url) as link, handlers.opened():
-        name = f"{socket.gethostname()}-{os.getpid()}"
+        name = consumer_name()
         workers = [
-            Worker(StreamClaims(link, queue, name), handlers.run, slots, grace=grace)
+            Worker(StreamClaims(link, queue, name, lease=lease), handlers.run, slots, grace=grace)
             for queue in handlers.queues
         ]
         progress = StreamProgress(link)

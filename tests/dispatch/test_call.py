@@ -18,7 +18,7 @@ def test_a_call_and_an_outcome_read_as_they_were_written() -> None:
 
 
 def test_what_a_later_version_adds_is_left_out() -> None:
-    call = {**json.loads(CALL.to_json()), "priority": 1}
+    call = {**json.loads(CALL.to_json()), "mood": 1}
     assert Call.from_json(json.dumps(call)) == CALL
     outcome = json.loads(FAILED.to_json())
     outcome |= {"cost": 3, "error": {**outcome["error"], "retryable": True}}

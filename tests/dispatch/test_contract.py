@@ -313,28 +313,6 @@ async def test_an_answer_whose_signal_was_lost_is_found_in_the_record(twins: Twi
     assert await answer(calls) == (CALL.id, DONE)
 
 
-async def test_what_a_consumer_held_before_its_restart_comes_first(twins: Twins) -> None:
-    calls = twins.calls()
-    await calls.publish(other(1))
-    await one(twins.claims("w1"))
-    await calls.publish(other(2))
-    restarted = twins.claims("w1")
-    again, fresh = await one(restarted), await one(restarted)
-    assert [(c.call.id, c.deliveries) for c in (again, fresh)] == [
-        (other(1).id, 2),
-        (other(2).id, 1),
-    ]
-    assert await restarted.settle(again, DONE) == "settled"
-
-
-async def test_a_call_withdrawn_meanwhile_is_not_delivered_again(twins: Twins) -> None:
-    calls = twins.calls()
-    await calls.publish(CALL)
-    await one(twins.claims("w1"))
-    await calls.withdraw(CALL, "deadline")
-    assert list(await taken(twins.claims("w1"))) == []
-
-
 async def test_what_a_cancelled_claim_was_given_is_not_stranded(twins: Twins) -> None:
     calls, claims = twins.calls(), twins.claims()
     ids: list[str] = []

@@ -1,29 +1,27 @@
 """What only Redis can show: acts, fences and outages. The rest is in test_contract.py."""
 
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from orchestrator.dispatch import keys, streams
+from orchestrator.dispatch import acts, keys
+from orchestrator.dispatch.acts import Held
 from orchestrator.dispatch.call import Call, Outcome
-from orchestrator.dispatch.streams import StreamCalls, StreamClaims
+from orchestrator.dispatch.claims import StreamClaims
+from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.errors import QueueUnavailable
 from orchestrator.interfaces import Claimed
-from orchestrator.link import Link, Script, connect
+from orchestrator.link import Link, Script
 from tests.dispatch.samples import CALL, other
 from tests.redis_server import RedisServer
 
 DONE = Outcome("worker", result="done")
-
-
-@pytest.fixture
-async def own_link(own_redis: RedisServer) -> AsyncGenerator[Link]:
-    async with connect(own_redis.url) as link:
-        yield link
+HELD = Held(CALL.queue, "live", "1-0", "w1")
+FOLDER = Path(acts.__file__).parent
 
 
 async def hash_at(link: Link, key: str) -> dict[str, str]:
@@ -72,22 +70,30 @@ def test_the_slot_is_computed_as_a_cluster_does() -> None:
 @pytest.mark.parametrize(
     "acted",
     [
-        streams._publishing(CALL),  # pyright: ignore[reportPrivateUsage]
-        streams._withdrawing(CALL, DONE),  # pyright: ignore[reportPrivateUsage]
-        streams._settling(Claimed(CALL, "1-0"), DONE, DONE.to_json(), "w1", 0.0),  # pyright: ignore[reportPrivateUsage]
+        acts.publish(CALL),
+        acts.withdraw(CALL, DONE),
+        acts.admit(HELD, CALL),
+        acts.settle(HELD, CALL, DONE, DONE.to_json(), 0.0),
+        acts.go_round(HELD, CALL, 1),
+        acts.give_up(HELD, CALL.id, CALL.tool, DONE),
+        acts.wake(CALL.queue),
     ],
 )
-def test_the_keys_of_an_act_lie_in_one_slot(acted: streams.Act) -> None:
-    assert len({slot(key) for key in acted[0]}) == 1
+def test_the_keys_of_an_act_lie_in_one_slot(acted: acts.Act) -> None:
+    assert len({slot(key) for key in acted.keys}) == 1
 
 
-@pytest.mark.parametrize("name", ["publish", "settle", "withdraw"])
-def test_a_script_touches_only_the_keys_it_is_given(name: str) -> None:
-    text = Path(streams.__file__).with_name(f"{name}.lua").read_text()
-    touched = set(re.findall(r"call\('(?!PUBLISH)\w+', (\w+)", text))
-    given = re.search(r"local ([\w, ]+) = KEYS\[1\]", text)
-    assert given is not None
-    assert touched <= set(given[1].split(", "))
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.lua")), ids=lambda path: path.stem)
+def test_a_script_touches_only_the_keys_it_is_given(path: Path) -> None:
+    text = path.read_text()
+    touched = set(re.findall(r"call\('(?!PUBLISH|TIME)\w+', (\w+)", text))
+    given = re.search(r"local ([\w, ]+) = (?:KEYS\[1\]|unpack\(KEYS\))", text)
+    taken = re.findall(r"^local function \w+\(([\w, ]*)\)", text, re.M)  # by a function, of them
+    assert touched <= {
+        "stream",  # one of the two that are given
+        *(given[1].split(", ") if given else ()),
+        *(name for names in taken for name in names.split(", ")),
+    }
 
 
 async def test_the_record_of_an_open_call_is_as_documented(link: Link) -> None:
@@ -140,7 +146,7 @@ async def test_everything_but_work_and_dead_letters_expires(link: Link) -> None:
     await calls.withdraw(other(9), "cancel")
     [names] = await link.ask(("KEYS", "*"))
     lasting = {name for name in names if await number(link, "TTL", name) < 0}
-    assert lasting == {keys.work(CALL.queue)}
+    assert lasting == {keys.work(CALL.queue), keys.jobs(CALL.queue)}
 
 
 async def test_an_answer_survives_the_loss_of_the_reply_stream(link: Link) -> None:
@@ -149,16 +155,6 @@ async def test_an_answer_survives_the_loss_of_the_reply_stream(link: Link) -> No
     await claims.settle(await one(claims), DONE)
     await link.ask(("DEL", keys.replies("asker")))
     assert await answers(calls, 1) == {CALL.id: DONE}
-
-
-async def test_what_is_no_call_becomes_a_dead_letter(link: Link) -> None:
-    claims = StreamClaims(link, CALL.queue, "w1")
-    await link.ask(("XADD", keys.work(CALL.queue), "*", "call", "x", "request", "not JSON"))
-    await StreamCalls(link, "asker").publish(CALL)
-    assert [claimed.call for claimed in await claims.claim(2, 1)] == [CALL]
-    [[[_, letter]]] = await link.ask(("XRANGE", keys.dead(CALL.queue), "-", "+"))
-    assert letter[:5] == ["call", "x", "request", "not JSON", "reason"]
-    assert await number(link, "XLEN", keys.work(CALL.queue)) == 1
 
 
 @pytest.mark.parametrize("told", ["not JSON", "[]", '{"ok": true}', '{"by": "worker", "error": 1}'])
@@ -202,7 +198,7 @@ class Interrupted:
         return
 
     async def act(self, script: Script, *_: object) -> str:
-        if script is streams.PUBLISH:
+        if script is acts.PUBLISH:
             assert self.calls
             await self.calls.withdraw(CALL, "cancel")
             raise QueueUnavailable("cut off")

@@ -40,7 +40,9 @@ class World:
         self.consumers[consumer] = self.twins.claims(consumer)
 
     async def publish(self, number: int, guests: int) -> None:
-        await self.calls.publish(other(number, key="k", arguments={"guests": guests}))
+        rerun = number % 2 == 0
+        call = other(number, key="k", arguments={"guests": guests}, rerun=rerun)
+        await self.calls.publish(call)
 
     async def withdraw(self, number: int, by: Settler) -> Outcome:
         return await self.calls.withdraw(other(number), by)
@@ -55,6 +57,18 @@ class World:
         if not given:
             return "nothing given"
         return await self.consumers[consumer].settle(given[place % len(given)], outcome)
+
+    async def hand_back(self, consumer: str, holder: str, place: int) -> None:
+        if given := self.given[holder]:
+            await self.consumers[consumer].hand_back(given[place % len(given)])
+
+    async def lapse(self, alive: str) -> list[tuple[str, str, int]]:
+        """Only one consumer renews; then it sweeps."""
+        await self.twins.age(61)
+        await self.consumers[alive].renew()
+        await self.consumers[alive].sweep()
+        letters = await self.twins.dead().list()
+        return [(each.call, each.worker, each.deliveries) for each in letters]
 
     async def answer(self, consumer: str, place: int, outcome: Outcome) -> str:
         await self.claim(consumer, 3)
@@ -76,6 +90,8 @@ STEPS = st.one_of(
     step("settle", CONSUMER, CONSUMER, NUMBERS, st.sampled_from(OUTCOMES)),
     step("answer", CONSUMER, NUMBERS, st.sampled_from(OUTCOMES)),
     step("restart", CONSUMER),
+    step("hand_back", CONSUMER, CONSUMER, NUMBERS),
+    step("lapse", CONSUMER),
 )
 
 

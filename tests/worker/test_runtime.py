@@ -2,6 +2,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import anyio
 import pytest
@@ -10,7 +11,7 @@ from orchestrator.dispatch.call import Call, Outcome
 from orchestrator.errors import QueueUnavailable
 from orchestrator.interfaces import Claimed, Settlement
 from orchestrator.memory import MemoryBroker, MemoryCalls, MemoryClaims
-from orchestrator.worker.runtime import Run, Worker
+from orchestrator.worker.runtime import BEATS, Run, Worker
 
 
 def call(number: int = 1, *, timeout: float = 30.0, left: float = 60.0) -> Call:
@@ -173,8 +174,25 @@ async def test_stopping_lets_running_calls_finish_and_takes_no_new_ones(desk: De
     assert [claimed.call.id for claimed in await other.claim(10, 0)] == ["s.2.1"]
 
 
-async def test_what_outlasts_the_grace_is_left_unsettled(
+async def test_what_outlasts_the_grace_and_may_run_twice_is_handed_back(
     desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    started = anyio.Event()
+
+    async def run(call: Call) -> Outcome:
+        started.set()
+        return await never(call)
+
+    async with working(Worker(desk.claims, run, grace=0)):
+        await desk.calls.publish(replace(call(), rerun=True))
+        await started.wait()
+    assert "cut short: s.1.1" in caplog.text
+    other = MemoryClaims(desk.broker, "booking", "worker-2")
+    assert [again.deliveries for again in await other.claim(1, 0)] == [1]
+
+
+async def test_what_outlasts_the_grace_and_may_not_run_twice_has_an_unknown_outcome(
+    desk: Desk,
 ) -> None:
     started = anyio.Event()
 
@@ -185,29 +203,129 @@ async def test_what_outlasts_the_grace_is_left_unsettled(
     async with working(Worker(desk.claims, run, grace=0)):
         await desk.calls.publish(call())
         await started.wait()
-    assert "left unfinished: s.1.1" in caplog.text
-    same_name = MemoryClaims(desk.broker, "booking", "worker-1")
-    assert [again.deliveries for again in await same_name.claim(1, 0)] == [2]
+    unknown = Outcome.failed("dead", "crashed", "outcome unknown")
+    assert await desk.outcomes(1) == {"s.1.1": unknown}
 
 
-class Flaky:
-    """Claims that cannot settle the first times, as when Redis is away."""
+async def test_what_a_stopped_worker_is_still_given_is_handed_back_unrun(desk: Desk) -> None:
+    ran: list[str] = []
 
-    def __init__(self, claims: MemoryClaims, failures: int) -> None:
+    async def note(call: Call) -> Outcome:
+        ran.append(call.id)
+        return Outcome("worker")
+
+    async with working(Worker(desk.claims, note)) as worker:
+        await anyio.wait_all_tasks_blocked()  # it waits for a call
+        worker.stop()
+        await desk.calls.publish(call())
+    other = MemoryClaims(desk.broker, "booking", "worker-2")
+    assert [again.deliveries for again in await other.claim(1, 0)] == [1]
+    assert ran == []
+
+
+async def test_a_running_call_keeps_its_lease_however_long_it_takes(desk: Desk) -> None:
+    claims = Beating(MemoryClaims(desk.broker, "booking", "worker-1", lease=0.01))
+    started, finish = anyio.Event(), anyio.Event()
+
+    async def run(call: Call) -> Outcome:
+        started.set()
+        await finish.wait()
+        return Outcome("worker", "finished")
+
+    async with working(Worker(claims, run)):
+        await desk.calls.publish(call())
+        await started.wait()
+        await claims.sweeps(3)
+        finish.set()
+        assert await desk.outcomes(1) == {"s.1.1": Outcome("worker", "finished")}
+
+
+async def test_a_dead_workers_call_is_run_by_another(desk: Desk) -> None:
+    await desk.calls.publish(replace(call(7), rerun=True))
+    await MemoryClaims(desk.broker, "booking", "dead").claim(1, 0)
+    desk.broker.queue("booking").age(60)
+    claims = MemoryClaims(desk.broker, "booking", "worker-1", lease=0.01)
+    async with working(Worker(claims, echo)):
+        assert await desk.outcomes(1) == {"s.7.1": Outcome("worker", {"number": 7})}
+
+
+async def test_nobody_is_taken_for_dead_until_everybody_could_renew(desk: Desk) -> None:
+    claims = Beating(MemoryClaims(desk.broker, "booking", "worker-1", lease=0.01), away=3)
+    async with working(Worker(claims, echo)):
+        await claims.sweeps(1)
+    assert claims.said[: 3 + BEATS + 1] == ["away"] * 3 + ["renewed"] * (BEATS + 1)
+    assert claims.said[3 + BEATS + 1] == "swept"
+
+
+class Wrapped:
+    """Claims to make faulty, or to listen to."""
+
+    def __init__(self, claims: MemoryClaims) -> None:
         self._claims = claims
-        self.failures = failures
+
+    @property
+    def lease(self) -> float:
+        return self._claims.lease
 
     async def claim(self, slots: int, wait: float) -> Sequence[Claimed]:
         return await self._claims.claim(slots, wait)
 
     async def settle(self, claimed: Claimed, outcome: Outcome) -> Settlement:
-        if self.failures:
-            self.failures -= 1
-            raise QueueUnavailable("away")
         return await self._claims.settle(claimed, outcome)
 
     def withdrawn(self) -> AsyncIterator[str]:
         return self._claims.withdrawn()
+
+    async def renew(self) -> bool:
+        return await self._claims.renew()
+
+    async def sweep(self) -> None:
+        await self._claims.sweep()
+
+    async def hand_back(self, claimed: Claimed) -> None:
+        await self._claims.hand_back(claimed)
+
+    async def leave(self) -> None:
+        await self._claims.leave()
+
+
+class Beating(Wrapped):
+    """Notes renewals and sweeps. Redis is `away` for the first renewals."""
+
+    def __init__(self, claims: MemoryClaims, away: int = 0) -> None:
+        super().__init__(claims)
+        self.said: list[str] = []
+        self._away = away
+        self._swept = anyio.Event()
+
+    async def renew(self) -> bool:
+        self._away -= 1
+        self.said.append("away" if self._away >= 0 else "renewed")
+        return self._away < 0 and await super().renew()
+
+    async def sweep(self) -> None:
+        await super().sweep()
+        self.said.append("swept")
+        self._swept.set()
+
+    async def sweeps(self, count: int) -> None:
+        for _ in range(count):
+            self._swept = anyio.Event()
+            await self._swept.wait()
+
+
+class Flaky(Wrapped):
+    """Claims that cannot settle the first times, as when Redis is away."""
+
+    def __init__(self, claims: MemoryClaims, failures: int) -> None:
+        super().__init__(claims)
+        self._failures = failures
+
+    async def settle(self, claimed: Claimed, outcome: Outcome) -> Settlement:
+        if self._failures:
+            self._failures -= 1
+            raise QueueUnavailable("away")
+        return await super().settle(claimed, outcome)
 
 
 async def test_a_settle_rides_out_an_absence_of_redis_without_running_again(desk: Desk) -> None:

@@ -1,0 +1,167 @@
+"""The atomic acts: each Lua file beside this one, with its keys and arguments in order.
+
+The files say what the acts do and return; docs/redis.md is the contract. All keys of an act
+lie under one queue's hash tag.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from orchestrator.dispatch import keys
+from orchestrator.dispatch.call import Call, Outcome, Priority
+from orchestrator.link import Script
+
+__all__ = [
+    "LANES",
+    "Act",
+    "Held",
+    "admit",
+    "give_up",
+    "go_round",
+    "publish",
+    "settle",
+    "stream",
+    "wake",
+    "withdraw",
+]
+
+HOUR, DAY, YEAR = 3600, 86400, 31_536_000
+
+LANES: Sequence[Priority] = ("live", "job")
+"""In the order in which they are read."""
+
+
+def stream(queue: str, lane: Priority) -> str:
+    return keys.work(queue) if lane == "live" else keys.jobs(queue)
+
+
+def _load(name: str) -> Script:
+    return Script.load("orchestrator.dispatch", "parking.lua", f"{name}.lua")
+
+
+PUBLISH = Script.load("orchestrator.dispatch", "publish.lua")
+WITHDRAW = Script.load("orchestrator.dispatch", "withdraw.lua")
+SETTLE, ADMIT, WAKE = _load("settle"), _load("admit"), _load("wake")
+RETURN, GIVE_UP = _load("return"), _load("give_up")
+
+
+BUSY, RATE_LIMITED = Outcome.busy().to_json(), Outcome.rate_limited().to_json()
+
+
+class Act(NamedTuple):
+    """What `Link.act` needs."""
+
+    script: Script
+    keys: Sequence[str]
+    arguments: Sequence[str | int | float]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A pending entry of a queue: whose it is, and for how long it must have been idle (s)."""
+
+    queue: str
+    lane: Priority
+    entry: str
+    holder: str
+    idle: float = 0.0
+
+    @property
+    def streams(self) -> tuple[str, str]:
+        return keys.work(self.queue), keys.jobs(self.queue)
+
+    @property
+    def arguments(self) -> tuple[str | int, ...]:
+        return keys.GROUP, self.holder, self.lane, self.entry, int(self.idle * 1000)
+
+
+def publish(call: Call) -> Act:
+    record = keys.call_record(call.queue, call.id)
+    key = keys.key_record(call.queue, call.tool, call.key)
+    return Act(
+        PUBLISH,
+        (record, key, stream(call.queue, call.priority)),
+        (
+            *(call.id, call.to_json(), call.fingerprint(), Outcome.conflict(call).to_json()),
+            *(_keep_open(call), HOUR, call.backlog or 0, BUSY),
+        ),
+    )
+
+
+def withdraw(call: Call, outcome: Outcome) -> Act:
+    record = keys.call_record(call.queue, call.id)
+    return Act(
+        WITHDRAW,
+        (record, stream(call.queue, call.priority)),
+        (
+            *(call.id, call.to_json(), outcome.to_json(), HOUR),
+            *(keys.control(call.queue), keys.GROUP),
+        ),
+    )
+
+
+def admit(held: Held, call: Call) -> Act:
+    rate = (call.rate.calls, call.rate.seconds) if call.rate else (0, 0)
+    record = keys.call_record(held.queue, call.id)
+    places = (keys.rate(held.queue, call.tool), keys.due(held.queue))
+    return Act(
+        ADMIT,
+        (record, *held.streams, *_slots(held, call.tool), *places),
+        (
+            *(keys.GROUP, held.holder, held.lane, held.entry, call.id),
+            *(call.deadline, call.created, call.limit or 0, *rate),
+            *(RATE_LIMITED, HOUR, _keep_open(call)),
+        ),
+    )
+
+
+def settle(held: Held, call: Call, outcome: Outcome, text: str, started: float) -> Act:
+    """`text` is the outcome as JSON."""
+    record = keys.call_record(held.queue, call.id)
+    key = keys.key_record(held.queue, call.tool, call.key)
+    return Act(
+        SETTLE,
+        (record, key, *held.streams, *_slots(held, call.tool)),
+        (
+            *(keys.GROUP, held.holder, held.lane, held.entry, call.id, text),
+            *(int(outcome.ok), call.fingerprint(), started, HOUR, DAY),
+        ),
+    )
+
+
+def go_round(held: Held, call: Call, deliveries: int) -> Act:
+    return Act(
+        RETURN,
+        (*held.streams, *_slots(held, call.tool)),
+        (*held.arguments, call.id, deliveries),
+    )
+
+
+def give_up(
+    held: Held,
+    call_id: str,
+    tool: str,
+    outcome: Outcome,
+    letter: tuple[str, str, int] | tuple[()] = (),
+) -> Act:
+    """`letter` makes a dead letter: the request, the reason, how often it was delivered."""
+    record = keys.call_record(held.queue, call_id)
+    return Act(
+        GIVE_UP,
+        (record, *held.streams, *_slots(held, tool), keys.dead(held.queue)),
+        (*held.arguments, call_id, outcome.to_json(), HOUR, *letter),
+    )
+
+
+def wake(queue: str) -> Act:
+    return Act(WAKE, (keys.work(queue), keys.jobs(queue), keys.due(queue)), ())
+
+
+def _slots(held: Held, tool: str) -> tuple[str, str]:
+    return keys.slots(held.queue, tool), keys.waiting(held.queue, tool)
+
+
+def _keep_open(call: Call) -> int:
+    """How long the record of an open call is kept: a day after its deadline (s)."""
+    return int(min(max(0, call.deadline - call.created), YEAR)) + DAY

@@ -1,0 +1,78 @@
+-- Whether a call that was just taken may run. Returns one of
+--   run
+--   parked and when to look again (ms from now)
+--   fenced: the consumer does not hold it
+--   settled: it was settled before, and is forgotten
+--   refused: at the tool's rate its turn comes after its deadline, and it is settled so
+-- KEYS: the call's record, the streams of live calls and of jobs, the tool's slots, the tool's
+--       waiting calls, the tool's rate, the parked calls of the queue
+-- ARGV: group, consumer, lane (live or job), entry, id, deadline, created (epoch s),
+--       calls at a time (0: any), calls in so many seconds (0 and 0: any),
+--       outcome of a refusal, how long to keep the record and what tells of parked calls (s)
+local record, work, jobs, slots, waiting, rate, due = unpack(KEYS)
+local group, consumer, lane, entry, id, deadline, created, limit, calls, period, refusal, keep, keep_open =
+  unpack(ARGV)
+local parked = table.concat({lane, entry, deadline}, ' ')
+limit, calls, period = tonumber(limit), tonumber(calls), tonumber(period)
+local lanes = {live = work, job = jobs}
+local stream = lanes[lane]
+local now = seconds()
+
+if #redis.pcall('XPENDING', stream, group, entry, entry, 1, consumer) == 0 then
+  return {'fenced', 0}
+end
+local status, paid = unpack(redis.call('HMGET', record, 'status', 'paid'))
+
+local function forget()
+  redis.call('XACK', stream, group, entry)
+  redis.call('XDEL', stream, entry)
+  release(slots, waiting, lanes, id)
+end
+
+local function park(at)
+  redis.call('XACK', stream, group, entry)
+  redis.call('ZADD', due, at, parked)
+  redis.call('EXPIRE', due, keep_open)
+  return {'parked', math.ceil(math.max(0, at - now) * 1000)}
+end
+
+if status == 'settled' then
+  forget()
+  return {'settled', 0}
+end
+
+-- The turns of a rate are booked in the order of asking, one `pace` after another, at most a whole
+-- `period` ahead of an even flow. Nobody books a turn that comes too late.
+if calls > 0 and not paid then
+  local pace = period / calls
+  local booked = tonumber(redis.call('GET', rate) or 0)
+  local turn = math.max(now, booked - (period - pace))
+  if turn > tonumber(deadline) then
+    redis.call('HSET', record, 'status', 'settled', 'outcome', refusal)
+    redis.call('EXPIRE', record, keep)
+    forget()
+    return {'refused', 0}
+  end
+  booked = math.max(booked, now) + pace
+  redis.call('SET', rate, booked, 'EX', math.ceil(booked - now + period))
+  redis.call('HSET', record, 'paid', entry)
+  if turn > now then
+    return park(turn)
+  end
+end
+
+if limit > 0 then
+  -- No call outlives its deadline: a slot that should have been given back by then is free.
+  redis.call('ZREMRANGEBYSCORE', slots, '-inf', now - 1)
+  if not redis.call('ZSCORE', slots, id) then
+    if redis.call('ZCARD', slots) >= limit then
+      -- A job waits behind every live call.
+      redis.call('ZADD', waiting, lane == 'job' and created + 1e10 or created, parked)
+      redis.call('EXPIRE', waiting, keep_open)
+      return park(redis.call('ZRANGE', slots, 0, 0, 'WITHSCORES')[2] + 1.001)
+    end
+    redis.call('ZADD', slots, deadline, id)
+    redis.call('EXPIRE', slots, keep_open)
+  end
+end
+return {'run', 0}

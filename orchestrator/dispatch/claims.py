@@ -1,0 +1,303 @@
+"""Dispatch over Redis Streams: `Claims` for who works.
+
+A call that nobody bounds takes one blocking read to claim and one atomic act to settle. Only a
+call that goes round again, or whose tool has a limit or a rate, is asked about once more before
+it runs. What is claimed is leased: it stays pending under the consumer's name, and its idle time
+is how long ago the lease was renewed. See docs/redis.md.
+"""
+
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+
+from orchestrator.crashpoints import crashpoint
+from orchestrator.dispatch import acts, keys
+from orchestrator.dispatch.acts import LANES, Act, Held
+from orchestrator.dispatch.call import Call, Outcome, Priority
+from orchestrator.dispatch.streams import pairs, signal
+from orchestrator.dispatch.sweep import Sweep, bury, read_entry
+from orchestrator.errors import QueueUnavailable
+from orchestrator.interfaces import Claimed, Settlement
+from orchestrator.link import Backoff, Command, Link, RedisRefused
+
+__all__ = ["LEASE", "TRIES", "StreamClaims"]
+
+LEASE = 5.0
+"""Seconds after which a worker that was not heard of counts as dead."""
+TRIES = 3
+"""After so many deliveries a call is a dead letter."""
+FORGOTTEN = 86_400_000  # milliseconds after which a consumer that holds nothing is removed
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What a read gave us. `again`: it was in other hands before, so the record decides."""
+
+    claimed: Claimed
+    again: bool
+
+    @property
+    def questionable(self) -> bool:
+        call = self.claimed.call
+        return self.again or call.limit is not None or call.rate is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Lease:
+    claimed: Claimed
+    started: float
+
+
+class StreamClaims:
+    """`Claims` of one consumer on one queue. `consumer` must be new for every start of a process.
+
+    `lease` is in seconds; `tries` is how often a call is delivered before it is a dead letter.
+    """
+
+    def __init__(
+        self, link: Link, queue: str, consumer: str, *, lease: float = LEASE, tries: int = TRIES
+    ) -> None:
+        self._link = link
+        self._queue = queue
+        self._consumer = consumer
+        self._lease = lease
+        self._sweep = Sweep(link, queue, lease, tries)
+        self._reader = link.line()
+        self._leased: dict[str, _Lease] = {}  # by entry
+        # A read gives as many jobs as live calls: those for which there was no slot. They wait
+        # here until the next claim, at most until the next renewal.
+        self._spare: list[_Taken] = []
+        self._grouped = False
+        # A read whose reply never reached us may have left something pending under our name.
+        self._unsure = False
+        self._due = 0.0  # when parked calls are looked at next, on the monotonic clock
+        self._backoff = Backoff()
+
+    @property
+    def lease(self) -> float:
+        return self._lease
+
+    async def claim(self, slots: int, wait: float) -> Sequence[Claimed]:
+        try:
+            claimed = await self._take(slots, wait)
+        except QueueUnavailable:
+            await anyio.sleep(min(wait, self._backoff.next()))
+            return ()
+        self._backoff.reset()
+        return claimed
+
+    async def settle(self, claimed: Claimed, outcome: Outcome) -> Settlement:
+        call, text = claimed.call, outcome.to_json()
+        lease = self._leased.get(claimed.entry)
+        started = lease.started if lease else time.time()
+        act = acts.settle(self._held(claimed), call, outcome, text, started)
+        settlement: Settlement = await self._link.act(*act)
+        crashpoint("worker.settled")
+        self._leased.pop(claimed.entry, None)
+        if settlement == "settled":
+            await signal(self._link, call.reply_to, call, text)
+            crashpoint("worker.signalled")
+        return settlement
+
+    async def withdrawn(self) -> AsyncIterator[str]:
+        async for message in self._link.listen(keys.control(self._queue)):
+            for call_id in [message] if message else await self._withdrawn_unheard():
+                yield call_id
+
+    async def renew(self) -> bool:
+        try:
+            await self._return_spare()
+            await self._link.ask(*self._renewals())
+        except QueueUnavailable:
+            return False
+        except RedisRefused as refusal:
+            self._heed(refusal)
+        return True
+
+    async def sweep(self) -> None:
+        try:
+            await self._sweep.run()
+            await self._wake()
+        except QueueUnavailable:
+            return
+        except RedisRefused as refusal:
+            self._heed(refusal)
+
+    async def hand_back(self, claimed: Claimed) -> None:
+        await self._link.act(*self._returning(claimed))
+        self._leased.pop(claimed.entry, None)
+
+    async def leave(self) -> None:
+        try:
+            await self._return_spare()
+            pending = await self._link.ask(*(self._pending(lane, 1) for lane in LANES))
+            if not any(pending):
+                await self._forget(self._consumer)
+        except (QueueUnavailable, RedisRefused) as problem:
+            logger.warning("queue %s: left behind for others: %s", self._queue, problem)
+
+    async def _take(self, slots: int, wait: float) -> Sequence[Claimed]:
+        if not self._grouped:
+            await self._create_groups()
+        if time.monotonic() >= self._due:
+            await self._wake()
+        taken = await self._recovered(slots) if self._unsure else ()
+        if not taken:
+            taken = await self._read(slots, min(wait, self._due - time.monotonic()))
+        claimed = await self._admitted(taken)
+        now = time.time()
+        self._leased.update({each.entry: _Lease(each, now) for each in claimed})
+        return claimed
+
+    async def _create_groups(self) -> None:
+        for lane in LANES:
+            stream = acts.stream(self._queue, lane)
+            try:
+                await self._link.ask(("XGROUP", "CREATE", stream, keys.GROUP, "0", "MKSTREAM"))
+            except RedisRefused as refusal:
+                if refusal.code != "BUSYGROUP":
+                    raise
+            [consumers] = await self._link.ask(("XINFO", "CONSUMERS", stream, keys.GROUP))
+            for each in consumers:
+                if not each["pending"] and each["idle"] > FORGOTTEN:
+                    await self._forget(each["name"])
+        self._grouped = True
+
+    async def _forget(self, consumer: str) -> None:
+        streams = (acts.stream(self._queue, lane) for lane in LANES)
+        await self._link.ask(
+            *(("XGROUP", "DELCONSUMER", stream, keys.GROUP, consumer) for stream in streams)
+        )
+
+    async def _read(self, slots: int, wait: float) -> Sequence[_Taken]:
+        """Live calls first. While jobs are at hand, only live ones are read, without waiting."""
+        lanes = LANES[:1] if self._spare else LANES
+        streams = [acts.stream(self._queue, lane) for lane in lanes]
+        block: Command = () if self._spare else ("BLOCK", max(1, round(wait * 1000)))
+        group = ("GROUP", keys.GROUP, self._consumer, "COUNT", slots, *block)
+        command = ("XREADGROUP", *group, "STREAMS", *streams, *(">" for _ in streams))
+        self._unsure = True
+        try:
+            reply = await self._reader.ask(command, 0.0 if self._spare else wait)
+        except RedisRefused as refusal:
+            self._heed(refusal)
+            return ()
+        found: Mapping[str, Sequence[Any]] = reply or {}
+        taken = [
+            each
+            for lane, stream in zip(lanes, streams, strict=True)
+            for each in await self._opened(lane, found.get(stream, ()), {})
+        ]
+        taken += self._spare
+        self._spare = [_Taken(each.claimed, again=True) for each in taken[slots:]]
+        return taken[:slots]
+
+    def _heed(self, refusal: RedisRefused) -> None:
+        """Without a group somebody has emptied this Redis, and it is made again."""
+        if refusal.code != "NOGROUP":
+            raise refusal
+        self._grouped = False
+
+    async def _recovered(self, slots: int) -> Sequence[_Taken]:
+        """Entries that Redis counts as ours and that we do not hold."""
+        known = {*self._leased, *(each.claimed.entry for each in self._spare)}
+        for lane in LANES:
+            limit = len(known) + slots
+            [rows] = await self._link.ask(self._pending(lane, limit))
+            deliveries = {row[0]: row[3] + 1 for row in rows if row[0] not in known}
+            if ids := list(deliveries)[:slots]:
+                stream = acts.stream(self._queue, lane)
+                # Claiming drops those from the list whose entry was deleted.
+                claim = ("XCLAIM", stream, keys.GROUP, self._consumer, 0, *ids)
+                [entries] = await self._link.ask(claim)
+                opened = await self._opened(lane, entries, deliveries)
+                return [_Taken(each.claimed, again=True) for each in opened]
+        return ()
+
+    async def _opened(
+        self, lane: Priority, entries: Sequence[Any], deliveries: Mapping[str, int]
+    ) -> Sequence[_Taken]:
+        taken: list[_Taken] = []
+        for entry, flat in entries:
+            fields = pairs(flat)
+            read = read_entry(fields)
+            if isinstance(read, str):
+                held = Held(self._queue, lane, entry, self._consumer)
+                await self._link.act(*bury(held, fields, read, 1))
+                continue
+            call, before = read
+            claimed = Claimed(call, entry, before + deliveries.get(entry, 1), lane)
+            taken.append(_Taken(claimed, again="deliveries" in fields))
+        return taken
+
+    async def _admitted(self, taken: Sequence[_Taken]) -> Sequence[Claimed]:
+        """Those of the entries that may run now. Others are parked, or forgotten."""
+        asked = [each.claimed for each in taken if each.questionable]
+        refused: set[str] = set()
+        if asked:
+            acted = [acts.admit(self._held(each), each.call) for each in asked]
+            verdicts = await self._link.act_all(acted)
+            for claimed, (verdict, wait) in zip(asked, verdicts, strict=True):
+                if verdict != "run":
+                    refused.add(claimed.entry)
+                await self._heed_verdict(claimed, verdict, wait / 1000)
+        self._unsure = False
+        return [each.claimed for each in taken if each.claimed.entry not in refused]
+
+    async def _heed_verdict(self, claimed: Claimed, verdict: str, wait: float) -> None:
+        call = claimed.call
+        if verdict == "parked":
+            self._due = min(self._due, time.monotonic() + wait)
+        elif verdict == "refused":
+            await signal(self._link, call.reply_to, call, Outcome.rate_limited().to_json())
+
+    async def _wake(self) -> None:
+        """Let parked calls go round whose time has come, and note when the next one's comes."""
+        next_due = await self._link.act(*acts.wake(self._queue))
+        wait = self._lease if next_due < 0 else min(self._lease, next_due / 1000)
+        self._due = time.monotonic() + wait
+
+    async def _return_spare(self) -> None:
+        spare, self._spare = self._spare, []
+        self._unsure = self._unsure or bool(spare)  # until they are known to be gone
+        await self._link.act_all([self._returning(each.claimed) for each in spare])
+
+    def _returning(self, claimed: Claimed) -> Act:
+        # That we have no time for it is no fault of the call: this delivery does not count.
+        return acts.go_round(self._held(claimed), claimed.call, claimed.deliveries - 1)
+
+    def _renewals(self) -> list[Command]:
+        renewals: list[Command] = []
+        for lane in LANES:
+            stream = acts.stream(self._queue, lane)
+            if ids := [e for e, lease in self._leased.items() if lease.claimed.lane == lane]:
+                whose = ("XCLAIM", stream, keys.GROUP, self._consumer, 0)
+                renewals.append((*whose, *ids, "IDLE", 0, "JUSTID"))
+        return renewals
+
+    def _pending(self, lane: Priority, limit: int) -> Command:
+        stream = acts.stream(self._queue, lane)
+        return ("XPENDING", stream, keys.GROUP, "-", "+", limit, self._consumer)
+
+    def _held(self, claimed: Claimed) -> Held:
+        return Held(self._queue, claimed.lane, claimed.entry, self._consumer)
+
+    async def _withdrawn_unheard(self) -> Sequence[str]:
+        """Calls leased to us that were settled without our hearing of it."""
+        backoff = Backoff()
+        while True:
+            try:
+                return await self._settled([each.claimed.call for each in self._leased.values()])
+            except QueueUnavailable:
+                await anyio.sleep(backoff.next())
+
+    async def _settled(self, calls: Sequence[Call]) -> Sequence[str]:
+        records = (("HGET", keys.call_record(self._queue, call.id), "status") for call in calls)
+        found = zip(calls, await self._link.ask(*records), strict=True)
+        return [call.id for call, status in found if status == "settled"]

@@ -1,0 +1,60 @@
+-- What the acts below share: this text stands before theirs.
+--
+-- A call that may not run yet is *parked*: acknowledged, so that no consumer holds it, but still in
+-- its stream, where it counts as waiting and a withdrawal finds it. A parked call, one whose worker
+-- died and one that is handed back all go round again in one way: as a new entry at the end.
+-- Its field `deliveries` says how often it was delivered before, and that its record must be read.
+
+-- A parked call as a member of a sorted set: lane (live or job), entry and deadline (epoch s).
+local PARKED = '^(%a+) (%S+) (%S+)$'
+
+-- One entry goes round again. Returns its fields, or nil if it was deleted.
+local function again(stream, entry, deliveries)
+  local found = redis.call('XRANGE', stream, entry, entry)[1]
+  if not found then
+    return nil
+  end
+  local fields = {}
+  for at = 1, #found[2], 2 do
+    fields[found[2][at]] = found[2][at + 1]
+  end
+  redis.call('XDEL', stream, entry)
+  redis.call('XADD', stream, '*', 'call', fields.call, 'request', fields.request,
+    'deliveries', deliveries or fields.deliveries or 0)
+  return fields
+end
+
+-- A call runs no more. Its slot, if it has one, goes to the call that has waited longest.
+local function release(slots, waiting, lanes, id)
+  if redis.call('ZREM', slots, id) == 0 then
+    return
+  end
+  while true do
+    local first = redis.call('ZPOPMIN', waiting)[1]
+    if not first then
+      return
+    end
+    local lane, entry, deadline = string.match(first, PARKED)
+    local fields = again(lanes[lane], entry)
+    if fields then
+      redis.call('ZADD', slots, deadline, fields.call)
+      return
+    end
+  end
+end
+
+-- Takes an entry from its holder, if it is pending for that consumer and has been idle for so long (ms).
+-- An error means that there is no group.
+local function taken(stream, group, entry, holder, idle)
+  local pending = redis.pcall('XPENDING', stream, group, 'IDLE', idle, entry, entry, 1, holder)
+  if pending.err or #pending == 0 then
+    return false
+  end
+  redis.call('XACK', stream, group, entry)
+  return true
+end
+
+local function seconds()
+  local time = redis.call('TIME')
+  return time[1] + time[2] / 1000000
+end

@@ -1,0 +1,15 @@
+-- A call goes round again: its worker hands it back, or is dead. Returns 1, or 0 if the
+-- holder does not hold it, or was heard of since.
+-- KEYS: the streams of live calls and of jobs, the tool's slots, the tool's waiting calls
+-- ARGV: group, holder, lane (live or job), entry, for how long it must have been idle (ms), id,
+--       how often it has been delivered
+local work, jobs, slots, waiting = unpack(KEYS)
+local group, holder, lane, entry, idle, id, deliveries = unpack(ARGV)
+local lanes = {live = work, job = jobs}
+
+if not taken(lanes[lane], group, entry, holder, idle) then
+  return 0
+end
+again(lanes[lane], entry, deliveries)
+release(slots, waiting, lanes, id)
+return 1
