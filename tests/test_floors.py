@@ -24,6 +24,7 @@ PURE_MAY_IMPORT = {
     *("enum", "functools", "hashlib", "inspect", "itertools", "json", "keyword", "math"),
     *("operator", "posixpath", "re", "string", "types", "typing", "typing_extensions"),
     "unicodedata",
+    "graphlib",
     *(
         "importlib",
         "warnings",

@@ -11,7 +11,7 @@ from orchestrator.flow import definition as made
 from orchestrator.flow import document as doc
 from orchestrator.flow.checks import check_document
 from orchestrator.flow.declared import remembered, variable
-from orchestrator.flow.part import Report
+from orchestrator.flow.part import Overwhelmed, Report
 from orchestrator.flow.servers import server_tools
 from orchestrator.flow.sources import Read, alone, gather
 from orchestrator.flow.steps import Steps
@@ -65,15 +65,22 @@ def _compile(
     text: str, file: str, lock: Lock, read: Read
 ) -> tuple[made.Flow | None, tuple[Problem, ...]]:
     report = Report()
+    try:
+        return _make(text, file, lock, read, report), report.problems
+    except Overwhelmed:
+        return None, report.problems
+
+
+def _make(text: str, file: str, lock: Lock, read: Read, report: Report) -> made.Flow | None:
     tree = gather(text, file, read, report)
     document = doc.read(tree.root, report) if tree.root else None
     if document is None:
-        return None, report.problems
+        return None
     symbols = declare(document, lock)
     sources = made.Sources(tree.texts, _used(document, lock))
     flow = _Compiler(document, symbols, lock, report).flow(sources)
     check_document(document, symbols, lock, report)
-    return flow, report.problems
+    return flow
 
 
 def _used(document: doc.Document, lock: Lock) -> Lock:

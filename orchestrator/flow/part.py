@@ -26,9 +26,13 @@ from orchestrator.flow.definition import Mark
 from orchestrator.flow.loader import Node, PathStep, Table
 from orchestrator.flow.operations import is_list, is_object
 
-__all__ = ["Part", "Report", "did_you_mean", "not_yet"]
+__all__ = ["Overwhelmed", "Part", "Report", "did_you_mean", "not_yet"]
 
 Path: TypeAlias = tuple[PathStep, ...]
+
+MAX_PROBLEMS = 1_000
+MAX_KNOWN = 500  # names that a slip of the pen is compared with
+MAX_NAME = 64
 
 WORDS = {
     "bool_type": "should be true or false",
@@ -43,8 +47,12 @@ DROPPED = "dropped"  # the type of an error that has been reported already
 NOT_YET = "not_yet"
 
 
+class Overwhelmed(Exception):
+    """There are more problems than anybody reads; those found so far are in the report."""
+
+
 class Report:
-    """Collects problems; one told twice counts once."""
+    """Collects problems; one told twice counts once. Raises `Overwhelmed` at `MAX_PROBLEMS`."""
 
     def __init__(self, problems: Iterable[Problem] = ()) -> None:
         self._problems = dict.fromkeys(problems)
@@ -59,6 +67,8 @@ class Report:
     ) -> None:
         problem = Problem(mark.file, mark.line, mark.column, code, message, hint, level)
         self._problems.setdefault(problem)
+        if len(self._problems) >= MAX_PROBLEMS:
+            raise Overwhelmed
 
     def tell(self, problems: Iterable[Problem]) -> None:
         for problem in problems:
@@ -79,7 +89,9 @@ class Report:
 
 def closest(name: str, known: Iterable[str]) -> str:
     """The known name that is most like this one; empty if none is."""
-    near = get_close_matches(name, sorted(known), n=1)
+    if len(name) > MAX_NAME:
+        return ""
+    near = get_close_matches(name, sorted(known)[:MAX_KNOWN], n=1)
     return near[0] if near else ""
 
 

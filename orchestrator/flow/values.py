@@ -32,6 +32,7 @@ Read: TypeAlias = Callable[[Json, Scope], Json]
 MAX_TEXT = 2_000
 MAX_ITEMS = 200
 MAX_SIZE = 100_000
+LEAST = 8  # what a value counts in the size of what holds it
 MAX_DEPTH = 40
 MAX_NUMBER = 2**53
 
@@ -296,13 +297,13 @@ def _any(value: Json, _: Scope) -> Json:
 
 
 def _size(value: Json, depth: int) -> int:
-    """How many values and characters there are; too many if they are nested too deep."""
+    """About the characters of its JSON; too many if it is nested too deep."""
     if depth == 0:
         return MAX_SIZE + 1
     if isinstance(value, str):
-        return len(value)
+        return LEAST + len(value)
     parts = value.values() if is_object(value) else value if is_list(value) else ()
-    total = 1
+    total = LEAST
     for part in parts:
         total += _size(part, depth - 1)
         if total > MAX_SIZE:
@@ -353,7 +354,7 @@ def _list(shape: Shape) -> Read:
             raise Rejected("must be a list")
         if len(value) > MAX_ITEMS:
             raise Rejected(f"must not have more than {MAX_ITEMS} items")
-        return [accept(item, scope) for item in value]
+        return _any([accept(item, scope) for item in value], scope)
 
     return read
 
@@ -368,7 +369,7 @@ def _object(shape: Shape) -> Read:
             return _any(value, scope)
         if unknown := value.keys() - accepts.keys():
             raise Rejected(f"has no {', '.join(sorted(unknown))}")
-        return {name: accepts[name](item, scope) for name, item in value.items()}
+        return _any({name: accepts[name](item, scope) for name, item in value.items()}, scope)
 
     return read
 

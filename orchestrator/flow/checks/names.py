@@ -13,6 +13,7 @@ __all__ = ["check_names"]
 MODEL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
 MANY = 8
 ALIKE = 0.75
+MAX_COMPARED = 50
 FILLERS = frozenset({
     "a", "an", "and", "are", "be", "been", "caller", "do", "does", "for", "have", "i", "is", "like",
     "of", "or", "that", "the", "their", "they", "this", "to", "user", "want", "wanted", "wants",
@@ -57,7 +58,7 @@ def _check_intents(document: Document, report: Report) -> None:
 def _check_alike(name: str, state: State, document: Document, report: Report) -> None:
     """Two intents that say nearly the same are told apart by chance."""
     seen = [(i.intent, f"go_{key}") for key, i in _interrupts(name, document)]
-    for edge in state.next:
+    for edge in state.next[:MAX_COMPARED]:
         if edge.intent is None or edge.when is not None:
             continue
         for other, choice in seen:

@@ -1,6 +1,7 @@
 """Checks of where the states lead: which are reached, and what ends. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import TypeAlias
 
 from orchestrator.flow.checks.graph import waits
@@ -18,7 +19,7 @@ def check_ways(document: Document, report: Report) -> None:
         return
     ways = {name: frozenset(targets(state)) for name, state in document.states.items()}
     reached = _closure(_roots(document), ways)
-    back = {name: frozenset(n for n, to in ways.items() if name in to) for name in ways}
+    back = _backwards(ways)
     # A state without any exit has been reported (G003); those before it need no word of their own.
     ending = _closure((name for name, targets in ways.items() if not targets), back)
     ending |= _closure((n for n, s in document.states.items() if s.end or s.transfer), back)
@@ -67,6 +68,14 @@ def _roots(document: Document) -> Iterator[str]:
         yield from (outbound.voicemail or "", outbound.busy or "", outbound.no_answer or "")
 
 
+def _backwards(ways: Ways) -> Ways:
+    back: dict[str, set[str]] = {}
+    for name, leads_to in ways.items():
+        for other in leads_to:
+            back.setdefault(other, set()).add(name)
+    return {name: frozenset(before) for name, before in back.items()}
+
+
 def _closure(roots: Iterable[str], ways: Ways) -> set[str]:
     found: set[str] = set()
     todo = list(roots)
@@ -84,10 +93,18 @@ def _check_loops(document: Document, ways: Ways, report: Report) -> None:
         for name, state in document.states.items()
         if state.next and not waits(state) and not called(state.do)
     }
-    within = {name: ways[name] & passing for name in document.states if name in passing}
-    told: set[str] = set()
-    for name in within:
-        if name not in told and name in _closure(within[name], within):
-            told |= {other for other in within if name in _closure(within[other], within)}
-            mark = document.node.at("states").key(name)
-            report.warn("G011", mark, f"'{name}' is in a loop of states that never waits")
+    order = list(document.states)
+    while loop := _loop({name: ways[name] & passing for name in passing}):
+        first = min(loop, key=order.index)
+        mark = document.node.at("states").key(first)
+        report.warn("G011", mark, f"'{first}' is in a loop of states that never waits")
+        passing -= loop
+
+
+def _loop(ways: Ways) -> set[str]:
+    """States that lead to each other in a circle, if there are any."""
+    try:
+        TopologicalSorter(ways).prepare()
+    except CycleError as error:
+        return set(error.args[1])
+    return set()
