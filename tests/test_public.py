@@ -28,7 +28,16 @@ def test_the_public_names_load_nothing_heavy() -> None:
 def test_the_public_names_are_those_that_the_readme_names() -> None:
     readme = Path("README.md").read_text()
     [sentence] = re.findall(r"^(.*) are all that a file of handlers imports", readme, re.M)
-    assert sorted(orchestrator.__all__) == sorted(["__version__", *re.findall("`(.*?)`", sentence)])
+    for_handlers = re.findall("`(.*?)`", sentence)
+    [sentence] = re.findall(r"^(.*) are for other programs", readme, re.M)
+    for_programs = re.findall("`(.*?)`", sentence)
+    names = ["__version__", *for_handlers, *for_programs]
+    assert sorted(orchestrator.__all__) == sorted(names)
+    assert all(hasattr(orchestrator, name) for name in names)
+
+
+def test_a_name_that_there_is_not_is_none() -> None:
+    assert not hasattr(orchestrator, "Manager")
 
 
 def modules() -> list[str]:

@@ -34,7 +34,8 @@ async def _serve_handlers(memory: MemoryBroker, queues: set[str], settings: Sett
     from orchestrator.worker.runtime import Worker
 
     handlers = Handlers.of(*load((), settings.project))
-    async with anyio.create_task_group() as serving:
+    handlers.tell = memory.tell
+    async with handlers.opened(), anyio.create_task_group() as serving:
         for queue in queues & handlers.queues.keys():
             claims = MemoryClaims(memory, queue, "here")
             serving.start_soon(Worker(claims, handlers.run).serve)

@@ -38,7 +38,8 @@ class StreamProgress:
         self._calls: dict[str, Call] = {}
 
     def tell(self, call: Call, progress: Progress) -> None:
-        self._loop.call_soon_threadsafe(self._put, call, progress)
+        if call.reply_to:  # else nobody waits
+            self._loop.call_soon_threadsafe(self._put, call, progress)
 
     def _put(self, call: Call, progress: Progress) -> None:
         self._calls[call.id] = call

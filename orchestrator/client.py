@@ -1,0 +1,194 @@
+"""Calls from other programs: one line asks a tool, and its outcome comes back.
+
+    async with Client.connect("redis://127.0.0.1:6379/0") as client:
+        outcome = await client.call("booking", "cancel_booking", {"ref": "AB12"}, timeout=4)
+
+The call lies in Redis as those of a session do: a worker that dies does not lose it, and the
+record is the truth about what came of it. Another process can ask for it by its id.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import anyio
+from pydantic_core import to_jsonable_python
+
+from orchestrator.dispatch import keys
+from orchestrator.dispatch.call import Call, Json, Outcome, Progress
+from orchestrator.dispatch.streams import StreamCalls
+from orchestrator.errors import QueueUnavailable, ServiceError, UsageError
+from orchestrator.link import Backoff, Link, connect
+
+__all__ = ["Client"]
+
+RELOOK = 1.0
+"""Seconds between two looks at the records of calls whose answer may go to another process."""
+PATIENCE = 2.0
+"""Seconds that the withdrawal of a cancelled call may take."""
+
+Hear: TypeAlias = Callable[[Progress], None]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    hear: Hear | None
+    answered: anyio.Event = field(default_factory=anyio.Event)
+    outcome: Outcome | None = None
+
+
+class Client:
+    """Asks tools through one Redis, any number at a time. Made by `connect`."""
+
+    def __init__(self, link: Link, process: str) -> None:
+        self._link = link
+        self._process = process
+        self._calls = StreamCalls(link, process, relook=RELOOK)
+        self._waiting: dict[str, _Waiting] = {}
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def connect(cls, url: str) -> AsyncGenerator["Client"]:
+        """A client of the Redis at `redis://`, `rediss://` or `unix://`, open for the block.
+
+        Raises `UsageError` for a URL that is none, `ServiceError` when that Redis is not usable.
+        """
+        async with connect(url) as link:
+            client = cls(link, f"client-{secrets.token_hex(8)}")
+            async with _beside(client._listen()), _beside(client._listen_meanwhile()):
+                yield client
+
+    async def call(
+        self,
+        queue: str,
+        tool: str,
+        arguments: Mapping[str, Json] | None = None,
+        *,
+        timeout: float = 10.0,  # noqa: ASYNC109 - told to Redis, too
+        key: str | None = None,
+        id: str | None = None,  # noqa: A002 - it is the call's
+        rerun: bool = False,
+        progress: Hear | None = None,
+    ) -> Outcome:
+        """What a tool came to, after `timeout` seconds at the latest. A failure is an `Outcome`.
+
+        `id` (default: a new one) names the call: asked again, by whomever, it is not run again.
+        `key` (default: the id) is the idempotency key: a success under it is returned again to
+        every later call with it. `rerun` says that a worker may run it again after another has
+        died with it. `progress` hears what the handler reports. Cancelled, it withdraws the call.
+
+        Raises `QueueUnavailable` while Redis is away: whether the call was made is unknown
+        then, and the same `id` asks again. An outage meanwhile is ridden out until `timeout`.
+        """
+        given = to_jsonable_python(arguments or {})
+        call = self._call(queue, tool, given, timeout, key, id, rerun)
+        waiting = self._waiting[call.id] = _Waiting(progress)
+        try:
+            await self._calls.publish(call)
+            with anyio.move_on_after(timeout):
+                await waiting.answered.wait()
+            return waiting.outcome or await self._calls.withdraw(call, "deadline")
+        except asyncio.CancelledError:
+            await self._cancel(call)
+            raise
+        finally:
+            self._waiting.pop(call.id, None)
+
+    async def outcome(self, queue: str, call_id: str) -> Outcome:
+        """What a call came to that somebody made, here or elsewhere, now or within the last hour.
+
+        Waits for it until the call's deadline. Raises `UsageError` for a call that nobody
+        has made, `QueueUnavailable` while Redis is away.
+        """
+        call: Call | None = None
+        pause = Backoff(0.02, 0.5)
+        while True:
+            try:
+                call, outcome = await self._record(queue, call_id)
+            except QueueUnavailable:
+                if call is None or call.deadline < time.time():
+                    raise
+                outcome = None
+            if outcome is not None:
+                return outcome
+            if call.deadline < time.time():
+                return await self._calls.withdraw(call, "deadline")
+            await anyio.sleep(pause.next())
+
+    async def _record(self, queue: str, call_id: str) -> tuple[Call, Outcome | None]:
+        record = keys.call_record(queue, call_id)
+        [[request, outcome]] = await self._link.ask(("HMGET", record, "request", "outcome"))
+        if request is None:
+            raise UsageError(f"nobody has made a call {call_id} on queue {queue}")
+        return Call.from_json(request), Outcome.from_json(outcome) if outcome else None
+
+    def _call(
+        self,
+        queue: str,
+        tool: str,
+        arguments: Mapping[str, Json],
+        timeout: float,
+        key: str | None,
+        call_id: str | None,
+        rerun: bool,
+    ) -> Call:
+        now = time.time()
+        call_id = call_id or f"call_{secrets.token_hex(12)}"
+        return Call(
+            id=call_id,
+            queue=queue,
+            tool=tool,
+            arguments=arguments,
+            key=key or call_id,
+            attempt=1,
+            timeout=timeout,
+            deadline=now + timeout,
+            session="",
+            reply_to=self._process,
+            created=now,
+            rerun=rerun,
+        )
+
+    async def _cancel(self, call: Call) -> None:
+        with anyio.move_on_after(PATIENCE, shield=True):
+            try:
+                await self._calls.withdraw(call, "cancel")
+            except ServiceError as problem:
+                log.warning("call %s was not withdrawn: %s", call.id, problem)
+
+    async def _listen(self) -> None:
+        async for call_id, outcome in self._calls.settled():
+            if waiting := self._waiting.get(call_id):
+                waiting.outcome = outcome
+                waiting.answered.set()
+
+    async def _listen_meanwhile(self) -> None:
+        async for call_id, progress in self._calls.progressed():
+            self._hear(call_id, progress)
+
+    def _hear(self, call_id: str, progress: Progress) -> None:
+        waiting = self._waiting.get(call_id)
+        if waiting and waiting.hear:
+            try:
+                waiting.hear(progress)
+            except Exception:
+                log.exception("call %s: what hears its progress failed", call_id)
+
+
+@contextlib.asynccontextmanager
+async def _beside(errand: Coroutine[None, None, None]) -> AsyncGenerator[None]:
+    """A plain task, as `link.connect` has: a group would wrap what the block raises."""
+    task = asyncio.create_task(errand)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with anyio.CancelScope(shield=True), contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,230 @@
+"""The public client, with a worker on a real Redis."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from datetime import date
+from functools import partial
+from typing import Any
+
+import anyio
+import pytest
+
+from orchestrator import Client, Outcome, Refused, handler
+from orchestrator.client import _Waiting  # pyright: ignore[reportPrivateUsage]
+from orchestrator.dispatch import keys
+from orchestrator.dispatch.call import Progress
+from orchestrator.dispatch.claims import StreamClaims
+from orchestrator.dispatch.progress import StreamProgress
+from orchestrator.errors import QueueUnavailable, UsageError
+from orchestrator.link import connect
+from orchestrator.worker.declare import Context
+from orchestrator.worker.handlers import Handlers
+from orchestrator.worker.runtime import Worker
+from tests.redis_server import RedisServer
+from tests.worker.test_lifespans import served
+
+ran: list[str] = []
+started = cancelled = anyio.Event()
+
+
+@handler(queue="sums")
+async def add(ctx: Context, a: int, b: int) -> int:
+    ran.append(ctx.key)
+    ctx.progress("Adding.")
+    return a + b
+
+
+@handler(queue="sums")
+async def weekday(day: date) -> str:
+    return f"{day:%A}"
+
+
+@handler(queue="sums")
+async def refuse() -> None:
+    raise Refused("Not today.")
+
+
+@handler(queue="sums")
+async def hang() -> None:
+    started.set()
+    try:
+        await anyio.sleep_forever()
+    finally:
+        cancelled.set()
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> None:
+    global started, cancelled
+    started, cancelled = anyio.Event(), anyio.Event()
+    ran.clear()
+
+
+@asynccontextmanager
+async def worker(url: str) -> AsyncGenerator[None]:
+    handlers: Handlers = served(add, weekday, refuse, hang)
+    async with connect(url) as link, anyio.create_task_group() as tasks:
+        progress = StreamProgress(link)
+        handlers.tell = progress.tell
+        tasks.start_soon(progress.run)
+        tasks.start_soon(Worker(StreamClaims(link, "sums", "w1"), handlers.run).serve)
+        with anyio.fail_after(30):
+            yield
+        tasks.cancel_scope.cancel()
+
+
+@pytest.fixture
+async def url(shared_redis: RedisServer) -> AsyncGenerator[str]:
+    """An empty Redis with a worker."""
+    async with connect(shared_redis.url) as link:
+        await link.ask(("FLUSHALL",))
+    async with worker(shared_redis.url):
+        yield shared_redis.url
+
+
+async def test_a_call_is_one_line(url: str) -> None:
+    async with Client.connect(url) as client:
+        assert await client.call("sums", "add", {"a": 2, "b": 3}) == Outcome("worker", 5)
+        saturday = await client.call("sums", "weekday", {"day": date(2026, 11, 28)})
+        assert saturday.result == "Saturday"
+
+
+async def test_a_tool_that_fails_is_an_outcome(url: str) -> None:
+    async with Client.connect(url) as client:
+        assert await client.call("sums", "refuse") == Outcome.failed(
+            "worker", "refused", "Not today."
+        )
+        unknown = await client.call("sums", "multiply")
+        assert unknown.error and unknown.error.code == "unknown_tool"
+
+
+async def test_what_takes_too_long_is_an_outcome_and_the_handler_stops(url: str) -> None:
+    async with Client.connect(url) as client:
+        late = await client.call("sums", "hang", timeout=0.2)
+        assert late.error and late.error.code == "timeout"
+        await cancelled.wait()
+
+
+async def test_where_nobody_works_it_is_withdrawn_at_its_deadline(url: str) -> None:
+    async with Client.connect(url) as client:
+        outcome = await client.call("nobody", "works", id="c1", timeout=0.05)
+        assert outcome == Outcome.withdrawn("deadline")
+        assert await client.outcome("nobody", "c1") == outcome
+
+
+async def test_a_cancelled_call_is_withdrawn_and_its_handler_stops(url: str) -> None:
+    async with Client.connect(url) as client, anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(client.call, "sums", "hang", id="c1"))
+        await started.wait()
+        tasks.cancel_scope.cancel()
+    await cancelled.wait()
+    async with Client.connect(url) as client:
+        assert await client.outcome("sums", "c1") == Outcome.withdrawn("cancel")
+
+
+async def test_the_same_id_runs_once_whoever_asks(url: str) -> None:
+    async with Client.connect(url) as one, Client.connect(url) as two:
+        first = await one.call("sums", "add", {"a": 2, "b": 3}, id="c1")
+        again = await one.call("sums", "add", {"a": 2, "b": 3}, id="c1")
+        other = await two.call("sums", "add", {"a": 2, "b": 3}, id="c1")
+    assert first == again == other == Outcome("worker", 5)
+    assert ran == ["c1"]
+
+
+async def test_a_success_under_a_key_is_returned_again(url: str) -> None:
+    async with Client.connect(url) as client:
+        first = await client.call("sums", "add", {"a": 2, "b": 3}, key="k")
+        again = await client.call("sums", "add", {"a": 2, "b": 3}, key="k")
+        other = await client.call("sums", "add", {"a": 9, "b": 9}, key="k")
+    assert first == again == Outcome("worker", 5)
+    assert other.error and other.error.code == "conflict"
+    assert ran == ["k"]
+
+
+async def test_another_process_can_await_the_outcome(url: str) -> None:
+    async with Client.connect(url) as one, Client.connect(url) as two:
+        found: list[Outcome] = []
+
+        async def wait() -> None:
+            found.append(await two.outcome("sums", "c1"))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(one.call, "sums", "hang", id="c1", timeout=0.5))
+            await started.wait()
+            tasks.start_soon(wait)
+    assert found[0].error and found[0].error.code == "timeout"
+
+
+async def test_who_waits_ends_a_call_whose_asker_died(url: str) -> None:
+    async with Client.connect(url) as client:
+        call = client._call("nobody", "works", {}, 0.05, None, "c1", False)  # pyright: ignore[reportPrivateUsage]
+        await client._calls.publish(call)  # pyright: ignore[reportPrivateUsage]
+        assert await client.outcome("nobody", "c1") == Outcome.withdrawn("deadline")
+
+
+async def test_a_call_that_nobody_made_is_the_askers_mistake(url: str) -> None:
+    async with Client.connect(url) as client:
+        with pytest.raises(UsageError, match="nobody has made a call c9 on queue sums"):
+            await client.outcome("sums", "c9")
+
+
+async def test_what_the_handler_reports_is_heard(url: str) -> None:
+    heard: list[Progress] = []
+    async with Client.connect(url) as client:
+        with anyio.move_on_after(10):
+            while not heard:  # best effort: the outcome may be faster
+                await client.call("sums", "add", {"a": 2, "b": 3}, progress=heard.append)
+    assert heard[0] == Progress("Adding.")
+
+
+async def test_a_listener_that_fails_is_told_and_harms_nobody(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(progress: Progress) -> None:
+        raise RuntimeError(progress.text)
+
+    async with Client.connect(url) as client:
+        waiting: Callable[..., Any] = _Waiting
+        client._waiting["c1"] = waiting(fail)  # pyright: ignore[reportPrivateUsage]
+        client._hear("c1", Progress("Hm."))  # pyright: ignore[reportPrivateUsage]
+        assert (await client.call("sums", "add", {"a": 2, "b": 3})).ok
+    assert "what hears its progress failed" in caplog.text
+
+
+async def test_redis_that_is_away_is_raised(own_redis: RedisServer) -> None:
+    async with Client.connect(own_redis.url) as client:
+        own_redis.kill()
+        with pytest.raises(QueueUnavailable):
+            await client.call("sums", "add", {"a": 2, "b": 3})
+        with pytest.raises(QueueUnavailable):
+            await client.outcome("sums", "c1")
+
+
+async def test_an_outage_while_waiting_is_ridden_out(own_redis: RedisServer) -> None:
+    async with Client.connect(own_redis.url) as client:
+        found: list[Outcome] = []
+
+        async def ask() -> None:
+            found.append(await client.call("sums", "add", {"a": 2, "b": 3}, timeout=25))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await _published(own_redis.url)
+            own_redis.stop()
+            own_redis.start()
+            async with worker(own_redis.url):
+                while not found:  # noqa: ASYNC110 - a worker makes it so
+                    await anyio.sleep(0.01)
+    assert found == [Outcome("worker", 5)]
+
+
+async def _published(url: str) -> None:
+    async with connect(url) as link:
+        while not (await link.ask(("EXISTS", keys.work("sums"))))[0]:  # noqa: ASYNC110
+            await anyio.sleep(0.01)
+
+
+async def test_what_the_block_raises_comes_through_as_it_is(url: str) -> None:
+    with pytest.raises(KeyError):
+        async with Client.connect(url):
+            raise KeyError
