@@ -25,21 +25,32 @@ PAUSE = 0.3  # seconds between two looks at the files that are watched
     show_default=True,
     help="For people, one JSON object a line, or GitHub's annotations.",
 )
+@click.option(
+    "--online", is_flag=True, help="Also ask: MCP servers for their tools, Redis for its workers."
+)
 @click.option("--watch", is_flag=True, help="Check again whenever a flow changes, until Ctrl-C.")
-def command(flows: tuple[Path, ...], form: str, watch: bool) -> int:
+def command(flows: tuple[Path, ...], form: str, online: bool, watch: bool) -> int:
     """Report every problem of FLOWS; exit code 2 if one of them is an error.
 
     A directory stands for every *.flow.yaml below it. `orchestrator explain CODE` says
     more about a code.
     """
+    if watch and online:
+        raise UsageError("--watch looks at files; --online at what is there once")
     if watch:
         _watch(flows, form)
-    return _check(flows, form, {})
+    return _check(flows, form, {}, online=online)
 
 
-def _check(flows: tuple[Path, ...], form: str, seen: dict[Path, Stamp]) -> int:
+def _check(
+    flows: tuple[Path, ...], form: str, seen: dict[Path, Stamp], *, online: bool = False
+) -> int:
     files = flow_files(flows)
     found: list[Problem] = [problem for file in files for problem in check_file(file, seen)]
+    if online:
+        from orchestrator.cli.online import check_online  # brings along Redis
+
+        found += check_online(files)
     found = list(dict.fromkeys(found))  # files that several flows include are told of once
     for problem in found:
         click.echo(problems.FORMATS[form](problem))

@@ -7,8 +7,10 @@ from textwrap import indent
 import pytest
 
 from orchestrator.errors import Problem
+from orchestrator.flow.checks.surroundings import Surroundings, check_surroundings
 from orchestrator.flow.codes import Explanation, explanations
-from orchestrator.flow.compile import check
+from orchestrator.flow.compile import check, document_of
+from orchestrator.flow.part import Report
 from orchestrator.mcp_host.lock import parse_lock
 from orchestrator.mcp_host.registry import parse_registry
 
@@ -17,6 +19,11 @@ PAGE = (PACKAGE / "flow/codes.md").read_text()
 KNOWN = explanations(PAGE)
 LOCK = {"menu": {"allergens": {"description": "Allergens.", "input_schema": {"type": "object"}}}}
 
+THERE = Surroundings(
+    {"menu": {"allergens": "a", "wines": "new"}, "desk": "it does not start"},
+    {"menu": {"allergens": "a", "wines": "b", "prices": "c"}, "desk": {"tickets": "d"}},
+    {"desk": {"book": {"properties": {"size": {"type": "integer"}}, "required": ["size"]}}},
+)
 FLOW = """\
 dsl: 1
 flow: example
@@ -63,6 +70,11 @@ def reported(code: str, example: str) -> list[Problem]:
         return list(parse_lock(example, "mcp.lock.json")[1])
     if code.startswith("M"):
         return list(parse_registry(example, ".mcp.json", {})[1])
+    if code.startswith("N"):
+        report = Report()
+        document = document_of(whole(example), "example.flow.yaml")
+        check_surroundings(document, THERE, report)
+        return list(report.problems)
     return list(check(whole(example), "example.flow.yaml", LOCK, beside))
 
 
