@@ -21,6 +21,7 @@ from orchestrator.flow.definition import Flow, Rejected, Scope, Variable
 from orchestrator.flow.engine import step
 from orchestrator.flow.events import (
     AgentSaid,
+    AgentSaying,
     Answered,
     CallerTyped,
     CallProgressed,
@@ -83,6 +84,7 @@ class Disguise:
                 CallerTyped(text=text)
                 | TranscriptFinal(text=text)
                 | AgentSaid(text=text)
+                | AgentSaying(text=text)
                 | Answered(text=text)
             ):
                 return replace(event, text=self._words(text))

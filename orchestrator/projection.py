@@ -48,7 +48,7 @@ def record(
     the caller. Everything else is masked all the same.
     """
     named = _name(flow, item)
-    if named is None:
+    if named is None or (isinstance(item, AgentSaid) and item.speak == snapshot.talk.stopped):
         return None
     name, data = named
     if name.startswith("value.") and flow.variables[str(data["name"])].pii:

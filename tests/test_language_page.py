@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from orchestrator.flow import document, shapes
+from orchestrator.flow import document, guard_parts, shapes
 from orchestrator.flow.compile import check
 from orchestrator.flow.part import Part
 from orchestrator.mcp_host.lock import read_lock
@@ -23,6 +23,9 @@ LATER = "What is not there yet"
 HEADINGS = {
     "Document": "Header",
     "Edge": "Edges",
+    "Guard": "A guard",
+    "InputGuard": "Input guards",
+    "OutputGuard": "Output guards",
     "Included": "Parts of a flow in other files",
     "Interrupt": "Interrupts",
     "McpServer": "MCP servers",
@@ -44,7 +47,7 @@ def beside(path: str) -> str:
 
 
 def models() -> Iterator[type[Part]]:
-    for module in (document, shapes):
+    for module in (document, guard_parts, shapes):
         for _, model in inspect.getmembers(module, inspect.isclass):
             if issubclass(model, Part) and model.__module__ == module.__name__:
                 yield model

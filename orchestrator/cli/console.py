@@ -73,6 +73,8 @@ _QUIET = {
     "interrupt.taken": "↷ {id}",
     "say.unset": "✗ not said: {name} has no value  ({place})",
     "classify.failed": "✗ {name}: the model did not choose ({reason})",
+    "guard.hit": "! {id}",
+    "guard.failed": "✗ {id}: {reason}",
     "answer.failed": "✗ the model failed: {error}",
     "error": "✗ {reason}",
     "emitted": "» {name}  {data}",

@@ -282,7 +282,8 @@ async def _provider(options: Options, settings: Settings, stack: AsyncExitStack)
 def _settings(options: Options) -> SessionSettings:
     flow = options.flow
     tools = mcp_tools(flow, options.native)
-    return SessionSettings(model=options.model, instructions=flow.session.persona, tools=tools)
+    watch = any(guard.side == "output" and guard.match for guard in flow.guards)
+    return SessionSettings(options.model, flow.session.persona, tools=tools, watch=watch)
 
 
 def _observer(

@@ -11,6 +11,7 @@ from orchestrator.flow import definition as made
 from orchestrator.flow import document as doc
 from orchestrator.flow.checks import check_document
 from orchestrator.flow.declared import remembered, variable
+from orchestrator.flow.guard_compile import compile_guards
 from orchestrator.flow.part import Overwhelmed, Report
 from orchestrator.flow.servers import server_tools
 from orchestrator.flow.sources import Read, alone, gather
@@ -134,6 +135,7 @@ class _Compiler:
                 steps.interrupt(name, interrupt, marks("interrupts", name))
                 for name, interrupt in document.interrupts.items()
             ),
+            guards=compile_guards(document.guards, steps, self.report),
             on_start=steps.whole(document.on_start),
             on_end=steps.whole(document.on_end),
             on_error=document.on_error,

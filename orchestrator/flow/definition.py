@@ -24,7 +24,9 @@ __all__ = [
     "End",
     "Expression",
     "Filler",
+    "Find",
     "Flow",
+    "Guard",
     "Intent",
     "Interrupt",
     "Limits",
@@ -41,10 +43,12 @@ __all__ = [
     "Scope",
     "Session",
     "Set",
+    "Side",
     "Sources",
     "State",
     "Step",
     "Template",
+    "Then",
     "Tool",
     "Transfer",
     "UseTool",
@@ -289,6 +293,35 @@ class Transfer:
     on_failed: str | None = None
 
 
+Side: TypeAlias = Literal["input", "output"]
+Find: TypeAlias = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """What follows when the agent was stopped: words, a state, or both."""
+
+    say: Template | None = None
+    goto: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Watches the caller's words (`input`) or the model's. It looks in one way: a pattern, a
+    question to the model, or a tool. With `into` its answer is kept in that variable."""
+
+    id: str
+    mark: Mark
+    side: Side
+    match: Find | None = field(default=None, repr=False, compare=False)
+    classify: Template | None = None
+    tool: str | None = None
+    every: int = 1
+    when: Expression | None = None
+    into: str | None = None
+    then: Then | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What stays of the conversation when a state is entered: the last items, and a summary of
@@ -488,6 +521,7 @@ class Flow:
     tools: Mapping[str, Tool]
     variables: Mapping[str, Variable]
     interrupts: tuple[Interrupt, ...] = ()
+    guards: tuple[Guard, ...] = ()
     on_start: tuple[Step, ...] = ()
     on_end: tuple[Step, ...] = ()
     on_error: str | None = None

@@ -60,6 +60,9 @@ def _anywhere(document: Document) -> Iterator[str]:
     for interrupt in document.interrupts.values():
         goto = _node(interrupt.goto) if interrupt.goto else "anywhere"
         yield _arrow("anywhere", goto, _why(interrupt), "-.->")
+    for guard in document.guards.output if document.guards else ():
+        if guard.then and guard.then.goto:
+            yield _arrow("anywhere", _node(guard.then.goto), f"guard {guard.id}", "-.->")
     for silence in document.silence:
         if silence.goto:
             label = f"{silence.after:g} s of silence"

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, Wi
 from pydantic_core import PydanticCustomError
 
 from orchestrator.dispatch.call import Json
+from orchestrator.flow.guard_parts import Guards
 from orchestrator.flow.loader import Node, Table
 from orchestrator.flow.part import Part, Report, not_yet
 from orchestrator.flow.shapes import (
@@ -548,8 +549,6 @@ class Document(Part):
     fallback: ClassVar[Mapping[str, Json]] = {
         "dsl": 1, "flow": "unnamed", "version": "", "start": "", "states": {},
     }  # fmt: skip
-    later: ClassVar[frozenset[str]] = frozenset({"guards"})
-
     dsl: Literal[1]
     flow: Id
     version: str
@@ -564,6 +563,7 @@ class Document(Part):
     mcp: dict[Id, McpServer] = {}
     tools_everywhere: list[str] = []
     interrupts: dict[Id, Interrupt] = {}
+    guards: Guards | None = Field(None, description="What watches the words of both sides")
     silence: list[Silence] = []
     triggers: list[Trigger] = []
     outbound: Outbound | None = None

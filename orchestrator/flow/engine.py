@@ -20,7 +20,8 @@ is left to decide, at most one answer is asked for.
 | CallerTyped    | a turn: open calls are answered `pending`, an answer is due             |
 | TranscriptFinal| an event for the edges                                                  |
 | DigitPressed   | an event for the edges                                                  |
-| AgentSaid      | the open answer has words                                               |
+| AgentSaid      | the open answer has words; guards look at them                          |
+| AgentSaying    | guards look at them                                                     |
 | ToolAsked      | judged at once if it is offered, else again when the answer has ended   |
 | Answered       | what was asked beside the conversation is over                          |
 | AnswerEnded    | what waited for it goes on; an empty one is asked for again             |
@@ -40,7 +41,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeAlias, assert_never
 
-from orchestrator.flow import aside, attempts, context, fillers, native, work
+from orchestrator.flow import aside, attempts, context, fillers, guards, native, work
 from orchestrator.flow.answers import MAX_ROUNDS, agent_said, answer_ended, ask_again, overdue
 from orchestrator.flow.commands import AddItem, Command
 from orchestrator.flow.definition import (
@@ -53,6 +54,7 @@ from orchestrator.flow.doing import (
 )
 from orchestrator.flow.events import (
     AgentSaid,
+    AgentSaying,
     Answered,
     AnswerEnded,
     CallerLeft,
@@ -137,11 +139,15 @@ def _take_in(m: Macrostep, event: Event) -> None:
             _caller_typed(m, event)
         case TranscriptFinal(text=text, item=item):
             m.happen("transcript.final", text=text, item_id=item)
+            guards.heard(m, text)
         case DigitPressed(digit=digit):
             m.happen(f"dtmf:{digit}")
         case AgentSaid(item=item):
             m.keep(Kept(item))
             agent_said(m, event)
+            guards.said(m, event.speak, event.text)
+        case AgentSaying(speak=speak, text=text):
+            guards.saying(m, speak, text)
         case ToolAsked(item=item, call=call):
             m.keep(Kept(item, "call", call))
             tool_asked(m, event)
@@ -150,7 +156,7 @@ def _take_in(m: Macrostep, event: Event) -> None:
         case Answered(ask=ask, ok=ok, text=text):
             _answered(m, ask, aside.close(m, ask), text if ok else None)
         case CallSettled():
-            work.settled(m, event)
+            _call_settled(m, event)
         case CallProgressed():
             fillers.progressed(m, event)
         case NativeAsked():
@@ -190,6 +196,14 @@ def _caller_typed(m: Macrostep, event: CallerTyped) -> None:
     if not any(cursor.waiting == AGAIN for cursor in m.place.steps):
         m.drop_timers(AGAIN)
     work.keep_company(m)
+    guards.heard(m, event.text)
+
+
+def _call_settled(m: Macrostep, event: CallSettled) -> None:
+    call = m.work.calls.get(event.call)
+    work.settled(m, event)
+    if call and call.origin == "guard" and call.id not in m.work.calls:
+        guards.settled(m, call, event.outcome)
 
 
 def _answered(m: Macrostep, name: str, asked: OpenAsk | None, text: str | None) -> None:
@@ -202,7 +216,7 @@ def _answered(m: Macrostep, name: str, asked: OpenAsk | None, text: str | None) 
         case "summary":
             context.summarised(m, asked, text)
         case "guard":
-            pass
+            guards.answered(m, asked.subject, text)
 
 
 def _heed_limits(m: Macrostep) -> None:

@@ -15,6 +15,7 @@ from orchestrator.dispatch.call import Json, Outcome
 __all__ = [
     "VERSION",
     "AgentSaid",
+    "AgentSaying",
     "AnswerEnded",
     "Answered",
     "CallProgressed",
@@ -98,6 +99,16 @@ class AgentSaid:
     speak: str
     text: str
     item: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSaying:
+    """All that the agent has said so far within answer `speak`, while it goes on. Now and then,
+    and only where the flow watches for it; the words come again, final, as `AgentSaid`."""
+
+    at: float
+    speak: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +244,7 @@ Event: TypeAlias = (
     | TranscriptFinal
     | DigitPressed
     | AgentSaid
+    | AgentSaying
     | ToolAsked
     | AnswerEnded
     | Answered
@@ -253,6 +265,7 @@ _TYPES: Mapping[str, type[Event]] = {
     "transcript.final": TranscriptFinal,
     "digit.pressed": DigitPressed,
     "agent.said": AgentSaid,
+    "agent.saying": AgentSaying,
     "tool.asked": ToolAsked,
     "answer.ended": AnswerEnded,
     "ask.answered": Answered,

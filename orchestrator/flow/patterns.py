@@ -7,14 +7,16 @@ not repeat what repeats or branches, may hold few open repeats, and sees short t
 import importlib
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
-__all__ = ["Pattern", "compile_pattern"]
+__all__ = ["Pattern", "compile_pattern", "finder"]
 
 MAX_SUBJECT = 200
 MAX_PATTERN = 200
 MAX_OPEN_REPEATS = 4
+MAX_WATCHED = 2000
+"""Characters at the end of a long text that are searched at all."""
 REPEATS = frozenset({"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"})
 
 
@@ -44,6 +46,28 @@ def compile_pattern(source: str) -> Pattern | str:
         return bool(compiled.fullmatch(text) if whole else compiled.search(text))
 
     return test
+
+
+def finder(source: str) -> Callable[[str], bool] | str:
+    """A search of texts of any length, or why the pattern is refused.
+
+    It sees the text's end, piece by piece: a match of more than 100 characters may be missed.
+    """
+    pattern = compile_pattern(source)
+    if isinstance(pattern, str):
+        return pattern
+    return lambda text: any(pattern(piece, whole=False) for piece in _pieces(text))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Pieces that overlap by half and begin with a word, where words are short enough."""
+    rest = text[-MAX_WATCHED:]
+    while len(rest) > MAX_SUBJECT:
+        yield rest[:MAX_SUBJECT]
+        half = MAX_SUBJECT // 2
+        space = rest.rfind(" ", half // 2, half)
+        rest = rest[space + 1 if space > 0 else half :]
+    yield rest
 
 
 def _open_repeats(parsed: Iterable[Any], *, inside: bool) -> int:

@@ -20,6 +20,7 @@ from orchestrator.flow.definition import Flow, Mark
 from orchestrator.flow.engine import SEMANTICS, step
 from orchestrator.flow.events import (
     AgentSaid,
+    AgentSaying,
     Answered,
     AnswerEnded,
     CallProgressed,
@@ -190,7 +191,12 @@ def _decide(flow: Flow, snapshot: Snapshot, event: Event) -> Decision:
 def _under(ids: Mapping[str, str], event: Event) -> Event:
     """The event as the new flow has to hear it: what it answers goes by the new flow's ids."""
     match event:
-        case AgentSaid(speak=speak) | ToolAsked(speak=speak) | AnswerEnded(speak=speak):
+        case (
+            AgentSaid(speak=speak)
+            | AgentSaying(speak=speak)
+            | ToolAsked(speak=speak)
+            | AnswerEnded(speak=speak)
+        ):
             return replace(event, speak=ids.get(speak, speak))
         case Answered(ask=ask):
             return replace(event, ask=ids.get(ask, ask))

@@ -101,6 +101,7 @@ class Talk:
     calls: tuple[str, ...] = ()  # what the model asked for within the open answer
     due: bool = False  # whether something that it asked for wants an answer
     observed: bool = False  # the service called a tool in it, and no words have come since
+    stopped: str = ""  # the answer that a guard cut off: nobody is to hear it
     moved: bool = False  # whether it asked for a move within the latest answer
     owed: Purpose | None = None
     unheard: bool = False
@@ -121,7 +122,7 @@ class OpenCall:
 
     id: str
     tool: str
-    origin: Literal["model", "step", "undo", "end"]
+    origin: Literal["model", "step", "undo", "end", "guard"]
     epoch: int
     arguments: Mapping[str, Json]
     key: str
@@ -131,7 +132,7 @@ class OpenCall:
     queued: bool = False
     answers: str | None = None
     told: bool = False
-    result_name: str | None = None
+    result_name: str | None = None  # of a guard's call: the guard
     corrected: bool = False
     fillers: int = 0
     news: str = ""  # what its handler said last, until a filler has told it
@@ -169,7 +170,7 @@ class Confirmation:
 @dataclass(frozen=True, slots=True)
 class OpenAsk:
     """What the model was asked beside the conversation. `subject` is what the answer is for:
-    the variable of a step. `items` are those that a summary will stand for."""
+    the variable of a step, or a guard. `items` are those that a summary will stand for."""
 
     purpose: AskPurpose
     subject: str = ""

@@ -217,7 +217,7 @@ def _done(m: Macrostep, call: OpenCall, result: Json) -> None:
     if call.corrected:
         _undo(m, call, tool, result)
         return
-    if call.origin != "undo" and tool.mode != "detached":
+    if call.origin not in ("undo", "guard") and tool.mode != "detached":
         _assign(m, call, tool, result)
         if call.result_name and call.epoch == m.place.epoch:
             m.values = replace(m.values, results={**m.values.results, call.result_name: result})

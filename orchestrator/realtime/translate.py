@@ -30,6 +30,7 @@ from orchestrator.flow.commands import (
 )
 from orchestrator.flow.events import (
     AgentSaid,
+    AgentSaying,
     Answered,
     AnswerEnded,
     Event,
@@ -47,6 +48,8 @@ from orchestrator.realtime.protocol import (
     ResponseCreated,
     ResponseDone,
     SessionCreated,
+    TextDelta,
+    TranscriptDelta,
     parse_server,
 )
 from orchestrator.realtime.sequencer import Cancel, Create, Ended, How, Output, Sequencer
@@ -72,6 +75,11 @@ _HEARD = (
 """The server events that mean something to the engine."""
 
 _ITEM_DONE = "conversation.item.done"
+_SAYING = ("response.output_text.delta", "response.output_audio_transcript.delta")
+"""Those that do where somebody watches the words as they come."""
+
+_WATCHED = 40
+"""Characters between two looks at words that are still coming."""
 
 _EXPECTED = frozenset(
     {
@@ -90,7 +98,8 @@ _EXPECTED = frozenset(
 class SessionSettings:
     """What a session is opened with. Empty means: the service's own default.
 
-    `model` cannot change later. The rest of the audio settings do not count in text.
+    `model` cannot change later. `watch` asks for the agent's words as they come. The rest of
+    the audio settings do not count in text.
     """
 
     model: str = "gpt-realtime-2.1"
@@ -102,6 +111,7 @@ class SessionSettings:
     language: str = ""
     effort: Literal["", "minimal", "low", "medium", "high", "xhigh"] = ""
     tools: tuple[Mapping[str, Json], ...] = field(default=(), repr=False)  # may hold secrets
+    watch: bool = False
 
 
 def session_object(settings: SessionSettings) -> dict[str, Json]:
@@ -149,11 +159,15 @@ class Realtime:
         self._aside: dict[str, str | None] = {}  # open questions, and their responses once known
         self._told: set[str] = set()  # output items of open answers that the engine knows
         self._native_told: set[str] = set()
+        self._hushed: set[str] = set()  # open answers that nobody waits for
+        self._saying: tuple[str, str, int] = ("", "", 0)  # an answer, its words, how many are told
         self._modality: str = "text"
+        self._watch = False
 
     def start(self, settings: SessionSettings) -> tuple[Send, ...]:
         """What to send as soon as the session is accepted."""
         self._modality = settings.modality
+        self._watch = settings.watch
         return ({"type": "session.update", "session": session_object(settings)},)
 
     def perform(self, command: Command) -> tuple[Send, ...]:
@@ -170,6 +184,7 @@ class Realtime:
                 stop = {"type": "response.cancel", "response_id": response}
                 return (stop,) if response else ()
             case Hush():  # its end, if it comes at once, is of no interest
+                self._hushed.add(command.speak)
                 return self._step(self._sequencer.cancel(command.speak), 0.0)[1]
             case Say():
                 return (_message(command.item, "assistant", command.text),)
@@ -188,8 +203,7 @@ class Realtime:
 
     def receive(self, event: Mapping[str, Json], at: float) -> Step:
         """What a server event means. Raises `ProtocolError` if it is broken."""
-        kind = event.get("type")
-        if kind not in _HEARD or (kind == _ITEM_DONE and not _is_native(event.get("item"))):
+        if not self._means_something(event):
             return _NOTHING
         match parse_server(event):
             case SessionCreated(session=session):
@@ -201,6 +215,11 @@ class Realtime:
             case OutputItemDone(response_id=response_id, item=item):
                 speak = self._sequencer.speaking(response_id)
                 return self._tell(speak, item, at), ()
+            case (
+                TextDelta(response_id=response_id, delta=delta)
+                | TranscriptDelta(response_id=response_id, delta=delta)
+            ):
+                return self._hear(self._sequencer.speaking(response_id), delta, at), ()
             case ResponseDone(response=response):
                 return self._done(response, at)
             case Error(error=error) if error.event_id in self._aside:
@@ -211,6 +230,12 @@ class Realtime:
             case _:
                 pass
         return _NOTHING
+
+    def _means_something(self, event: Mapping[str, Json]) -> bool:
+        kind = event.get("type")
+        if kind == _ITEM_DONE:
+            return _is_native(event.get("item"))
+        return kind in _HEARD or (self._watch and kind in _SAYING)
 
     def complaint(self, event: Mapping[str, Json]) -> str | None:
         """What people should know of an error that the session survives."""
@@ -241,6 +266,16 @@ class Realtime:
         events, sends = self._step(self._sequencer.done(response.id, speak, how, error), at)
         return (*told, *events), sends
 
+    def _hear(self, speak: str | None, delta: str, at: float) -> tuple[Event, ...]:
+        """More words of an answer of ours; told when there are enough new ones."""
+        if speak not in self._asked or speak in self._hushed:
+            return ()
+        answer, before, told = self._saying
+        text, told = (before + delta, told) if answer == speak else (delta, 0)
+        enough = len(text) - told >= _WATCHED
+        self._saying = (speak, text, len(text) if enough else told)
+        return (AgentSaying(at, speak, text),) if enough else ()
+
     def _judged(self, ask: str, response: Response, at: float) -> tuple[Event, ...]:
         text = "".join(item.words for item in response.output if item.type == "message")
         how, error = _ending(response)
@@ -255,7 +290,7 @@ class Realtime:
 
     def _tell(self, speak: str | None, item: Item, at: float) -> tuple[Event, ...]:
         """An output item of ours, once. A call that was cut off is incomplete: it must not run."""
-        if speak not in self._asked or item.id in self._told:
+        if speak not in self._asked or speak in self._hushed or item.id in self._told:
             return ()
         self._told.add(item.id)
         if item.type == "message" and item.words:
@@ -280,6 +315,7 @@ class Realtime:
         ended = [output for output in outputs if isinstance(output, Ended)]
         for output in ended:
             del self._asked[output.speak]
+            self._hushed.discard(output.speak)
         if not self._asked:
             self._told.clear()
         events = tuple(AnswerEnded(at, output.speak, output.how, output.error) for output in ended)

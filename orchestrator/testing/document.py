@@ -175,6 +175,9 @@ class Setting(Part):
         {}, description="What each tool answers, one entry per attempt"
     )
     classify: list[str] = Field([], description="What `classify` steps come to, in order")
+    guards: dict[str, list[str]] = Field(
+        {}, description="What the model's answers to a guard's question are, in order"
+    )
     summary: str = Field("", description="What the model's summaries of the talk say")
     transfer: Literal["done", "failed"] | None = Field(None, description="How a transfer ends")
 

@@ -12,7 +12,7 @@ from orchestrator.flow.engine import offered
 from orchestrator.flow.events import AgentSaid
 from orchestrator.projection import record
 from orchestrator.testing.document import Expect
-from orchestrator.testing.play import SOMETHING, Played
+from orchestrator.testing.play import SOMETHING, Item, Played
 
 __all__ = ["Failure", "judge"]
 
@@ -127,7 +127,7 @@ class _Judged:
                 yield self.failure("attempts", f"{tool}: {times}", f"{tool}: {found[tool]}", tool)
 
     def said(self) -> Iterator[Failure]:
-        spoken = (item.what for item in self.played.items)
+        spoken = (item.what for item in self.played.items if not _is_stopped(item))
         texts = [what.text for what in spoken if isinstance(what, Say | AgentSaid)]
         heard = [text for text in texts if text != SOMETHING]
         if heard and not self.expect.said:
@@ -187,6 +187,11 @@ _JUDGES: Mapping[str, Callable[[_Judged], Iterator[Failure]]] = {
     "cancelled": _Judged.cancelled,
     "ended": _Judged.ended,
 }
+
+
+def _is_stopped(item: Item) -> bool:
+    """Words of an answer that a guard has cut off: nobody heard them."""
+    return isinstance(item.what, AgentSaid) and item.what.speak == item.snapshot.talk.stopped
 
 
 def _same(found: Json, expected: Json) -> bool:

@@ -12,7 +12,8 @@ __all__ = ["EVENTS", "check_names", "offerable"]
 EVENTS = (
     "session.started", "state.entered", "edge.taken", "interrupt.taken", "caller.said",
     "agent.said", "answer.asked", "answer.failed", "value.set", "value.rejected",
-    "classify.failed", "context.dropped", "context.kept", "call.queued", "call.dispatched",
+    "guard.hit", "guard.failed", "classify.failed", "context.dropped", "context.kept",
+    "call.queued", "call.dispatched",
     "call.progress", "call.retrying",
     "call.review", "call.done", "call.failed", "call.cancelled",
     "call.denied",

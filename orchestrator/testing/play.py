@@ -9,7 +9,7 @@ when they are due, and between two of these things no time passes.
 import json
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from orchestrator.dispatch.call import Json, Outcome
@@ -91,6 +91,7 @@ class Around:
     transfers: bool
     classify: Sequence[str] = ()
     summary: str = SOMETHING
+    guards: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
 
 def around(defaults: Setting | None, case: Case) -> Around:
@@ -103,6 +104,7 @@ def around(defaults: Setting | None, case: Case) -> Around:
         (case.transfer or general.transfer) != "failed",
         case.classify or general.classify,
         case.summary or general.summary or SOMETHING,
+        {**general.guards, **case.guards},
     )
 
 
@@ -152,6 +154,7 @@ class _Stage:
         self._native = {tool.alias: tool for tool in flow.tools.values() if tool.native}
         self._canned = {tool: deque(answers) for tool, answers in around.tools.items()}
         self._chosen = deque(around.classify)
+        self._guards = {name: deque(answers) for name, answers in around.guards.items()}
         self._asks: deque[Ask] = deque()
         self._due: list[_Due] = []
         self._calls = 0
@@ -270,10 +273,16 @@ class _Stage:
 
     def _answer_aside(self, ask: Ask) -> None:
         """What the model is asked beside the conversation is answered at once."""
-        if self._ended:
+        if ask.id not in self._snapshot.work.asks:
             return
         if ask.purpose == "summary":
             self._apply(Answered(self._at, ask.id, True, self._around.summary))
+            return
+        if ask.purpose == "guard":
+            answers = self._guards.get(self._snapshot.work.asks[ask.id].subject)
+            self._apply(
+                Answered(self._at, ask.id, bool(answers), answers.popleft() if answers else "")
+            )
             return
         if not self._chosen:
             message = "the model has to choose, but nothing is left: add a value under `classify`"

@@ -14,7 +14,7 @@ from typing import TypeAlias, cast
 
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.errors import UsageError
-from orchestrator.flow.commands import AskPurpose, Hush, Report, Speak
+from orchestrator.flow.commands import AskPurpose, Command, Hush, Report, Speak
 from orchestrator.flow.definition import Flow
 from orchestrator.flow.events import (
     AgentSaid,
@@ -66,6 +66,7 @@ def case_of(flow: Flow, decisions: Sequence[Decision]) -> Data:
         "start": _given(vars=dict(started.values)),
         "tools": session.tools(),
         "classify": [text for decision in decisions for text in _told_aside(decision, "classify")],
+        "guards": _guarded(decisions),
         "summary": next(
             (text for each in decisions for text in _told_aside(each, "summary")), None
         ),
@@ -112,15 +113,22 @@ def _unplayable(flow: Flow, decision: Decision) -> Iterator[str]:
 def _failed(decision: Decision) -> Iterator[str]:
     """What became of it that no test can bring about."""
     for command in decision.commands:
-        match command:
-            case Hush():
-                yield "the model did not answer in time"
-            case Report("answer.failed"):
-                yield "an answer of the model failed"
-            case Report("call.review"):
-                yield "a person had to decide about a call"
-            case _:
-                pass
+        yield from _unplayable_command(decision, command)
+
+
+def _unplayable_command(decision: Decision, command: Command) -> Iterator[str]:
+    match command:
+        case Hush(speak=answer) if answer == decision.snapshot.talk.stopped:
+            if not isinstance(decision.event, AgentSaid):
+                yield "a guard stopped the model while it was speaking"
+        case Hush():
+            yield "the model did not answer in time"
+        case Report("answer.failed"):
+            yield "an answer of the model failed"
+        case Report("call.review"):
+            yield "a person had to decide about a call"
+        case _:
+            pass
 
 
 def _told_news(flow: Flow, before: Snapshot, timer: str) -> bool:
@@ -137,6 +145,18 @@ def _told_aside(decision: Decision, purpose: AskPurpose) -> Iterator[str]:
         asked = decision.before.work.asks.get(event.ask)
         if asked and asked.purpose == purpose:
             yield event.text
+
+
+def _guarded(decisions: Sequence[Decision]) -> dict[str, list[str]]:
+    """What guards asked the model, and were answered."""
+    answers: dict[str, list[str]] = {}
+    for decision in decisions:
+        event = decision.event
+        asks = decision.before.work.asks
+        asked = asks.get(event.ask) if isinstance(event, Answered) else None
+        if asked and asked.purpose == "guard" and isinstance(event, Answered):
+            answers.setdefault(asked.subject, []).append(event.text)
+    return answers
 
 
 def _arguments(text: str) -> Data | None:

@@ -44,6 +44,7 @@ from orchestrator.flow.definition import Flow, Tool
 from orchestrator.flow.engine import offered, step
 from orchestrator.flow.events import (
     AgentSaid,
+    AgentSaying,
     Answered,
     AnswerEnded,
     CallerLeft,
@@ -307,6 +308,9 @@ class World:
                 self.call_settles(choice)
             case 12 | 13:
                 self.timer_fires(choice)
+            case 14 if self.speaking and choice % 3 == 0:
+                words = ("Well, my password", "Well.")[choice % 2]
+                self.apply(AgentSaying(self.at, self.speaking, words))
             case 14:
                 self.nonsense(choice)
             case _:

@@ -16,7 +16,14 @@ from orchestrator.flow.commands import (
     Transfer,
     Withdraw,
 )
-from orchestrator.flow.events import AgentSaid, Answered, AnswerEnded, ProviderLost, ToolAsked
+from orchestrator.flow.events import (
+    AgentSaid,
+    AgentSaying,
+    Answered,
+    AnswerEnded,
+    ProviderLost,
+    ToolAsked,
+)
 from orchestrator.realtime.protocol import Invalid, parse_client
 from orchestrator.realtime.translate import Realtime, SessionSettings, complaint
 
@@ -410,3 +417,33 @@ def test_a_message_may_stand_before_all_else() -> None:
     (create,) = Realtime().perform(AddItem("n1", "system", "note", first=True))
     assert create["previous_item_id"] == "root"
     assert not isinstance(parse_client(create), Invalid)
+
+
+def delta(text: str, response: str = "resp_1", kind: str = "text") -> Json:
+    name = {"text": "output_text", "voice": "output_audio_transcript"}[kind]
+    where = {"response_id": response, "item_id": "item_1"}
+    return {"type": f"response.{name}.delta", **where, "delta": text}
+
+
+@pytest.mark.parametrize("kind", ["text", "voice"])
+def test_words_are_told_while_they_come_where_they_are_watched(kind: str) -> None:
+    realtime = Realtime()
+    realtime.start(SessionSettings(watch=True))
+    realtime.perform(SPEAK)
+    realtime.receive(created(), AT)
+    told = [realtime.receive(delta("12345 7890 ", kind=kind), AT)[0] for _ in range(8)]
+    assert [len(events) for events in told] == [0, 0, 0, 1, 0, 0, 0, 1]
+    assert told[7] == (AgentSaying(AT, "s.1", "12345 7890 " * 8),)
+    assert realtime.receive(delta("x" * 50, "resp_other", kind), AT) == ((), ())
+
+
+def test_nobody_hears_of_the_words_of_an_answer_that_was_stopped() -> None:
+    realtime = Realtime()
+    realtime.start(SessionSettings(watch=True))
+    realtime.perform(SPEAK)
+    realtime.receive(created(), AT)
+    realtime.perform(Hush("s.1"))
+    assert realtime.receive(delta("x" * 50), AT) == ((), ())
+    assert realtime.receive(item_done(message("Hello!")), AT) == ((), ())
+    (ended,), _ = realtime.receive(done(status="cancelled"), AT)
+    assert ended == AnswerEnded(AT, "s.1", "cancelled")

@@ -2,6 +2,7 @@
 
 from orchestrator.flow.replaying import decide
 from orchestrator.testing.recording import case_of
+from tests.flow.small import small
 from tests.flow.test_aside import answer, sorting
 from tests.testing.suites import flow_trial
 
@@ -39,3 +40,46 @@ def test_a_recorded_choice_is_played_again() -> None:
     answer(scene, "password")
     case = case_of(scene.flow, [*decide(scene.flow, scene.events)])
     assert case["classify"] == ["password"]
+
+
+GUARDED = small("""
+vars: {mood: {type: enum, values: [calm, angry]}}
+guards:
+  input: [{id: mood, classify: How do they sound?, into: mood}]
+  output: [{id: secret, match: secret, then: {say: "I cannot say that.", goto: bye}}]
+start: talk
+states:
+  talk: {goal: Talk., next: [{intent: Done., id: done, goto: bye}]}
+  bye: {end: {reason: completed}}
+""")
+
+
+def test_a_guard_is_hit_by_what_the_model_says_and_nobody_hears_that() -> None:
+    tried = flow_trial(
+        GUARDED,
+        """\
+      - case: x
+        guards: {mood: [angry]}
+        turns:
+          - {}
+          - caller: Well?
+            model: [{say: The secret is out.}]
+            expect:
+              said: [I cannot say that.]
+              events: [guard.hit]
+              path: [talk, bye]
+              vars: {mood: angry}
+    """,
+    )
+    assert tried.failures == ()
+
+
+def test_nobody_hears_what_a_guard_stopped() -> None:
+    tried = flow_trial(
+        GUARDED,
+        """\
+      - case: x
+        turns: [{model: [{say: The secret is out.}], expect: {said: [secret]}}]
+    """,
+    )
+    assert [failure.found for failure in tried.failures] == ["'I cannot say that.'"]

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from orchestrator.flow.checks.walk import called
+from orchestrator.flow.checks.walk import called, guarding
 from orchestrator.flow.document import Document, Edge, State, Step
+from orchestrator.flow.guard_parts import OutputGuard
 from orchestrator.flow.part import Report, did_you_mean
 from orchestrator.flow.symbols import Symbols
 
@@ -12,7 +13,7 @@ __all__ = ["check_graph", "waits"]
 
 TOOL_EVENT = re.compile(r"tool\.(.+)\.([a-z_]+)\Z")
 LATER_EVENTS = re.compile(
-    r"(collect\.failed|(mcp|run|guard|signal)\..*|transcript\.partial|call\.hangup|image|response\.cancelled"
+    r"(collect\.failed|(mcp|run|signal)\..*|transcript\.partial|call\.hangup|image|response\.cancelled"
     r"|say\.drift|budget|tool\..+\.(started|cancelled|late))\Z"
 )
 CALL_EVENTS = ("call.voicemail", "call.busy", "call.no_answer")
@@ -47,6 +48,8 @@ def _event_problem(
         return None if state.collect else ("G006", "nothing is collected in this state", "")
     if event in EVENTS:
         return None
+    if event.startswith("guard."):
+        return _guard_problem(event, document)
     if LATER_EVENTS.match(event):
         return "X001", f"event '{event}' is not supported yet", ""
     match = TOOL_EVENT.match(event)
@@ -66,6 +69,17 @@ def _event_problem(
     asked = any(step.tool == name and step.approval for step in _all_steps(state))
     if outcome == "denied" and tool and tool.source.whole and tool.approval == "none" and not asked:
         return "G006", f"'{name}' needs nobody's approval", ""
+    return None
+
+
+def _guard_problem(event: str, document: Document) -> tuple[str, str, str] | None:
+    """A guard's event is raised where its `then` goes nowhere."""
+    guards = {f"guard.{guard.id}": guard for guard in guarding(document)}
+    guard = guards.get(event)
+    if guard is None:
+        return "G006", f"there is no event '{event}'", did_you_mean(event, guards)
+    if isinstance(guard, OutputGuard) and guard.then and guard.then.goto:
+        return "G006", f"guard '{guard.id}' goes to '{guard.then.goto}': it raises no event", ""
     return None
 
 

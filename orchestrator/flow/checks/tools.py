@@ -7,7 +7,7 @@ the key with its effect.
 """
 
 from orchestrator.dispatch.call import APPROVALS
-from orchestrator.flow.checks.walk import complete, offered, steps
+from orchestrator.flow.checks.walk import complete, guarding, offered, steps
 from orchestrator.flow.document import Document, McpServer, Retry, Tool
 from orchestrator.flow.part import Report, did_you_mean
 from orchestrator.flow.symbols import Lock, Symbols, ToolSymbol, is_read_only
@@ -84,6 +84,7 @@ def _check_effects(tool: Tool, report: Report) -> None:
 def _check_use(document: Document, symbols: Symbols, report: Report) -> None:
     shown = offered(document)
     called = {step.tool for step in steps(document)}
+    called |= {guard.tool for guard in guarding(document)}
     undoing = {tool.undo for tool in document.tools.values()}
     scheduled = {(trigger.schedule or {}).get("tool") for trigger in document.triggers}
     all_read = complete(report, "T001")

@@ -68,5 +68,7 @@ def _assigned(document: Document) -> Iterator[dict[str, Any]]:
     for step in steps(document):
         yield step.set or {}
         yield {step.into: None} if step.into else {}
+    for guard in document.guards.input if document.guards else ():
+        yield {guard.into: None} if guard.into else {}
     for trigger in document.triggers:
         yield dict(trigger.sets_at())

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from orchestrator.flow.document import Document, Edge, Step
+from orchestrator.flow.guard_parts import Guard
 from orchestrator.flow.part import Report
 
-__all__ = ["called", "complete", "edges", "expressions_hold", "offered", "steps"]
+__all__ = ["called", "complete", "edges", "expressions_hold", "guarding", "offered", "steps"]
 
 UNREAD = frozenset({"S001", "S010", "X001"})
 
@@ -34,6 +35,10 @@ def steps(document: Document) -> Iterator[Step]:
         yield from interrupt.do
     for steps in (document.on_start, document.on_end):
         yield from steps.do if steps else ()
+
+
+def guarding(document: Document) -> list[Guard]:
+    return [*document.guards.input, *document.guards.output] if document.guards else []
 
 
 def called(steps: Iterable[Step]) -> set[str]:

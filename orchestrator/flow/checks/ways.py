@@ -61,6 +61,8 @@ def _roots(document: Document) -> Iterator[str]:
         yield document.on_error
     for interrupt in document.interrupts.values():
         yield interrupt.goto or ""
+    for guard in document.guards.output if document.guards else ():
+        yield guard.then.goto or "" if guard.then else ""
     for silence in document.silence:
         yield silence.goto or ""
     if document.outbound:
