@@ -10,7 +10,6 @@ asked again before they have answered.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import cast
 
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.aside import ask, chosen, question
@@ -18,6 +17,7 @@ from orchestrator.flow.commands import Hush
 from orchestrator.flow.definition import Guard, Rejected, Side, Then
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.moves import enter
+from orchestrator.flow.operations import is_object
 from orchestrator.flow.snapshot import OpenAsk, OpenCall
 from orchestrator.flow.talk import busy, patience, say
 from orchestrator.flow.variables import give
@@ -103,9 +103,9 @@ def answered(m: Macrostep, name: str, text: str | None) -> None:
 def settled(m: Macrostep, call: OpenCall, outcome: Outcome) -> None:
     """A guard's tool has come back, and is not tried again."""
     result = outcome.result
-    fields = cast("Mapping[str, Json]", result) if isinstance(result, dict) else {}
-    if outcome.ok and isinstance(fields.get("hit"), bool):
-        _judged(m, _named(m, call.result_name or ""), fields["hit"])
+    hit = result.get("hit") if is_object(result) else None
+    if outcome.ok and isinstance(hit, bool):
+        _judged(m, _named(m, call.result_name or ""), hit)
     else:
         reason = outcome.error.code if outcome.error else "the result has no `hit`"
         m.report("guard.failed", id=call.result_name, reason=reason)
