@@ -91,7 +91,8 @@ def conceal(flow: Flow, snapshot: Snapshot, data: Mapping[str, Json]) -> Mapping
     personal = {name: variable for name, variable in flow.variables.items() if variable.pii}
     if not personal:
         return data
-    held = {text for name in personal for text in texts(snapshot.values.vars.get(name))}
+    known = [snapshot.values.vars, *(held.values for held in snapshot.work.held)]
+    held = {text for name in personal for each in known for text in texts(each.get(name))}
     shapes = {look for variable in personal.values() for look in looks(variable.schema)}
     longest_first = sorted(held, key=lambda text: (-len(text), text))
     hidden = [*map(re.escape, longest_first), KEPT]

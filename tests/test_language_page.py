@@ -21,6 +21,7 @@ WHOLE = [example for example in EXAMPLES if example.startswith("dsl:")]
 SHARED = "dsl: 1\ntools: {find: {queue: shop, describe: Find., safe: true}}\n"
 LATER = "What is not there yet"
 HEADINGS = {
+    "Check": "A tool that checks",
     "Document": "Header",
     "Edge": "Edges",
     "Guard": "A guard",

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow import definition as made
+from orchestrator.flow.document import Tool
 from orchestrator.flow.functions import FUNCTIONS
 from orchestrator.flow.part import Report
 from orchestrator.flow.patterns import compile_pattern
-from orchestrator.flow.shapes import ID, Shape, Variable
-from orchestrator.flow.symbols import EVERYWHERE, Symbols
+from orchestrator.flow.shapes import ID, Check, Shape, Variable
+from orchestrator.flow.symbols import EVERYWHERE, Symbols, ToolSymbol
 from orchestrator.flow.texts import Texts
 from orchestrator.flow.types import CALL, choices, of_shape
 from orchestrator.flow.values import acceptor, fits, normaliser, schema_of
@@ -43,6 +44,8 @@ def variable(
         clears=tuple(given.clears),
         pii=given.pii,
         engine_only=given.writable == "engine",
+        checked_by=_checked_by(given, symbols, report),
+        message=given.message,
         ttl=(given.ttl or REMEMBERED) if given.scope == "caller" else None,
         choices=choices(of_shape(given)),
     )
@@ -73,6 +76,32 @@ def _default(name: str, given: Variable, report: Report) -> Json:
         return None
 
 
+def _checked_by(given: Variable, symbols: Symbols, report: Report) -> str | None:
+    if not isinstance(given.check, Check):
+        return None
+    mark = given.node.at("validate", "tool").mark
+    tool = symbols.tool(given.check.tool, mark, report)
+    why = _cannot_check(tool) if tool else ""
+    if tool and why:
+        report("V005", mark, f"{tool.name} cannot check a value: {why}")
+    return tool.name if tool and not why else None
+
+
+def _cannot_check(tool: ToolSymbol) -> str:
+    """Why this tool cannot say whether a value is possible; empty if it can."""
+    needed = {name for name, p in (tool.parameters or {}).items() if p.required} - tool.bound
+    if isinstance(tool.source, Tool) and tool.source.mode != "wait":
+        return "nobody waits for its result"
+    if tool.approval != "none":
+        return "somebody has to approve it"
+    if tool.parameters is not None and ("value" not in tool.parameters or "value" in tool.bound):
+        return "it has no parameter 'value'"
+    if needed - {"value"}:
+        return f"it needs {', '.join(sorted(needed - {'value'}))}, too"
+    fields = tool.returns.fields
+    return "" if fields is None or "ok" in fields else "its `returns` has no 'ok'"
+
+
 def _source(given: Variable, report: Report) -> made.Expression:
     """`call.caller` and its like, a header of the call, or what is remembered of the caller."""
     node, source = given.node.at("from"), str(given.source)
@@ -96,7 +125,7 @@ def _accept(given: Variable, symbols: Symbols, report: Report) -> made.Accept:
     message = given.message
     read, normalise = acceptor(given, message), normaliser(list(given.normalise))
     texts = Texts(report, {**symbols.names, "value": of_shape(given)})
-    valid = texts.condition(node.at("validate")) if given.check is not None else None
+    valid = texts.condition(node.at("validate")) if isinstance(given.check, str) else None
 
     def accept(value: Json, scope: made.Scope) -> Json:
         accepted = read(normalise(value), scope)

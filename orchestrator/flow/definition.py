@@ -141,6 +141,8 @@ class Variable:
     clears: tuple[str, ...] = ()
     pii: bool = False
     engine_only: bool = False
+    checked_by: str | None = None  # the tool that has to agree to what the model gives
+    message: str = ""  # the author's, for a value that is refused
     ttl: float | None = None  # seconds for which it is remembered of a caller, if it is
     choices: Mapping[str, Json] = field(default_factory=dict[str, Json])
     """Of an enum or a bool: the words that the model chooses from, and the values they mean."""

@@ -41,7 +41,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeAlias, assert_never
 
-from orchestrator.flow import aside, attempts, context, fillers, guards, native, work
+from orchestrator.flow import aside, attempts, context, fillers, guards, native, taking, work
 from orchestrator.flow.answers import MAX_ROUNDS, agent_said, answer_ended, ask_again, overdue
 from orchestrator.flow.commands import AddItem, Command
 from orchestrator.flow.definition import (
@@ -109,6 +109,7 @@ def step(flow: Flow, snapshot: Snapshot, event: Event) -> Result:
         _drain(m, event)
     else:
         _take_in(m, event)
+        taking.decide(m)
         _heed_limits(m)
         _settle(m)
         rest(m)
@@ -196,6 +197,7 @@ def _caller_typed(m: Macrostep, event: CallerTyped) -> None:
     if not any(cursor.waiting == AGAIN for cursor in m.place.steps):
         m.drop_timers(AGAIN)
     work.keep_company(m)
+    taking.keep_company(m)
     guards.heard(m, event.text)
 
 

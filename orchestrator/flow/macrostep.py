@@ -38,6 +38,7 @@ class Macrostep:
         self.items = snapshot.items
         self.run = replace(snapshot.run, seq=snapshot.run.seq + 1, at=event.at)
         self.commands: list[Command] = []
+        self.verdicts: dict[str, Json] = {}  # of tools about values that are held, by call
         self._ids = 0
         self._scope: Mapping[str, Json] | None = None
         self._scope_of: tuple[object, ...] = ()

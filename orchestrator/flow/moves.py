@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from orchestrator.dispatch.call import Json
-from orchestrator.flow import work
+from orchestrator.flow import taking, work
 from orchestrator.flow.commands import End as EndSession
 from orchestrator.flow.commands import Say, Transfer
 from orchestrator.flow.context import shorten
@@ -134,6 +134,7 @@ def _leave_interrupt(m: Macrostep, interrupt: Interrupt) -> None:
 def enter(m: Macrostep, name: str, by: str) -> None:
     """Enter a state, which may be the one we are in. Whatever was under way there is over."""
     work.abandon(m)
+    taking.drop(m)
     state = m.flow.states[name]
     visits = {**m.place.visits, name: m.place.visits.get(name, 0) + 1}
     m.place = replace(

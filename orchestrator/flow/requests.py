@@ -7,16 +7,14 @@ counts, the first. One that was meant for another state is never a move of this 
 
 from dataclasses import replace
 
-from orchestrator.dispatch.call import Json
-from orchestrator.flow import asking, work
-from orchestrator.flow.definition import Rejected
+from orchestrator.flow import asking
 from orchestrator.flow.events import ToolAsked
 from orchestrator.flow.macrostep import Macrostep
-from orchestrator.flow.offer import Decide, Go, Offer, SetValues, Use, functions, missing
+from orchestrator.flow.offer import Decide, Go, Offer, SetValues, Use, functions
 from orchestrator.flow.snapshot import Asked
+from orchestrator.flow.taking import take
 from orchestrator.flow.talk import patience
 from orchestrator.flow.telling import answer
-from orchestrator.flow.variables import give
 
 __all__ = ["judge_again", "refuse", "tool_asked"]
 
@@ -65,7 +63,7 @@ def _grant(m: Macrostep, asked: Asked, offer: Offer) -> None:
         case Go():
             _go(m, asked, offer)
         case SetValues(variables=variables):
-            _collect(m, asked, variables)
+            take(m, asked, variables)
         case Decide(yes=True):
             asking.confirm(m, asked.call)
         case Decide():
@@ -78,42 +76,9 @@ def _go(m: Macrostep, asked: Asked, offer: Go) -> None:
     if m.talk.moved:
         answer(m, asked.call, {"ignored": "already moved"})
         return
-    output = {"ok": True}
     if offer.intent.fill:
-        before = m.values.vars
-        output = _store(m, asked.arguments, offer.intent.fill)
-        if m.values.vars is not before:
-            work.correct(m, leaving=True)
-    if "rejected" not in output:
-        m.place = replace(m.place, move=offer.path)
-        m.talk = replace(m.talk, moved=True)
-    answer(m, asked.call, output)
-
-
-def _collect(m: Macrostep, asked: Asked, variables: tuple[str, ...]) -> None:
-    before = m.values.vars
-    output = _store(m, asked.arguments, variables)
-    if m.values.vars is not before:
-        work.correct(m, leaving=False)
-    still = missing(m)
-    if still:
-        output["missing"] = list(still)
-    elif "rejected" not in output:
-        m.place = replace(m.place, collected=True)
-    answer(m, asked.call, output)
-
-
-def _store(m: Macrostep, text: str, names: tuple[str, ...]) -> dict[str, Json]:
-    """Store what the model gives for these variables; the good ones count, bad ones are told."""
-    try:
-        arguments = asking.parse_arguments(text)
-    except Rejected as problem:
-        return {"rejected": {"arguments": str(problem)}}
-    unknown = dict.fromkeys(arguments.keys() - names, "nothing of that name can be set here")
-    before = m.values.vars
-    known = ((name, value) for name, value in arguments.items() if name in names)
-    given = {name: value for name, value in known if value is not None}
-    rejected = {**unknown, **give(m, given)}
-    if m.values.vars is not before:
-        asking.void(m)
-    return {"rejected": rejected} if rejected else {"ok": True}
+        take(m, asked, offer.intent.fill, offer.path)
+        return
+    m.place = replace(m.place, move=offer.path)
+    m.talk = replace(m.talk, moved=True)
+    answer(m, asked.call, {"ok": True})

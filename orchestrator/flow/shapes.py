@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from orchestrator.dispatch.call import Json
@@ -133,10 +133,28 @@ class Param(Shape):
     optional: bool = False
 
 
+class Check(Part):
+    """A tool that is called with a `value` and says whether it is possible."""
+
+    fallback: ClassVar[Mapping[str, Json]] = {"tool": ""}
+
+    tool: str
+
+
+def _kind_of_check(value: Json) -> str:
+    return "a tool" if isinstance(value, dict | Check) else "an expression"
+
+
 class Variable(Shape):
     """What the session remembers; a bare text is its `type`."""
 
-    check: str | None = Field(None, alias="validate", description="Expression over `value`")
+    check: (
+        Annotated[
+            Annotated[str, Tag("an expression")] | Annotated[Check, Tag("a tool")],
+            Discriminator(_kind_of_check),
+        ]
+        | None
+    ) = Field(None, alias="validate", description="Expression over `value`, or {tool: NAME}")
     message: str = Field("", description="Told to the caller when a value is refused")
     normalise: list[Literal["trim", "lower", "upper", "compact", "e164", "digits"]] = []
     default: Any = None

@@ -16,6 +16,7 @@ __all__ = [
     "Confirmation",
     "Cursor",
     "Happened",
+    "Held",
     "Kept",
     "OpenAsk",
     "OpenCall",
@@ -122,7 +123,7 @@ class OpenCall:
 
     id: str
     tool: str
-    origin: Literal["model", "step", "undo", "end", "guard"]
+    origin: Literal["model", "step", "undo", "end", "guard", "check"]
     epoch: int
     arguments: Mapping[str, Json]
     key: str
@@ -188,10 +189,30 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What the model gave with one call, while tools decide about some of it.
+
+    `asked` is its call, `name` what it called; `path` the move that it asked for. `values` are
+    those to be decided, `waiting` the calls that are open about them, `agreed` and `rejected` what
+    is known. `told`: it was answered `pending`.
+    """
+
+    asked: str
+    name: str
+    path: str | None
+    values: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    waiting: Mapping[str, str] = field(default_factory=dict[str, str])
+    agreed: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    rejected: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     calls: Mapping[str, OpenCall] = field(default_factory=dict[str, OpenCall])
     asked: tuple[Asked, ...] = ()
     confirming: Confirmation | None = None
+    held: tuple[Held, ...] = ()
     asks: Mapping[str, OpenAsk] = field(default_factory=dict[str, OpenAsk])
 
 

@@ -37,7 +37,8 @@ def busy(m: Macrostep) -> bool:
 
 def rest(m: Macrostep) -> None:
     """Nothing is left to decide: pay what is owed, unless outputs of calls are still to come."""
-    if busy(m) or any(call.answers for call in m.work.calls.values()):
+    held = any(not held.told for held in m.work.held)
+    if busy(m) or held or any(call.answers for call in m.work.calls.values()):
         return
     confirming = m.work.confirming
     if m.talk.unheard:

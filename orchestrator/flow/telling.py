@@ -9,7 +9,7 @@ from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.snapshot import OpenCall
 from orchestrator.flow.talk import owe
 
-__all__ = ["answer", "failure", "note", "tell"]
+__all__ = ["answer", "failure", "note", "note_result", "tell"]
 
 SUMMARY = 200
 """Characters of a failure's message that the model hears unless the author says otherwise."""
@@ -26,13 +26,17 @@ def note(m: Macrostep, text: str) -> None:
         m.emit(AddItem(m.new_id("item"), "system", text))
 
 
+def note_result(m: Macrostep, name: str, output: Json) -> None:
+    """What the model called by this name some time ago has come to this."""
+    note(m, f"{name} has come back: {json.dumps(output, ensure_ascii=False)}")
+
+
 def tell(m: Macrostep, call: OpenCall, output: Json, *, aloud: bool = True) -> None:
     """The call came to this; `aloud`: the model speaks because of it."""
     if call.answers:
         answer(m, call.answers, output)
     elif call.told:
-        alias = m.flow.tools[call.tool].alias
-        note(m, f"{alias} has come back: {json.dumps(output, ensure_ascii=False)}")
+        note_result(m, m.flow.tools[call.tool].alias, output)
     if aloud and (call.answers or call.told):
         owe(m, "answer" if call.answers else "result")
 

@@ -25,6 +25,7 @@ __all__ = [
     "abandon",
     "asks",
     "bound",
+    "cancel",
     "close_all",
     "correct",
     "drop_read_back",
@@ -217,6 +218,9 @@ def _done(m: Macrostep, call: OpenCall, result: Json) -> None:
     if call.corrected:
         _undo(m, call, tool, result)
         return
+    if call.origin == "check":
+        m.verdicts[call.id] = result
+        return
     if call.origin not in ("undo", "guard") and tool.mode != "detached":
         _assign(m, call, tool, result)
         if call.result_name and call.epoch == m.place.epoch:
@@ -255,6 +259,8 @@ def _failed(m: Macrostep, call: OpenCall, error: Error) -> None:
     _close(m, call)
     _refuse_native(m, call, error.message)
     m.report("call.failed", **about(call, code=error.code, message=error.message))
+    if call.origin == "check":
+        m.verdicts[call.id] = None
     if not call.corrected:
         fatal_in = call.epoch if call.origin == "step" else None
         happen_failed(m, tool, call.origin, error.code, error.message, fatal_in)
@@ -339,21 +345,22 @@ def abandon(m: Macrostep) -> None:
     for call in _open_calls(m):
         harmless = m.flow.tools[call.tool].safe or call.attempt == 0
         if call.id in waiting and harmless:
-            _cancel(m, call)
+            cancel(m, call)
     drop_read_back(m, "the conversation went on")
 
 
 def close_all(m: Macrostep) -> None:
     """The session is over: cancel what is cancelled on hang-up, keep the rest open."""
     for call in _open_calls(m):
-        if (call.corrected and call.pausing) or m.flow.tools[call.tool].on_hangup == "cancel":
-            _cancel(m, call)
+        useless = call.origin == "check" or (call.corrected and call.pausing)
+        if useless or m.flow.tools[call.tool].on_hangup == "cancel":
+            cancel(m, call)
         else:
             put(m, replace(call, answers=None, told=False))
-    m.work = replace(m.work, asked=(), confirming=None)
+    m.work = replace(m.work, asked=(), confirming=None, held=())
 
 
-def _cancel(m: Macrostep, call: OpenCall) -> None:
+def cancel(m: Macrostep, call: OpenCall) -> None:
     _close(m, call)
     _refuse_native(m, call, "no longer wanted")
     ours = call.attempt == 0 or not m.flow.tools[call.tool].native

@@ -10,6 +10,7 @@ from orchestrator.dispatch.call import APPROVALS
 from orchestrator.flow.checks.walk import complete, guarding, offered, steps
 from orchestrator.flow.document import Document, McpServer, Retry, Tool
 from orchestrator.flow.part import Report, did_you_mean
+from orchestrator.flow.shapes import Check
 from orchestrator.flow.symbols import Lock, Symbols, ToolSymbol, is_read_only
 
 __all__ = ["check_tools"]
@@ -86,10 +87,11 @@ def _check_use(document: Document, symbols: Symbols, report: Report) -> None:
     called = {step.tool for step in steps(document)}
     called |= {guard.tool for guard in guarding(document)}
     undoing = {tool.undo for tool in document.tools.values()}
+    checking = {v.check.tool for v in document.vars.values() if isinstance(v.check, Check)}
     scheduled = {(trigger.schedule or {}).get("tool") for trigger in document.triggers}
     all_read = complete(report, "T001")
     for name, symbol in symbols.tools.items():
-        if symbol and all_read and name not in shown | called | undoing | scheduled:
+        if symbol and all_read and name not in shown | called | undoing | scheduled | checking:
             report.warn("T040", symbol.mark, f"tool '{name}' is never used")
         if symbol and name in shown:
             _check_given(symbol, symbols, report)
