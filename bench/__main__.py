@@ -4,7 +4,7 @@ from datetime import date
 
 import anyio
 
-from bench import core, turnaround
+from bench import commands, core, turnaround
 
 
 def main() -> None:
@@ -14,6 +14,7 @@ def main() -> None:
         f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     )
     core.measure()
+    commands.measure()
     anyio.run(turnaround.measure)
 
 

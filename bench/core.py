@@ -1,4 +1,5 @@
-"""What the pure core costs: a replay, a step, a flow from its text; and what must be paid anyway.
+"""What the pure core costs: a replay, a step, a flow from its text, a test; and what must be
+paid anyway.
 
 Each floor does the least that the work cannot do without: a journal has to be parsed, a step
 gives a new frozen record, a flow's text goes through the YAML parser. Ours and floor take turns,
@@ -10,14 +11,16 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from orchestrator.cli import suites
 from orchestrator.flow.compile import compile_flow
 from orchestrator.flow.definition import Flow
-from orchestrator.flow.engine import step
+from orchestrator.flow.engine import replay, step
 from orchestrator.flow.events import (
     AgentSaid,
     AnswerEnded,
@@ -30,10 +33,12 @@ from orchestrator.flow.events import (
 from orchestrator.flow.replaying import Decision, decide, header, read
 from orchestrator.flow.snapshot import Snapshot
 from orchestrator.mcp_host.lock import read_lock
+from orchestrator.testing.trial import try_case
 
 __all__ = ["measure"]
 
-JOURNALS = Path(__file__).parents[1] / "tests/journals"
+ROOT = Path(__file__).parents[1]
+JOURNALS = ROOT / "tests/journals"
 FLOW = JOURNALS / "restaurant-1.4.0.flow.yaml"
 TURNS = 200
 ROUNDS = 20
@@ -43,6 +48,7 @@ def measure() -> None:
     _replay(_flow())
     _steps(_flow())
     _load()
+    _case()
 
 
 def _flow() -> Flow:
@@ -95,6 +101,11 @@ def _steps(flow: Flow) -> None:
         lambda: [step(flow, decision.before, decision.event) for decision in taken],
         pieces=len(taken),
     )
+    each = sorted(
+        min(_seconds(partial(step, flow, decision.before, decision.event)) for _ in range(5))
+        for decision in taken
+    )
+    print(f"  each at its best of five: median {each[len(each) // 2] * 1e6:.0f} µs")
 
 
 def _decisions(flow: Flow, path: Path) -> list[Decision]:
@@ -106,6 +117,20 @@ def _load() -> None:
     text, parser = FLOW.read_text(), yaml.CSafeLoader
     print(f"the restaurant's flow, {len(text.splitlines())} lines, loaded, checked, compiled")
     _compare("floor: the C parser's events", lambda: list(yaml.parse(text, Loader=parser)), _flow)
+
+
+def _case() -> None:
+    """What a case adds to its steps: it plays the model and the tools, and judges."""
+    [tests] = suites.load([ROOT / "flows/restaurant.test.yaml"])
+    case, flow = max(tests.suite.cases, key=lambda each: len(each.turns)), tests.flow
+    items = try_case(flow, tests.suite, case).items
+    events = [item.what for item in items if isinstance(item.what, Event)]
+    print(f"a scripted test case, '{case.case}', {len(events)} events")
+    _compare(
+        "floor: its events, replayed",
+        lambda: replay(flow, events),
+        lambda: try_case(flow, tests.suite, case),
+    )
 
 
 def _compare(
