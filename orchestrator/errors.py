@@ -19,7 +19,7 @@ of the Realtime service is an event.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 __all__ = [
     "CallError",
@@ -35,6 +35,7 @@ __all__ = [
     "Retry",
     "ServiceError",
     "UsageError",
+    "innermost",
 ]
 
 
@@ -120,3 +121,10 @@ class Refused(CallError):
 
 class JournalMismatch(OrchestratorError):
     """A journal was replayed under a flow that is not the one in its header."""
+
+
+def innermost(problem: BaseException) -> BaseException:
+    """Task groups wrap what their tasks raise; people are told of the first."""
+    while isinstance(problem, BaseExceptionGroup):
+        problem = cast("BaseExceptionGroup[BaseException]", problem).exceptions[0]
+    return problem

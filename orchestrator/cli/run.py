@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, TextIO
 
 import anyio
 import click
@@ -24,7 +24,7 @@ from orchestrator.cli.flows import load, project_of
 from orchestrator.cli.native import addresses
 from orchestrator.dispatch.call import Json
 from orchestrator.dispatch.streams import StreamCalls
-from orchestrator.errors import ServiceError, UsageError
+from orchestrator.errors import ServiceError, UsageError, innermost
 from orchestrator.flow.commands import Command, Say
 from orchestrator.flow.commands import Dispatch as Dispatched
 from orchestrator.flow.definition import Flow, Rejected
@@ -206,14 +206,7 @@ async def _run(options: Options, settings: Settings) -> str:
         async with AsyncExitStack() as stack:
             return await _talk(options, settings, stack)
     except BaseExceptionGroup as group:
-        raise _innermost(group) from None
-
-
-def _innermost(problem: BaseException) -> BaseException:
-    """Task groups wrap what their tasks raise; people are told of the first."""
-    while isinstance(problem, BaseExceptionGroup):
-        problem = cast("BaseExceptionGroup[BaseException]", problem).exceptions[0]
-    return problem
+        raise innermost(group) from None
 
 
 async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> str:

@@ -1,6 +1,8 @@
 """`orchestrator worker`: run the handlers of tools."""
 
 import os
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import anyio
@@ -8,14 +10,31 @@ import click
 
 from orchestrator import broker
 from orchestrator.cli.logs import log_to_stderr
+from orchestrator.errors import innermost
 from orchestrator.settings import Settings, from_environ
-from orchestrator.worker.serve import serve
+from orchestrator.worker.serve import GRACE, serve
 
-__all__ = ["command"]
+__all__ = ["command", "loop_options"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    modules: tuple[str, ...]
+    queues: tuple[str, ...]
+    slots: int
+    drain: float
+    lifeline: bool
+    ready: bool
+
+    def arguments(self) -> list[str]:
+        """Those of the worker that `--reload` starts."""
+        given = [*self.modules, f"--slots={self.slots}", f"--drain={self.drain}"]
+        return [*given, *(f"--queue={each}" for each in self.queues), *["--ready"] * self.ready]
 
 
 @click.command("worker")
 @click.argument("modules", nargs=-1)
+@click.option("--queue", "queues", multiple=True, help="Serve only this queue; may be repeated.")
 @click.option(
     "--slots",
     type=click.IntRange(min=1),
@@ -23,27 +42,58 @@ __all__ = ["command"]
     show_default=True,
     help="Calls at a time on each queue.",
 )
+@click.option(
+    "--drain",
+    type=click.FloatRange(min=0),
+    default=GRACE,
+    show_default=True,
+    help="Seconds that running calls have to finish when it is told to stop.",
+)
+@click.option("--reload", is_flag=True, help="Start again when a file of Python changes.")
 @click.option("--lifeline", is_flag=True, help="End when standard input does.")
 @click.option("--ready", is_flag=True, help="Say what is served as one JSON line.")
-def command(modules: tuple[str, ...], slots: int, lifeline: bool, ready: bool) -> None:
+def command(reload: bool, **given: object) -> None:
     """Run the handlers of MODULES: files or names; by default those in workers/.
 
     SIGTERM and Ctrl-C stop it: nothing more is claimed, running calls may finish.
     """
     log_to_stderr()
     settings = from_environ(os.environ, Path.cwd())
-    anyio.run(_serve, settings, modules, slots, lifeline, ready)
+    options = Options(**given)  # type: ignore[arg-type]
+    anyio.run(_run, settings, options, reload, backend_options=loop_options())
 
 
-async def _serve(
-    settings: Settings, modules: tuple[str, ...], slots: int, lifeline: bool, ready: bool
-) -> None:
-    async with broker.find(settings) as redis:
-        await serve(
-            modules,
-            redis.url,
-            project=settings.project,
-            slots=slots,
-            lifeline=lifeline,
-            ready=ready,
-        )
+def loop_options() -> dict[str, bool]:
+    """uvloop runs the loop where it is installed (the extra `uvloop`)."""
+    return {"use_uvloop": find_spec("uvloop") is not None}
+
+
+async def _run(settings: Settings, options: Options, reload: bool) -> None:
+    try:
+        async with broker.find(settings) as redis:
+            await (_reload if reload else _serve)(redis.url, settings.project, options)
+    except BaseExceptionGroup as group:
+        raise innermost(group) from None
+
+
+async def _serve(redis_url: str, project: Path, options: Options) -> None:
+    await serve(
+        options.modules,
+        redis_url,
+        project=project,
+        queues=options.queues,
+        slots=options.slots,
+        grace=options.drain,
+        lifeline=options.lifeline,
+        ready=options.ready,
+    )
+
+
+async def _reload(redis_url: str, project: Path, options: Options) -> None:
+    """The worker uses the Redis that is held here, so that one of our own outlasts it."""
+    from orchestrator.cli.reload import run_reloading
+
+    environ = {**os.environ, "REDIS_URL": redis_url}
+    await run_reloading(
+        options.arguments(), options.modules, project, environ, lifeline=options.lifeline
+    )

@@ -14,7 +14,7 @@ from anyio.abc import TaskStatus
 
 from orchestrator.worker.runtime import Worker
 
-__all__ = ["announce", "consumer_name", "run"]
+__all__ = ["announce", "consumer_name", "run", "told"]
 
 
 async def run(
@@ -30,7 +30,7 @@ async def run(
         for worker in workers:
             worker.stop()
 
-    async with _told(stop, lifeline), anyio.create_task_group() as serving:
+    async with told(stop, lifeline), anyio.create_task_group() as serving:
         for worker in workers:
             serving.start_soon(worker.serve)
         ready()
@@ -52,7 +52,7 @@ def announce(queues: Mapping[str, Sequence[str]], *, as_json: bool = False) -> N
 
 
 @asynccontextmanager
-async def _told(stop: Callable[[], None], lifeline: bool) -> AsyncGenerator[None]:
+async def told(stop: Callable[[], None], lifeline: bool) -> AsyncGenerator[None]:
     """Call `stop` when a signal comes or the lifeline ends; a second signal cancels the block."""
     async with anyio.create_task_group() as listeners:
         await listeners.start(_heed_signals, stop, listeners.cancel_scope)
