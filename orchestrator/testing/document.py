@@ -24,6 +24,7 @@ __all__ = [
     "Answer",
     "Canned",
     "Case",
+    "Denial",
     "Expect",
     "Phone",
     "Setting",
@@ -107,8 +108,6 @@ Called: TypeAlias = Annotated[
 class Expect(Part):
     """What should have come of a turn. Only what stands here is looked at."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"approvals"})
-
     path: list[str] = Field([], description="States, from the one that the turn began in")
     visits: list[str] = Field([], description="States that are among those of the turn")
     state: str = Field("", description="Where the talk is now")
@@ -116,6 +115,7 @@ class Expect(Part):
     offered: list[str] = Field([], description="All that the model may call now, in any order")
     tools: list[Called] = Field([], description="Tools called with at least these arguments")
     not_called: list[str] = []
+    approvals: list[Called] = Field([], description="Tools that a person was asked about")
     attempts: dict[str, int] = Field({}, description="How often a tool was tried")
     said: Lines = Field([], description="What the caller heard, in this order")
     events: list[str] = Field([], description="Events of `run --json`, in this order")
@@ -130,10 +130,21 @@ class Expect(Part):
                 yield key, "an empty list of these expects nothing"
 
 
+class Denial(Part):
+    """A person's no; a bare text is its `tool`."""
+
+    short: ClassVar[str] = "tool"
+    fallback: ClassVar[Mapping[str, Json]] = {"tool": ""}
+
+    tool: str
+    note: str = Field("", description="Why, for the model and the flow")
+
+
 class Turn(Part):
     """What the caller does, what the model answers, and what comes of it."""
 
     later: ClassVar[frozenset[str]] = frozenset({"image", "signal", "interrupts"})
+    ACTS: ClassVar[tuple[str, ...]] = ("caller", "digit", "line", "approve", "deny")
 
     caller: str | None = None
     digit: Key | None = Field(None, description="A key of the caller's telephone")
@@ -141,13 +152,21 @@ class Turn(Part):
         None, description="Who took our call instead of a caller"
     )
     model: list[Answer] = Field([], description="Its answers, in the order they are asked for")
+    approve: str | None = Field(None, description="A person agrees to a call of this tool")
+    deny: Denial | None = Field(None, description="A person says no to a call of this tool")
     wait: Seconds = Field(0.0, description="How much time passes")
-    then: Literal["hangup"] | None = None
+    then: Literal["hangup", "interrupted", "lost"] | None = Field(
+        None, description="The caller leaves, the program is stopped, the service is lost"
+    )
     expect: Expect | None = None
 
     def rules(self) -> Iterator[tuple[str, str]]:
-        if self.caller is not None and self.digit is not None:
-            yield "digit", "the caller speaks or presses a key: make two turns of it"
+        acts = [key for key in self.ACTS if key in self.node.keys]
+        for key in acts[1:]:
+            yield (
+                key,
+                f"one thing at a time: what stands beside '{acts[0]}' has a turn of its own",
+            )
 
 
 class Start(Part):
@@ -164,6 +183,7 @@ class Phone(Part):
     caller: str | None = None
     to: str | None = None
     direction: Literal["inbound", "outbound"] = "inbound"
+    headers: dict[str, str] = {}
 
 
 class Setting(Part):
@@ -178,6 +198,7 @@ class Setting(Part):
     guards: dict[str, list[str]] = Field(
         {}, description="What the model's answers to a guard's question are, in order"
     )
+    remembered: dict[str, Any] = Field({}, description="What is known of the caller from before")
     summary: str = Field("", description="What the model's summaries of the talk say")
     transfer: Literal["done", "failed"] | None = Field(None, description="How a transfer ends")
 

@@ -103,22 +103,31 @@ class _Judged:
 
     def tools(self) -> Iterator[Failure]:
         calls = [data for data in self.reports("call.dispatched") if data["attempt"] == 1]
-        if calls and not self.expect.tools:
-            yield self.failure("tools", "nothing", _words(_calls(calls)))
-        for index, called in enumerate(self.expect.tools):
+        return self._asked_for("tools", self.expect.tools, calls)
+
+    def _asked_for(
+        self, key: str, expected: Iterable[Mapping[str, Json]], calls: list[Mapping[str, Json]]
+    ) -> Iterator[Failure]:
+        """Each of these calls, with at least these arguments; none at all if none is expected."""
+        if calls and not expected:
+            yield self.failure(key, "nothing", _words(_calls(calls)))
+        for index, called in enumerate(expected):
             [(tool, arguments)] = called.items()
             fits = [c for c in calls if c["tool"] == tool and _holds(c["arguments"], arguments)]
             if fits:
                 calls.remove(fits[0])
             else:
                 found = _words(_calls(calls))
-                yield self.failure("tools", _call(tool, arguments), found, index)
+                yield self.failure(key, _call(tool, arguments), found, index)
 
     def not_called(self) -> Iterator[Failure]:
         calls = {data["tool"]: data["arguments"] for data in self.reports("call.dispatched")}
         for index, tool in enumerate(self.expect.not_called):
             if tool in calls:
                 yield self.failure("not_called", f"no {tool}", _call(tool, calls[tool]), index)
+
+    def approvals(self) -> Iterator[Failure]:
+        return self._asked_for("approvals", self.expect.approvals, self.reports("call.review"))
 
     def attempts(self) -> Iterator[Failure]:
         found = Counter(data["tool"] for data in self.reports("call.dispatched"))
@@ -180,6 +189,7 @@ _JUDGES: Mapping[str, Callable[[_Judged], Iterator[Failure]]] = {
     "offered": _Judged.offered,
     "tools": _Judged.tools,
     "not_called": _Judged.not_called,
+    "approvals": _Judged.approvals,
     "attempts": _Judged.attempts,
     "said": _Judged.said,
     "events": _Judged.events,

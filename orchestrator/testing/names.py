@@ -98,6 +98,9 @@ class _Names:
     def setting(self, part: Setting) -> None:
         keys = part.node.at("tools").key
         self._tools((tool, keys(tool)) for tool in part.tools)
+        keys = part.node.at("remembered").key
+        names = ((name, keys(name)) for name in part.remembered)
+        self._known("V001", "variable of a caller", self.flow.remembers, names)
 
     def case(self, case: Case, around: Around) -> None:
         if case.start:
@@ -105,6 +108,10 @@ class _Names:
         if case.expect:
             self.expect(case.expect)
         for turn in case.turns:
+            if turn.approve is not None:
+                self._tools([(turn.approve, turn.node.at("approve").mark)])
+            if turn.deny:
+                self._tools([(turn.deny.tool, turn.deny.mark)])
             for answer in turn.model:
                 for act in answer:
                     self.act(act)
@@ -150,9 +157,10 @@ class _Names:
             self._states([(expect.state, node.at("state").mark)])
         self._variables((name, node.at("vars").key(name)) for name in expect.vars)
         self._known("T001", "tool of the model", self.offers, listed("offered", expect.offered))
-        for index, called in enumerate(expect.tools):
-            here = node.at("tools", index)
-            self._tools((name, here.key(name)) for name in called)
+        for key in ("tools", "approvals"):
+            for index, called in enumerate(getattr(expect, key)):
+                here = node.at(key, index)
+                self._tools((name, here.key(name)) for name in called)
         for key in ("not_called", "kept", "cancelled"):
             self._tools(listed(key, getattr(expect, key)))
         self._tools((name, node.at("attempts").key(name)) for name in expect.attempts)

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.commands import Ask, Command, Report, Speak, Withdraw
@@ -28,6 +29,7 @@ from orchestrator.flow.events import (
     LineFound,
     NativeAsked,
     NativeSettled,
+    ProviderLost,
     SessionStarted,
     TimerFired,
     ToolAsked,
@@ -46,6 +48,9 @@ SOMETHING = "…"
 """What the model says where nothing is scripted. An empty answer would be a failed one."""
 
 TOO_LATE = Outcome.failed("worker", "timeout", "no answer in time")
+PERSON = "test"
+"""Who decides about approvals."""
+
 FOR_EVER = float("inf")
 MAX_EVENTS = 10_000  # of one turn: a flow may repeat something without a pause
 
@@ -89,6 +94,7 @@ class Around:
     call: Phone
     tools: Mapping[str, Sequence[Canned]]
     transfers: bool
+    remembered: Mapping[str, Json] = field(default_factory=dict[str, Json])
     classify: Sequence[str] = ()
     summary: str = SOMETHING
     guards: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
@@ -102,6 +108,7 @@ def around(defaults: Setting | None, case: Case) -> Around:
         case.call or general.call or Phone(),
         {**general.tools, **case.tools},
         (case.transfer or general.transfer) != "failed",
+        {**general.remembered, **case.remembered},
         case.classify or general.classify,
         case.summary or general.summary or SOMETHING,
         {**general.guards, **case.guards},
@@ -176,11 +183,14 @@ class _Stage:
         self._go_on(self._at, behind=turn.then is not None and not turn.wait)
         if turn.wait:
             self._go_on(self._at + turn.wait)
-        if turn.then == "hangup" and not self._ended:
-            self._apply(CallerLeft(self._at))
+        if turn.then and not self._ended:
+            self._apply(self._end_of(turn.then))
         self._go_on(self._at if not self._ended else FOR_EVER)
         self._expect_nothing_left(turn)
         return Played(turn, began, tuple(self._items), self._snapshot, self._kept)
+
+    def _end_of(self, then: Literal["hangup", "interrupted", "lost"]) -> Event:
+        return ProviderLost(self._at, then) if then == "lost" else CallerLeft(self._at, then)
 
     @property
     def _ended(self) -> bool:
@@ -194,9 +204,17 @@ class _Stage:
         zone = self._flow.session.zone or now.tzname() or "UTC"
         offset = int((now.utcoffset() or timedelta()).total_seconds())
         started = SessionStarted(self._at, call.id, zone, offset, values=self._values)
-        self._apply(replace(started, caller=call.caller, to=call.to, direction=call.direction))
+        headers = {name.lower(): value for name, value in call.headers.items()}
+        started = replace(started, caller=call.caller, to=call.to, direction=call.direction)
+        if call.caller:
+            started = replace(started, remembered=self._around.remembered)
+        self._apply(replace(started, headers=headers))
 
     def _hear(self, turn: Turn) -> None:
+        if turn.approve is not None:
+            self._decide(turn.approve, turn.node.at("approve").mark, approved=True)
+        if turn.deny is not None:
+            self._decide(turn.deny.tool, turn.deny.mark, approved=False, note=turn.deny.note)
         if turn.line is not None:
             self._apply(LineFound(self._at, turn.line))
         if turn.digit is not None:
@@ -206,6 +224,15 @@ class _Stage:
             self._apply(TranscriptFinal(self._at, f"line_{self._lines}", turn.caller))
         elif turn.caller is not None:
             self._apply(CallerTyped(self._at, turn.caller))
+
+    def _decide(self, tool: str, mark: Mark, *, approved: bool, note: str = "") -> None:
+        """A person says yes or no to the call of this tool that has waited longest."""
+        calls = self._snapshot.work.calls.values()
+        asked = next((c for c in calls if c.tool == tool and c.attempt == 0), None)
+        if asked is None:
+            raise self._stuck(mark, f"no call of {tool} waits for a person")
+        decision = Outcome("worker", {"approved": approved, "by": PERSON, "note": note})
+        self._apply(CallSettled(self._at, asked.id, 0, decision))
 
     def _expect_somebody(self, turn: Turn) -> None:
         for key in ("caller", "digit", "line", "then") if self._ended else ():

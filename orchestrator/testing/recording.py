@@ -62,7 +62,13 @@ def case_of(flow: Flow, decisions: Sequence[Decision]) -> Data:
     case: Data = {
         "case": f"recorded {started.session}",
         "now": datetime.fromtimestamp(started.at, zone).isoformat(timespec="seconds"),
-        "call": _given(id=started.session, caller=started.caller, to=started.to),
+        "call": _given(
+            id=started.session,
+            caller=started.caller,
+            to=started.to,
+            headers=dict(started.headers),
+        ),
+        "remembered": dict(started.remembered),
         "start": _given(vars=dict(started.values)),
         "tools": session.tools(),
         "classify": [text for decision in decisions for text in _told_aside(decision, "classify")],
@@ -81,7 +87,7 @@ def _given(**fields: Json) -> Data:
 
 
 def _unplayable(flow: Flow, decision: Decision) -> Iterator[str]:
-    """What no test can play: failures of the service, speech, people who decide."""
+    """What no test can play: failures of the service, speech."""
     event = decision.event
     mine = decision.before.talk.speaking
     match event:
@@ -95,10 +101,6 @@ def _unplayable(flow: Flow, decision: Decision) -> Iterator[str]:
             yield f"the model called {name} with arguments that are no JSON object"
         case NativeAsked(tool=tool) | NativeSettled(tool=tool):
             yield f"the Realtime service called {tool} itself"
-        case CallerLeft(how="interrupted"):
-            yield "the program was interrupted"
-        case ProviderLost():
-            yield "the Realtime service was lost"
         case CallSettled(outcome=outcome) if _fields(outcome.result).keys() & {"after", "error"}:
             yield "a tool's result has a field 'after' or 'error', which mean something in tests"
         case TimerFired(timer=timer) if _told_news(flow, decision.before, timer):
@@ -125,8 +127,6 @@ def _unplayable_command(decision: Decision, command: Command) -> Iterator[str]:
             yield "the model did not answer in time"
         case Report("answer.failed"):
             yield "an answer of the model failed"
-        case Report("call.review"):
-            yield "a person had to decide about a call"
         case _:
             pass
 
@@ -172,6 +172,7 @@ class _Turn:
     """What the caller does, and all that comes before the next thing that they do."""
 
     event: Event
+    act: Data
     began: str
     decisions: list[Decision] = field(default_factory=list[Decision])
     answers: list[str] = field(default_factory=list[str])
@@ -210,8 +211,9 @@ class _Session:
 
     def _take(self, decision: Decision) -> None:
         event = decision.event
-        if isinstance(event, SessionStarted) or _caller(event):
-            self._turns.append(_Turn(event, decision.before.place.state))
+        act = _act(decision)
+        if isinstance(event, SessionStarted) or act:
+            self._turns.append(_Turn(event, act, decision.before.place.state))
         self._turns[-1].decisions.append(decision)
         self._hear(decision)
         for command in decision.commands:
@@ -260,7 +262,7 @@ class _Session:
         acts = [self._acts[answer] for answer in turn.answers]
         seconds = end - turn.event.at if self._timed else 0.0
         return _given(
-            **_caller(turn.event),
+            **turn.act,
             model=[each[0] if len(each) == 1 else each for each in acts],
             wait=_duration(seconds),
             expect=_expected(turn),
@@ -272,7 +274,9 @@ class _Session:
         return {"vars": known, "ended": last.run.ended}
 
 
-def _caller(event: Event) -> Data:
+def _act(decision: Decision) -> Data:
+    """What a person does at this event, as a turn says it; nothing if it is no person's doing."""
+    event = decision.event
     match event:
         case CallerTyped(text=text) | TranscriptFinal(text=text):
             return {"caller": text}
@@ -280,10 +284,22 @@ def _caller(event: Event) -> Data:
             return {"digit": digit}
         case LineFound(what=what):
             return {"line": what}
-        case CallerLeft():
-            return {"then": "hangup"}
+        case CallerLeft(how=how):
+            return {"then": how}
+        case ProviderLost():
+            return {"then": "lost"}
+        case CallSettled(attempt=0, outcome=outcome) if not outcome.error:
+            call = decision.before.work.calls.get(event.call)
+            return _decided(call.tool, _fields(outcome.result)) if call else {}
         case _:
             return {}
+
+
+def _decided(tool: str, decision: Data) -> Data:
+    """What a person said about a call of this tool."""
+    if decision.get("approved") is True:
+        return {"approve": tool}
+    return {"deny": _given(tool=tool, note=str(decision.get("note", "")) or None)}
 
 
 def _expected(turn: _Turn) -> Data:

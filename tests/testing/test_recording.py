@@ -81,12 +81,48 @@ def test_who_hangs_up_does_so_in_a_turn_of_its_own() -> None:
     assert last["expect"]["vars"]["booking_ref"] == "AB12"
 
 
+@pytest.mark.parametrize(
+    ("event", "then"),
+    [(CallerLeft(0.0, "interrupted"), "interrupted"), (ProviderLost(0.0, "1006"), "lost")],
+    ids=["interrupted", "lost"],
+)
+def test_every_end_that_nobody_chose_can_be_played(event: Event, then: str) -> None:
+    scene = at_details()
+    scene.apply(replace(event, at=scene.at))
+    assert case(scene.events)["turns"][-1]["then"] == then
+
+
+REVIEWED = """
+vars: {name: {type: text, scope: caller}}
+tools: {reset: {queue: q, describe: Reset., params: {user: text}, approval: human}}
+start: talk
+states:
+  talk: {goal: Help., tools: [reset], next: [{intent: Done., id: done, goto: bye}]}
+  bye: {end: {reason: completed}}
+"""
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_what_a_person_decided_has_a_turn_of_its_own(approved: bool) -> None:
+    known = {"remembered": {"name": "Ana"}, "headers": {"x-shop": "Nice"}}
+    scene = play(REVIEWED, caller="+33612345678", **known)
+    scene.model("Hello.")
+    scene.caller("Reset it.")
+    scene.model(reset={"user": "ana"})
+    scene.model("One moment.")
+    decision = {"approved": approved, "by": "kim", "note": "" if approved else "not today"}
+    scene.settle("reset", Outcome("worker", decision))
+    made = case(scene.events, scene.flow)
+    assert made["call"]["headers"] == {"x-shop": "Nice"}
+    assert made["remembered"] == {"name": "Ana"}
+    deed = {"approve": "reset"} if approved else {"deny": {"tool": "reset", "note": "not today"}}
+    assert deed.items() <= made["turns"][-1].items()
+
+
 REFUSED: dict[str, Event] = {
     r"not completed \(cancelled\)": AnswerEnded(0.0, "open", "cancelled"),
     r"not completed \(failed\)": AnswerEnded(0.0, "open", "failed", "server_error"),
     "the model called set_details with": ToolAsked(0.0, "open", "call_x", "set_details", "[1]"),
-    "the program was interrupted": CallerLeft(0.0, "interrupted"),
-    "the Realtime service was lost": ProviderLost(0.0, "1006"),
     "a tool's result has a field": CallSettled(0.0, "c", 1, Outcome("worker", {"error": "no"})),
 }
 

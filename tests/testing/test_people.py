@@ -1,0 +1,137 @@
+"""People beside the caller, and what is known of the caller, in tests of flows."""
+
+from textwrap import dedent
+
+from orchestrator.errors import Problem
+from orchestrator.flow.definition import Flow
+from orchestrator.testing.judge import Failure
+from orchestrator.testing.trial import Trial, try_case
+from tests.flow.small import small
+from tests.testing.suites import read_suite
+
+HEAD = """\
+dsl: 1
+tests: small.flow.yaml
+cases:
+"""
+
+
+def desk() -> Flow:
+    return small("""
+vars:
+  name: {type: text, scope: caller, missing: you}
+  shop: {type: text, from: call.header.X-Shop, default: Lyon}
+tools:
+  reset:
+    queue: identity
+    describe: Reset the password.
+    params: {user: text}
+    approval: {by: human, timeout: 90s, reason: "Reset of ${args.user}"}
+on_end: {do: [{set: {name: gone}}]}
+on_error: bye
+start: talk
+states:
+  talk:
+    do: [{say: "Hello ${name} in ${shop}."}]
+    goal: Talk.
+    tools: [reset]
+    next:
+      - {event: tool.reset.done, goto: bye}
+      - {event: tool.reset.denied, do: [{say: "Not possible, ${event.note}."}], goto: bye}
+      - {intent: The caller is done., id: done, goto: bye}
+  bye: {end: {reason: completed}}
+""")
+
+
+def tried(case: str) -> Trial:
+    suite, problems = read_suite(HEAD + dedent(case), "x.test.yaml", desk())
+    assert suite and not problems, problems
+    return try_case(desk(), suite, suite.cases[0])
+
+
+def failures(case: str) -> tuple[Failure, ...]:
+    return tried(case).failures
+
+
+def problems(case: str) -> tuple[Problem, ...]:
+    return read_suite(HEAD + dedent(case), "x.test.yaml", desk())[1]
+
+
+ASKED = """\
+      - case: x
+        tools: {reset: [{}]}
+        turns:
+          - caller: Reset it, please.
+            model: [{call: reset, args: {user: ana}}]
+            expect: {approvals: [{reset: {user: ana}}], not_called: [reset]}
+"""
+
+
+def test_a_person_agrees() -> None:
+    assert not failures(
+        ASKED + "          - {approve: reset, expect: {tools: [reset], ended: completed}}\n"
+    )
+
+
+def test_a_person_says_no_and_why() -> None:
+    deny = "{deny: {tool: reset, note: not today}, expect: {said: not today, tools: []}}"
+    assert not failures(f"{ASKED}          - {deny}\n")
+    assert not failures(f"{ASKED}          - {{deny: reset, expect: {{ended: completed}}}}\n")
+
+
+def test_a_person_who_says_nothing_has_said_no() -> None:
+    assert not failures(ASKED + "          - {wait: 91s, expect: {ended: completed, tools: []}}\n")
+
+
+def test_nobody_can_decide_about_what_nobody_asked() -> None:
+    [failure] = failures("      - {case: x, turns: [{approve: reset}]}\n")
+    assert failure.what == "no call of reset waits for a person"
+    assert (failure.mark.line, failure.mark.column) == (4, 31)
+
+
+def test_who_was_asked_about_something_else_is_told() -> None:
+    [failure] = failures(ASKED.replace("[{reset: {user: ana}}]", "[{reset: {user: ben}}]"))
+    assert (failure.what, failure.expected) == ("approvals", 'reset {"user": "ben"}')
+    [failure] = failures(ASKED.replace("[{reset: {user: ana}}]", "[]"))
+    assert (failure.expected, failure.found) == ("nothing", 'reset {"user": "ana"}')
+
+
+def test_each_deed_has_a_turn_of_its_own() -> None:
+    [problem] = problems("      - {case: x, turns: [{caller: Well?, approve: reset}]}\n")
+    assert problem.code == "S001"
+    assert "beside 'caller'" in problem.message
+
+
+def test_names_of_tools_and_of_what_is_remembered_are_checked() -> None:
+    found = problems("""\
+      - case: x
+        remembered: {nam: Ana, shop: Lyon}
+        turns: [{approve: rest}, {deny: rest}, {deny: {tool: rest}}, {expect: {approvals: [rest]}}]
+    """)
+    assert sorted(p.code for p in found) == ["T001"] * 4 + ["V001"] * 2
+
+
+def test_a_caller_is_known_and_the_call_has_headers() -> None:
+    assert not failures("""\
+      - case: x
+        call: {caller: "+33612345678", headers: {X-Shop: Nice}}
+        remembered: {name: Ana}
+        turns: [{expect: {said: Hello Ana in Nice.}}]
+    """)
+
+
+def test_of_a_caller_without_a_number_nothing_is_known() -> None:
+    assert not failures("""\
+      - case: x
+        remembered: {name: Ana}
+        turns: [{expect: {said: Hello you in Lyon.}}]
+    """)
+
+
+def test_a_session_may_end_in_several_ways_that_nobody_chose() -> None:
+    ways = {"hangup": "hangup", "interrupted": "interrupted", "lost": "provider_lost"}
+    for then, ended in ways.items():
+        assert not failures(f"""\
+      - case: x
+        turns: [{{then: {then}, expect: {{ended: {ended}, vars: {{name: gone}}}}}}]
+    """)
