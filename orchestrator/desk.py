@@ -130,5 +130,7 @@ class CallDesk:
             reply_to=self._calls.reply_to,
             created=now,
             rerun=command.rerun,
+            priority=command.priority,
+            rate=command.rate,
             backlog=BACKLOG,
         )

@@ -1,12 +1,12 @@
 """The driver of a conversation, with the twins of what it borrows and a service of few words."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import anyio
 import pytest
 
-from orchestrator.dispatch.call import Call, Json, Outcome, Progress, Settler
+from orchestrator.dispatch.call import Call, Json, Outcome, Progress, Rate, Settler
 from orchestrator.errors import ProviderRefused, QueueUnavailable, ServiceError
 from orchestrator.flow.commands import Command, Dispatch, Report, Say, Speak, Withdraw
 from orchestrator.flow.compile import compile_flow
@@ -476,3 +476,25 @@ async def test_a_session_is_held_although_nothing_can_be_remembered(
     assert await talk.run() == "completed"
     assert "the caller is not recalled: away" in caplog.text
     assert "['count'] not remembered: away" in caplog.text
+
+
+class Published(MemoryCalls):
+    """Keeps what is published."""
+
+    published: ClassVar[list[Call]] = []
+
+    async def publish(self, call: Call) -> None:
+        self.published.append(call)
+        await super().publish(call)
+
+
+async def test_how_urgent_a_call_is_and_its_rate_go_with_it() -> None:
+    talk = Talk(work("priority: job\nrate: 10/m\nsafe: true"), Published)
+
+    async def leave() -> None:
+        await talk.until(Dispatch)
+        await talk.session.caller_leaves()
+
+    await talk.run_with(leave)
+    [call] = Published.published
+    assert (call.priority, call.rate) == ("job", Rate(10, 60.0))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from orchestrator.dispatch.call import Json, Settler
+from orchestrator.dispatch.call import Json, Priority, Rate, Settler
 
 __all__ = [
     "AddItem",
@@ -140,7 +140,7 @@ class Dispatch:
     """Publish one attempt of a call (repeatable: by call and attempt).
 
     `priority` says whether somebody waits for it; `rate` how many calls of its tool may begin in
-    a time, over all sessions (`10/m`; empty: any number).
+    a time, over all sessions.
     """
 
     call: str
@@ -151,8 +151,8 @@ class Dispatch:
     key: str
     timeout: float
     rerun: bool
-    priority: Literal["live", "job"] = "live"
-    rate: str = ""
+    priority: Priority = "live"
+    rate: Rate | None = None
 
 
 @dataclass(frozen=True, slots=True)

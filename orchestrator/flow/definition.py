@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, cast
 
-from orchestrator.dispatch.call import Json
+from orchestrator.dispatch.call import Json, Priority, Rate
 
 __all__ = [
     "After",
@@ -446,8 +446,8 @@ class Tool:
     silent: bool = False  # its result makes nobody speak
     errors: Literal["hide", "summary", "pass"] = "summary"
     concurrency: int | None = None  # calls at a time in one session
-    rate: str = ""
-    priority: Literal["live", "job"] = "live"
+    rate: Rate | None = None
+    priority: Priority = "live"
     native: Native | None = None
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from orchestrator.dispatch import call
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.part import Part
 
@@ -24,6 +25,7 @@ __all__ = [
     "Values",
     "Variable",
     "parse_duration",
+    "parse_rate",
 ]
 
 DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)\Z", re.ASCII)
@@ -58,6 +60,12 @@ def _event_name(value: str) -> str:
     if not EVENT_NAME.match(value):
         raise PydanticCustomError("emit", "a name of words with small letters, joined by dots")
     return value
+
+
+def parse_rate(text: str) -> call.Rate:
+    """Of "10/m" and its like."""
+    calls, _, unit = text.partition("/")
+    return call.Rate(int(calls), UNITS[unit])
 
 
 def _rate(value: str) -> str:

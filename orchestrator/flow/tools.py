@@ -8,7 +8,7 @@ from orchestrator.flow import document as doc
 from orchestrator.flow.approvals import read_back, review
 from orchestrator.flow.part import Report
 from orchestrator.flow.returns import result_acceptor
-from orchestrator.flow.shapes import Param
+from orchestrator.flow.shapes import Param, parse_rate
 from orchestrator.flow.steps import Steps, arguments
 from orchestrator.flow.symbols import Symbols
 from orchestrator.flow.types import ANY, OBJECT, Type, join
@@ -61,7 +61,7 @@ def function_tool(
         silent=tool.answer == "silent",
         errors=tool.errors,
         concurrency=tool.concurrency,
-        rate=tool.rate or "",
+        rate=parse_rate(tool.rate) if tool.rate else None,
         priority=tool.priority or ("job" if tool.mode == "detached" else "live"),
     )
 

@@ -1,6 +1,6 @@
 """What else an author says about a tool: who speaks, who hears, how many at a time."""
 
-from orchestrator.dispatch.call import Json, Outcome
+from orchestrator.dispatch.call import Json, Outcome, Rate
 from orchestrator.flow.events import CallerLeft
 from tests.flow.scene import Scene
 from tests.flow.small import play
@@ -229,8 +229,8 @@ def test_a_call_that_is_kept_still_gets_its_turn_after_the_caller_has_left() -> 
 
 def test_how_urgent_a_call_is_and_how_many_may_begin_go_with_it() -> None:
     [call] = look("rate: 10/m")[0].dispatches("look")
-    assert (call.priority, call.rate) == ("live", "10/m")
+    assert (call.priority, call.rate) == ("live", Rate(10, 60.0))
     [call] = look("mode: detached")[0].dispatches("look")
-    assert (call.priority, call.rate) == ("job", "")
+    assert (call.priority, call.rate) == ("job", None)
     [call] = look("mode: detached\n    priority: live")[0].dispatches("look")
     assert call.priority == "live"

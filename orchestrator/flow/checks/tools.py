@@ -16,7 +16,7 @@ from orchestrator.flow.symbols import Lock, Symbols, ToolSymbol, is_read_only
 __all__ = ["check_tools"]
 
 CODES = (
-    *("bad_result", "cancelled", "changed", "conflict", "crashed", "error", "invalid"),
+    *("bad_result", "busy", "cancelled", "changed", "conflict", "crashed", "error", "invalid"),
     *("rate_limited", "refused", "timeout", "unavailable", "unknown_tool"),
 )
 """What a failed attempt can have come to; `bad_result` is of the engine, the others are told."""
