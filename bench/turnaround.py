@@ -27,11 +27,14 @@ from orchestrator.launch import part
 from orchestrator.link import Link
 from orchestrator.link import connect as connect_redis
 from orchestrator.realtime.connection import connect
-from orchestrator.realtime.translate import Realtime, SessionSettings
+from orchestrator.realtime.settings import session_object
+from orchestrator.realtime.translate import Realtime
 from orchestrator.session import Session
 from orchestrator.settings import Settings
 
 __all__ = ["measure"]
+
+MODEL = "gpt-realtime-2.1"
 
 ROUNDS, TURNS = 10, 30
 WARM_UP = 20
@@ -114,7 +117,7 @@ async def _measured(directory: Path, stack: AsyncExitStack) -> tuple[list[float]
     for name, arguments in parts.items():
         process = await stack.enter_async_context(part(name, arguments, directory, environ))
         ready[name] = await process.ready()
-    service = connect(str(ready["emulator"]["url"]), "bench", model="gpt-realtime-2.1")
+    service = connect(str(ready["emulator"]["url"]), "bench", model=MODEL)
     connection = await stack.enter_async_context(service)
     link = await stack.enter_async_context(connect_redis(redis.url))
     floor = Floor(redis.url)
@@ -126,7 +129,7 @@ async def _measured(directory: Path, stack: AsyncExitStack) -> tuple[list[float]
 async def _alternate(watch: Stopwatch, link: Link, floor: Floor) -> tuple[list[float], list[float]]:
     flow, _ = compile_flow(FLOW, "bench.flow.yaml")
     adapter, journal = Realtime(), RedisJournal("bench", link)
-    for frame in adapter.start(SessionSettings()):
+    for frame in adapter.start(session_object(flow.session, "text", model=MODEL)):
         await watch.send(frame)
     calls = StreamCalls(link, "bench")
     session = Session(flow, watch, adapter, calls, journal, session="bench")

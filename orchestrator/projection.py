@@ -18,7 +18,7 @@ from functools import reduce
 from typing import TypeAlias, cast
 
 from orchestrator.dispatch.call import Json
-from orchestrator.flow.commands import Command, Emit, End, Report, Say, Speak, Transfer
+from orchestrator.flow.commands import Command, Emit, End, Play, Report, Say, Speak, Transfer
 from orchestrator.flow.definition import Flow
 from orchestrator.flow.events import AgentSaid, CallerTyped, Event, SessionStarted, TranscriptFinal
 from orchestrator.flow.snapshot import Snapshot
@@ -70,14 +70,16 @@ def _name(flow: Flow, item: Event | Command) -> tuple[str, Mapping[str, Json]] |
             return "agent.said", {"text": text, "by": "model"}
         case Say(text=text):
             return "agent.said", {"text": text, "by": "flow"}
+        case Play(text=text) if text:
+            return "agent.said", {"text": text, "by": "flow"}
         case Speak(id=speak, purpose=purpose):
             return "answer.asked", {"id": speak, "purpose": purpose}
         case TranscriptFinal(text=text):
             return "caller.said", {"text": text}
         case Emit(name=name, data=data):
             return "emitted", {"name": name, "data": data}
-        case Transfer(to=to, note=note):
-            return "transfer", {"to": to, "note": note}
+        case Transfer(to=to, note=note, summary=summary):
+            return "transfer", {"to": to, "note": note, "summary": summary}
         case End(reason=reason):
             return "session.ended", {"reason": reason}
         case Report(name=name, data=data):

@@ -34,9 +34,11 @@ from orchestrator.flow.commands import (
     Emit,
     End,
     Hush,
+    Play,
     Remember,
     Report,
     Say,
+    SendDigits,
     Speak,
     Transfer,
     Withdraw,
@@ -302,6 +304,8 @@ class Session:
             case Transfer():
                 # Not awaited: this is who empties the inbox.
                 errands.start_soon(self._post, TransferEnded(self._clock(), ok=True))
+            case Play() | SendDigits():
+                pass  # the engine asks for neither where there is only text
             case Speak() | Ask() | Hush() | Say() | AddItem() | DropItems():
                 await self._transmit(self._adapter.perform(command))
             case AnswerCall() | AnswerNative():

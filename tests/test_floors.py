@@ -12,9 +12,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "orchestrator"
 MODULES = sorted(path.relative_to(ROOT) for path in PACKAGE.rglob("*.py"))
 
-PURE = ("flow", "realtime.protocol", "realtime.objects", "realtime.native", "realtime.translate",
-        "realtime.sequencer", "dispatch.call", "dispatch.keys", "interfaces", "errors",
-        "projection", "disguise", "placeholders", "mcp_host.positions", "testing")  # fmt: skip
+PURE = ("flow", "realtime.protocol", "realtime.objects", "realtime.native", "realtime.settings",
+        "realtime.translate", "realtime.sequencer", "dispatch.call", "dispatch.keys", "interfaces",
+        "errors", "projection", "disguise", "placeholders", "mcp_host.positions",
+        "testing")  # fmt: skip
 TESTING_SEES = ("testing", "flow", "dispatch.call", "errors", "projection")
 DRIVERS = ("session", "worker", "mcp_host")
 EMULATOR_SEES = ("realtime.protocol", "realtime.objects", "dispatch.call", "errors", "emulator")

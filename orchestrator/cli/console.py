@@ -71,6 +71,7 @@ _QUIET = {
     "call.late": "… {call}  answered too late",
     "tool.refused": "✗ {name}  not offered now",
     "interrupt.taken": "↷ {id}",
+    "step.skipped": "· {step}  there is only text",
     "say.unset": "✗ not said: {name} has no value  ({place})",
     "classify.failed": "✗ {name}: the model did not choose ({reason})",
     "guard.hit": "! {id}",
@@ -78,7 +79,7 @@ _QUIET = {
     "answer.failed": "✗ the model failed: {error}",
     "error": "✗ {reason}",
     "emitted": "» {name}  {data}",
-    "transfer": "⇒ transferred to {to}  ({note})",
+    "transfer": "⇒ transferred to {to}  ({note}) {summary}",
     "session.ended": "■ {reason}",
 }
 

@@ -24,7 +24,7 @@ from orchestrator.cli.flows import load, project_of
 from orchestrator.cli.native import addresses
 from orchestrator.dispatch.call import Json
 from orchestrator.dispatch.streams import StreamCalls
-from orchestrator.errors import ServiceError, UsageError, innermost
+from orchestrator.errors import ProviderRefused, ServiceError, UsageError, innermost
 from orchestrator.flow.commands import Command, Say
 from orchestrator.flow.commands import Dispatch as Dispatched
 from orchestrator.flow.definition import Flow, Rejected
@@ -36,9 +36,10 @@ from orchestrator.launch import part
 from orchestrator.memory import MemoryBroker, MemoryCallers, MemoryCalls, MemoryJournal
 from orchestrator.outbox import RedisOutbox
 from orchestrator.projection import record
-from orchestrator.realtime.connection import connect
+from orchestrator.realtime.connection import Socket, connect
 from orchestrator.realtime.native import Address, mcp_tools
-from orchestrator.realtime.translate import Realtime, SessionSettings
+from orchestrator.realtime.settings import session_object
+from orchestrator.realtime.translate import Realtime
 from orchestrator.session import Session
 from orchestrator.settings import Settings, from_environ
 from orchestrator.trace import Trace, trace_to
@@ -164,6 +165,8 @@ def command(
         addresses(compiled, project_of(flow)),
         _headers(headers),
     )
+    if compiled.session.channel not in (None, "text"):
+        options.notice(f"written for {compiled.session.channel}; played in text")
     if compiled.carriers:
         options.notice(f"not served yet: {', '.join(compiled.carriers)}; as if a call had begun")
     return EXIT_CODES[anyio.run(_run, options, from_environ(os.environ, project_of(flow)))]
@@ -215,11 +218,12 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
     trace = stack.enter_context(traced) if traced else None
     provider = await _provider(options, settings, stack)
     dispatch = await _dispatch(options, settings, name, stack)
-    connection = await stack.enter_async_context(
-        connect(await provider.url(), provider.key, model=options.model)
-    )
+    connection, model = await _connected(options, provider, stack)
     adapter = Realtime()
-    for frame in adapter.start(_settings(options)):
+    tools = mcp_tools(options.flow, options.native)
+    opening = session_object(options.flow.session, "text", model=model, tools=tools)
+    watch = any(guard.side == "output" and guard.match for guard in options.flow.guards)
+    for frame in adapter.start(opening, watch=watch):
         await connection.send(frame)
     spoken = anyio.Event()
     session = Session(
@@ -251,6 +255,22 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
     return how
 
 
+async def _connected(
+    options: Options, provider: Provider, stack: AsyncExitStack
+) -> tuple[Socket, str]:
+    """The session and its model: the flow's backup, if the service refuses the first."""
+    url, backup = await provider.url(), options.flow.session.backup
+    try:
+        first = connect(url, provider.key, model=options.model)
+        return await stack.enter_async_context(first), options.model
+    except ProviderRefused as refusal:
+        if backup in (None, options.model) or refusal.code == "invalid_api_key":
+            raise
+        options.notice(f"{options.model} was refused ({refusal.code}); model {backup}")
+    second = connect(url, provider.key, model=backup)
+    return await stack.enter_async_context(second), backup
+
+
 async def _provider(options: Options, settings: Settings, stack: AsyncExitStack) -> Provider:
     """The Realtime service to use; an emulator is started, and left to come up meanwhile."""
     url = options.url or settings.realtime_url
@@ -270,13 +290,6 @@ async def _provider(options: Options, settings: Settings, stack: AsyncExitStack)
         return url or OPENAI
 
     return Provider(known, settings.openai_api_key or "none")
-
-
-def _settings(options: Options) -> SessionSettings:
-    flow = options.flow
-    tools = mcp_tools(flow, options.native)
-    watch = any(guard.side == "output" and guard.match for guard in flow.guards)
-    return SessionSettings(options.model, flow.session.persona, tools=tools, watch=watch)
 
 
 def _observer(

@@ -85,7 +85,9 @@ def _failed(m: Macrostep, answer: str, error: str) -> str | None:
 
 def ask_again(m: Macrostep) -> None:
     """The pause is over. Steps that wait are spoken for here; any other debt is paid at rest."""
-    if any(cursor.waiting == AGAIN for cursor in m.place.steps):
+    if m.talk.purpose == "say" and not m.talk.text:  # a file without words: nothing replaces it
+        m.let_go(AGAIN)
+    elif any(cursor.waiting == AGAIN for cursor in m.place.steps):
         m.let_go(AGAIN, now=speak(m, m.talk.purpose, m.talk.text))
 
 

@@ -25,10 +25,12 @@ __all__ = [
     "Emit",
     "End",
     "Hush",
+    "Play",
     "Purpose",
     "Remember",
     "Report",
     "Say",
+    "SendDigits",
     "Speak",
     "ToolChoice",
     "Transfer",
@@ -94,6 +96,25 @@ class Say:
 
     item: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Let the caller hear a recorded file (never; where we own the media).
+
+    As for a `Speak`, exactly one `AnswerEnded` follows. `text` is what it says, if that is known.
+    """
+
+    id: str
+    file: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SendDigits:
+    """Press keys on the caller's line (never; where a carrier can)."""
+
+    digits: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +209,8 @@ class Transfer:
 
     to: str
     note: str = ""
+    summary: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +233,8 @@ Command: TypeAlias = (
     | Ask
     | Hush
     | Say
+    | Play
+    | SendDigits
     | AddItem
     | DropItems
     | AnswerCall

@@ -14,6 +14,7 @@ from orchestrator.flow.declared import remembered, variable
 from orchestrator.flow.guard_compile import compile_guards
 from orchestrator.flow.part import Overwhelmed, Report
 from orchestrator.flow.servers import server_tools
+from orchestrator.flow.settings import compile_session
 from orchestrator.flow.sources import Read, alone, gather
 from orchestrator.flow.steps import Steps
 from orchestrator.flow.symbols import Lock, Symbols, allowed, declare
@@ -140,7 +141,7 @@ class _Compiler:
             on_end=steps.whole(document.on_end),
             on_error=document.on_error,
             limits=self._limits(),
-            session=self._session(),
+            session=compile_session(document.session, self.report),
             carriers=self._carriers(steps),
             unanswered=self._unanswered(),
             sources=sources,
@@ -189,21 +190,3 @@ class _Compiler:
         if limits is None:
             return made.Limits()
         return made.Limits(limits.duration, limits.visits, limits.tool_calls, limits.turns)
-
-    def _session(self) -> made.Session:
-        session = self.document.session
-        if session is None:
-            return made.Session()
-        if "${" in session.persona:
-            place = session.node.at("persona")
-            offset = session.persona.index("${")
-            self.report("E003", place.place(offset), "the persona is constant: no ${…} here")
-        return made.Session(
-            session.mode,
-            session.persona.strip(),
-            session.model,
-            session.voice,
-            session.language,
-            session.zone,
-            session.reasoning,
-        )

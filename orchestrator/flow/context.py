@@ -10,7 +10,7 @@ from orchestrator.flow.definition import Context
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.snapshot import Kept, OpenAsk
 
-__all__ = ["shorten", "summarised"]
+__all__ = ["SUMMARISE", "shorten", "summarised"]
 
 SUMMARISE = (
     "# Task\nNobody hears this answer. Sum up the conversation for whoever goes on with it.\n\n"

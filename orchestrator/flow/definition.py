@@ -34,6 +34,7 @@ __all__ = [
     "Native",
     "Note",
     "On",
+    "Play",
     "Prompt",
     "ReadBack",
     "Rejected",
@@ -41,6 +42,7 @@ __all__ = [
     "Review",
     "Say",
     "Scope",
+    "SendDigits",
     "Session",
     "Set",
     "Side",
@@ -50,7 +52,10 @@ __all__ = [
     "Template",
     "Then",
     "Tool",
+    "Transcribe",
     "Transfer",
+    "Truncation",
+    "Turns",
     "UseTool",
     "Variable",
     "Wait",
@@ -150,8 +155,11 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Say:
+    """`audio` is a file that says it, where the channel can play one."""
+
     text: Template
     when: Expression | None = None
+    audio: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +221,23 @@ class Classify:
     when: Expression | None = None
 
 
-Step: TypeAlias = Say | Prompt | Note | Set | UseTool | Emit | Wait | Classify
+@dataclass(frozen=True, slots=True)
+class SendDigits:
+    """Press keys on the caller's line."""
+
+    digits: Template
+    when: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Let the caller hear a recorded file."""
+
+    file: str
+    when: Expression | None = None
+
+
+Step: TypeAlias = Say | Prompt | Note | Set | UseTool | Emit | Wait | Classify | SendDigits | Play
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +317,8 @@ class Transfer:
     to: Template
     note: Template | None = None
     on_failed: str | None = None
+    summary: bool = False
+    headers: Mapping[str, Template] = field(default_factory=dict[str, Template])
 
 
 Side: TypeAlias = Literal["input", "output"]
@@ -460,6 +486,32 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Turns:
+    """How the service finds the end of a turn of the caller; times in seconds."""
+
+    detect: Literal["semantic", "server", "manual"] = "semantic"
+    eagerness: Literal["low", "medium", "high", "auto"] = "auto"
+    end_after: float | None = None
+    prefix: float | None = None
+    interrupt: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribe:
+    model: str | None = None
+    language: str | None = None
+    terms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Truncation:
+    """The share of a conversation that is kept when it outgrows the model, or so many tokens."""
+
+    keep: float
+    after_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """Settings of the provider's session, as the author gave them; None is the provider's own."""
 
@@ -470,6 +522,17 @@ class Session:
     language: str | None = None
     zone: str | None = None
     reasoning: str | None = None
+    channel: Literal["text", "websocket", "webrtc", "sip"] | None = None
+    backup: str | None = None
+    speed: float | None = None
+    noise: Literal["near_field", "far_field"] | None = None
+    turns: Turns = Turns()
+    transcribe: Transcribe = Transcribe()
+    max_output: int | None = None
+    truncation: Truncation | None = None
+    parallel_tools: bool | None = None
+    inputs: tuple[str, ...] | None = None
+    trace: bool = False
 
 
 def _without_annotations(

@@ -16,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.guard_parts import Guards
 from orchestrator.flow.loader import Node, Table
-from orchestrator.flow.part import Part, Report, not_yet
+from orchestrator.flow.part import Part, Report
 from orchestrator.flow.shapes import (
     EventName,
     Id,
@@ -50,6 +50,8 @@ __all__ = [
     "Step",
     "Tool",
     "Transfer",
+    "Truncation",
+    "Turns",
     "read",
 ]
 
@@ -87,17 +89,6 @@ def _zone(name: str) -> str:
             "zone", 'should be a time zone of the IANA database, as "Europe/Paris"'
         ) from None
     return name
-
-
-def _only(value: str, *later: str) -> BeforeValidator:
-    """Of the language's words for this key only `value` exists so far."""
-
-    def check(given: Json) -> Json:
-        if given in later:
-            raise not_yet(f"'{given}'")
-        return given
-
-    return BeforeValidator(check)
 
 
 Mode: TypeAlias = Literal["wait", "background", "detached"]
@@ -237,12 +228,12 @@ class McpServer(Part):
 
 
 class Step(Part):
-    """One thing to do: exactly one of say, prompt, note, set, tool, emit, wait, classify."""
+    """One thing to do, of `KINDS`."""
 
     KINDS: ClassVar[tuple[str, ...]] = (
-        "say", "prompt", "note", "set", "tool", "emit", "wait", "classify",
+        "say", "prompt", "note", "set", "tool", "emit", "wait", "classify", "dtmf", "play",
     )  # fmt: skip
-    later: ClassVar[frozenset[str]] = frozenset({"dtmf", "play", "show", "exact", "audio"})
+    later: ClassVar[frozenset[str]] = frozenset({"show"})
 
     when: str | None = Field(None, alias="if")
     say: str | None = None
@@ -256,6 +247,10 @@ class Step(Part):
         None, description="A question that the model answers unheard, with a value of `into`"
     )
     into: str | None = Field(None, description="The enum or bool that `classify` sets")
+    dtmf: str | None = Field(None, description="Keys to press on the caller's line")
+    play: str | None = Field(None, description="A recorded file")
+    exact: bool = Field(False, description="The words of `say` are played, from `audio`")
+    audio: str | None = Field(None, description="The recorded file of an exact `say`")
     arguments: Values = Field({}, alias="with")
     name: Id | None = Field(None, alias="as", description="Name of the tool's result")
     approval: Approval | None = Field(None, description="Stricter than the tool's own")
@@ -268,6 +263,8 @@ class Step(Part):
             yield kind, f"a step does one thing; this one has '{kinds[0]}' already"
         if ("classify" in kinds) != ("into" in self.node.keys):
             yield "classify", "`classify` and `into` go together"
+        if self.exact != (self.audio is not None) or (self.exact and "say" not in kinds):
+            yield "exact" if self.exact else "audio", "an exact `say` has both `exact` and `audio`"
         if "as" in self.node.keys and "tool" not in kinds:
             yield "as", "only a tool has 'as'"
         if self.approval and "tool" not in kinds:
@@ -362,10 +359,11 @@ class End(Part):
 
 class Transfer(Part):
     fallback: ClassVar[Mapping[str, Json]] = {"to": ""}
-    later: ClassVar[frozenset[str]] = frozenset({"summary", "headers"})
 
     to: str
     note: str | None = None
+    summary: bool = Field(False, description="Have the model sum up for whoever takes over")
+    headers: Values = Field({}, description="SIP headers by name")
     on_failed: str | None = None
 
 
@@ -418,38 +416,68 @@ class State(Part):
 
 
 class Turns(Part):
+    """How the service finds the end of the caller's turns."""
+
+    OF: ClassVar[Mapping[str, str]] = {
+        "eagerness": "semantic", "end_after": "server", "prefix": "server",
+    }  # fmt: skip
+
     detect: Literal["semantic", "server", "manual"] = "semantic"
     eagerness: Literal["low", "medium", "high", "auto"] = "auto"
-    end_after: Seconds | None = None
-    interrupt: bool = True
-    prefix: Seconds | None = None
+    end_after: Seconds | None = Field(None, description="Silence that ends a turn")
+    interrupt: bool = Field(True, description="Whether the caller may cut the agent off")
+    prefix: Seconds | None = Field(None, description="What is kept of before the turn began")
+
+    def rules(self) -> Iterator[tuple[str, str]]:
+        for key, detect in self.OF.items():
+            if key in self.node.keys and self.detect != detect:
+                yield key, f"only `detect: {detect}` has '{key}'"
 
 
 class Transcribe(Part):
     model: str | None = None
     language: str | None = None
-    terms: list[str] = []
+    terms: list[str] = Field([], description="Words to expect")
+
+
+class Truncation(Part):
+    """What the service does when the conversation has grown too long for the model."""
+
+    fallback: ClassVar[Mapping[str, Json]] = {"keep": 1.0}
+
+    keep: Annotated[float, Field(gt=0, le=1)] = Field(description="The share that is kept")
+    after_tokens: Annotated[int, Field(ge=1)] | None = None
 
 
 class Session(Part):
-    """Settings of the provider's session. Those that concern the voice wait for one."""
+    """Settings of the provider's session."""
 
-    later: ClassVar[frozenset[str]] = frozenset(
-        {"backup", "max_output", "truncation", "parallel_tools", "inputs", "prompting", "trace"}
-    )  # fmt: skip
+    later: ClassVar[frozenset[str]] = frozenset({"prompting"})
 
     mode: Literal["voice", "text", "transcribe"] = "voice"
-    channel: Annotated[Literal["text"] | None, _only("text", "websocket", "webrtc", "sip")] = None
+    channel: Literal["text", "websocket", "webrtc", "sip"] | None = Field(
+        None, description="What the flow is for; it may ask for nothing that this cannot do"
+    )
     model: str | None = None
+    backup: str | None = Field(None, description="The model if the service refuses the first")
     voice: str | None = None
     speed: Annotated[float, Field(ge=0.25, le=1.5)] | None = None
-    language: str | None = None
+    language: str | None = Field(None, description="Of the transcription, unless that has its own")
     zone: Annotated[str, AfterValidator(_zone)] | None = None
     persona: str = ""
     turns: Turns | None = None
     transcribe: Transcribe | None = None
     noise: Literal["near_field", "far_field"] | None = None
     reasoning: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
+    max_output: Annotated[int, Field(ge=1, le=4096)] | None = Field(
+        None, description="Tokens of one answer"
+    )
+    truncation: Truncation | None = None
+    parallel_tools: bool | None = Field(None, description="Several calls in one answer")
+    inputs: list[Literal["audio", "text", "image"]] | None = Field(
+        None, description="What the caller may give"
+    )
+    trace: bool = Field(False, description="Let the service keep a trace of the session")
 
 
 class Silence(Part):

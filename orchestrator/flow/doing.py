@@ -10,6 +10,7 @@ from orchestrator.flow import asking
 from orchestrator.flow.aside import classify
 from orchestrator.flow.commands import AddItem
 from orchestrator.flow.commands import Emit as EmitEvent
+from orchestrator.flow.commands import SendDigits as Press
 from orchestrator.flow.definition import (
     Classify,
     Edge,
@@ -17,8 +18,10 @@ from orchestrator.flow.definition import (
     Flow,
     Interrupt,
     Note,
+    Play,
     Prompt,
     Say,
+    SendDigits,
     Set,
     Step,
     Template,
@@ -26,7 +29,7 @@ from orchestrator.flow.definition import (
     Wait,
 )
 from orchestrator.flow.macrostep import Macrostep
-from orchestrator.flow.talk import say, speak
+from orchestrator.flow.talk import play, say, speak
 from orchestrator.flow.variables import give
 
 __all__ = ["assign", "do", "edge_at", "interrupt_at", "speaks", "steps_of", "take_leave"]
@@ -61,6 +64,8 @@ def speaks(m: Macrostep, todo: Step) -> bool:
     match todo:
         case Prompt():
             return True
+        case Play():
+            return m.run.channel != "text"
         case Say(text=text):
             return text.unset(m.scope()) is None
         case _:
@@ -69,8 +74,8 @@ def speaks(m: Macrostep, todo: Step) -> bool:
 
 def do(m: Macrostep, todo: Step) -> None:
     match todo:
-        case Say(text=text):
-            spoken = say(m, text)
+        case Say(text=text, audio=audio):
+            spoken = say(m, text, audio)
             if spoken:
                 m.hold(spoken)
         case Prompt(text=text):
@@ -85,10 +90,28 @@ def do(m: Macrostep, todo: Step) -> None:
             _emit(m, name, data)
         case Classify():
             classify(m, todo)
+        case SendDigits(digits=digits):
+            _send(m, m.text(digits))
+        case Play(file=file):
+            _play(m, file)
         case Wait(seconds=seconds):
             timer = m.new_id("wait:")
             m.set_timer(timer, seconds)
             m.hold(timer)
+
+
+def _send(m: Macrostep, digits: str) -> None:
+    if m.run.channel == "text":
+        m.report("step.skipped", step="dtmf")
+    else:
+        m.emit(Press(digits))
+
+
+def _play(m: Macrostep, file: str) -> None:
+    if m.run.channel == "text":
+        m.report("step.skipped", step="play")
+    else:
+        m.hold(play(m, file))
 
 
 def _emit(m: Macrostep, name: str, data: Mapping[str, Template]) -> None:

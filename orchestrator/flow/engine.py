@@ -75,6 +75,7 @@ from orchestrator.flow.events import (
 )
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.moves import (
+    TRANSFER,
     end,
     enter,
     event_of,
@@ -83,6 +84,7 @@ from orchestrator.flow.moves import (
     finish,
     follow,
     give_up,
+    hand_over,
     start,
     steps_done,
     transfer_ended,
@@ -215,6 +217,8 @@ def _answered(m: Macrostep, name: str, asked: OpenAsk | None, text: str | None) 
     match asked.purpose:
         case "classify":
             aside.classified(m, name, asked, text)
+        case "summary" if asked.subject == TRANSFER:
+            hand_over(m, text)
         case "summary":
             context.summarised(m, asked, text)
         case "guard":

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow import taking, work
+from orchestrator.flow.aside import ask
 from orchestrator.flow.commands import End as EndSession
 from orchestrator.flow.commands import Say, Transfer
-from orchestrator.flow.context import shorten
+from orchestrator.flow.context import SUMMARISE, shorten
 from orchestrator.flow.definition import (
     After,
     Digit,
@@ -27,12 +28,13 @@ from orchestrator.flow.doing import assign, edge_at, interrupt_at, take_leave
 from orchestrator.flow.events import SessionStarted, TransferEnded
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import missing
-from orchestrator.flow.snapshot import AGAIN, Cursor
+from orchestrator.flow.snapshot import AGAIN, Cursor, OpenAsk
 from orchestrator.flow.talk import owe
 from orchestrator.flow.variables import give, recall
 
 __all__ = [
     "SORRY",
+    "TRANSFER",
     "end",
     "enter",
     "event_of",
@@ -41,10 +43,14 @@ __all__ = [
     "finish",
     "follow",
     "give_up",
+    "hand_over",
     "start",
     "steps_done",
     "transfer_ended",
 ]
+
+TRANSFER = "transfer"
+"""What a summary for whoever takes over is asked for."""
 
 SORRY = "I'm sorry, something went wrong at our end. Goodbye."
 
@@ -227,9 +233,21 @@ def finish(m: Macrostep, final: End | TransferTo) -> None:
     match final:
         case End(reason=reason):
             end(m, m.text(reason), "completed")
-        case TransferTo(to=to, note=note):
+        case TransferTo():
             m.place = replace(m.place, transferring=True)
-            m.emit(Transfer(m.text(to), m.text(note) if note else ""))
+            if final.summary:
+                ask(m, OpenAsk("summary", TRANSFER), SUMMARISE)
+            else:
+                hand_over(m)
+
+
+def hand_over(m: Macrostep, summary: str | None = None) -> None:
+    """The transfer is carried out, with the summary that was waited for, if one came."""
+    final = m.state.final
+    if m.place.transferring and isinstance(final, TransferTo):
+        note = m.text(final.note) if final.note else ""
+        headers = {name: m.text(text) for name, text in final.headers.items()}
+        m.emit(Transfer(m.text(final.to), note, (summary or "").strip(), headers))
 
 
 def fail(m: Macrostep, reason: str) -> None:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from orchestrator.dispatch.call import Json
 from orchestrator.errors import JournalMismatch, UsageError
 from orchestrator.flow import events
-from orchestrator.flow.commands import Ask, Command, Dispatch, Report, Speak
+from orchestrator.flow.commands import Ask, Command, Dispatch, Play, Report, Speak
 from orchestrator.flow.definition import Flow, Mark
 from orchestrator.flow.engine import SEMANTICS, step
 from orchestrator.flow.events import (
@@ -225,7 +225,7 @@ def _made(decision: Decision) -> dict[str, list[str]]:
     made: dict[str, list[str]] = {}
     for command in decision.commands:
         match command:
-            case Speak(id=name):
+            case Speak(id=name) | Play(id=name):
                 made.setdefault("speak", []).append(name)
             case Ask(id=name):
                 made.setdefault("ask", []).append(name)

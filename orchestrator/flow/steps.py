@@ -81,7 +81,7 @@ class Steps:
         node = step.node
         when = texts.condition(node.at("if")) if step.when is not None else None
         if step.say is not None:
-            return made.Say(texts.template(node.at("say")), when)
+            return made.Say(texts.template(node.at("say")), when, step.audio)
         if step.prompt is not None:
             return made.Prompt(texts.template(node.at("prompt")), when)
         if step.note is not None:
@@ -90,6 +90,10 @@ class Steps:
             return made.Set(self.values(step.set, node.at("set"), texts), when)
         if step.wait is not None:
             return made.Wait(step.wait, when)
+        if step.dtmf is not None:
+            return made.SendDigits(texts.exact(node.at("dtmf")), when)
+        if step.play is not None:
+            return made.Play(step.play, when)
         if step.classify is not None:
             variable = self._chosen(step.into or "", node.at("into"))
             return made.Classify(texts.template(node.at("classify")), variable, when)
@@ -220,7 +224,9 @@ class Steps:
         failed = state.transfer.on_failed
         self.symbols.check_state(failed, node.at("on_failed").mark, self.report)
         note = texts.template(node.at("note")) if state.transfer.note is not None else None
-        return made.Transfer(texts.exact(node.at("to")), note, failed)
+        headers = {name: texts.exact(node.at("headers", name)) for name in state.transfer.headers}
+        to, summary = texts.exact(node.at("to")), state.transfer.summary
+        return made.Transfer(to, note, failed, summary, headers)
 
 
 def _context(context: doc.Context | None) -> made.Context | None:

@@ -7,7 +7,7 @@ exactly one answer, or for none.
 
 from dataclasses import replace
 
-from orchestrator.flow.commands import Purpose, Say, Speak
+from orchestrator.flow.commands import Play, Purpose, Say, Speak
 from orchestrator.flow.definition import Template
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import instructions, schemas
@@ -51,6 +51,23 @@ def rest(m: Macrostep) -> None:
 
 def speak(m: Macrostep, purpose: Purpose, text: str = "") -> str:
     """Ask for an answer now; its id is returned. Nothing else may be open."""
+    answer = _open(m, purpose, text)
+    mute = purpose in MUTE
+    tools = () if mute else schemas(m)
+    prose = instructions(m, purpose, text)
+    m.emit(Speak(answer, purpose, m.place.epoch, prose, tools, "none" if mute else "auto"))
+    return answer
+
+
+def play(m: Macrostep, file: str, text: str = "") -> str:
+    """Let a recorded file be heard; like an answer it has an id, which is returned, and an end."""
+    answer = _open(m, "say", text)
+    m.talk = replace(m.talk, spoke=True)
+    m.emit(Play(answer, file, text))
+    return answer
+
+
+def _open(m: Macrostep, purpose: Purpose, text: str) -> str:
     assert m.talk.speaking is None, "one answer at a time"
     answer = m.new_id("say")
     mute = purpose in MUTE
@@ -72,9 +89,6 @@ def speak(m: Macrostep, purpose: Purpose, text: str = "") -> str:
     elif purpose == "readback" and m.talk.owed != "result":
         m.talk = replace(m.talk, owed=None)
     patience(m)
-    tools = () if mute else schemas(m)
-    prose = instructions(m, purpose, text)
-    m.emit(Speak(answer, purpose, m.place.epoch, prose, tools, "none" if mute else "auto"))
     return answer
 
 
@@ -83,7 +97,7 @@ def patience(m: Macrostep) -> None:
     m.set_timer("answer:", PATIENCE)
 
 
-def say(m: Macrostep, template: Template) -> str | None:
+def say(m: Macrostep, template: Template, audio: str | None = None) -> str | None:
     """Say the author's words. Where there is a voice that is an answer, whose id is returned.
 
     Words with something unset in them are not said at all: half a sentence helps nobody.
@@ -92,6 +106,8 @@ def say(m: Macrostep, template: Template) -> str | None:
     if unset:
         m.report("say.unset", name=unset, place=str(template.mark))
         return None
+    if audio and m.run.channel == "websocket":
+        return play(m, audio, m.text(template))
     return say_text(m, m.text(template))
 
 

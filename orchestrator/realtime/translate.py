@@ -6,8 +6,7 @@ Server events that tell the engine nothing (deltas above all) cost one look-up o
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, assert_never
+from typing import TypeAlias, assert_never
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import (
@@ -21,9 +20,11 @@ from orchestrator.flow.commands import (
     Emit,
     End,
     Hush,
+    Play,
     Remember,
     Report,
     Say,
+    SendDigits,
     Speak,
     Transfer,
     Withdraw,
@@ -54,7 +55,7 @@ from orchestrator.realtime.protocol import (
 )
 from orchestrator.realtime.sequencer import Cancel, Create, Ended, How, Output, Sequencer
 
-__all__ = ["Realtime", "SessionSettings", "complaint", "session_object"]
+__all__ = ["Realtime", "complaint"]
 
 Send: TypeAlias = dict[str, Json]
 """A client event."""
@@ -94,52 +95,6 @@ _EXPECTED = frozenset(
 """Errors that come with races and repetitions: what we wanted is so already, or will be."""
 
 
-@dataclass(frozen=True, slots=True)
-class SessionSettings:
-    """What a session is opened with. Empty means: the service's own default.
-
-    `model` cannot change later. `watch` asks for the agent's words as they come. The rest of
-    the audio settings do not count in text.
-    """
-
-    model: str = "gpt-realtime-2.1"
-    instructions: str = ""
-    modality: Literal["text", "audio"] = "text"
-    voice: str = "marin"
-    turns: Literal["server_vad", "semantic_vad"] = "semantic_vad"
-    transcription: str = "gpt-transcribe"
-    language: str = ""
-    effort: Literal["", "minimal", "low", "medium", "high", "xhigh"] = ""
-    tools: tuple[Mapping[str, Json], ...] = field(default=(), repr=False)  # may hold secrets
-    watch: bool = False
-
-
-def session_object(settings: SessionSettings) -> dict[str, Json]:
-    """The session's configuration in the Realtime shape, without its model."""
-    session: dict[str, Json] = {"type": "realtime", "output_modalities": [settings.modality]}
-    if settings.instructions:
-        session["instructions"] = settings.instructions
-    if settings.tools:
-        session["tools"] = [dict(tool) for tool in settings.tools]
-    if settings.effort:
-        session["reasoning"] = {"effort": settings.effort}
-    if settings.modality == "audio":
-        session["audio"] = _audio(settings)
-    return session
-
-
-def _audio(settings: SessionSettings) -> dict[str, Json]:
-    transcription = {"model": settings.transcription}
-    if settings.language:
-        transcription["language"] = settings.language
-    # We ask for every response ourselves; the service still stops one that is talked over.
-    turns = {"type": settings.turns, "create_response": False, "interrupt_response": True}
-    return {
-        "input": {"transcription": transcription, "turn_detection": turns},
-        "output": {"voice": settings.voice},
-    }
-
-
 def complaint(event: Mapping[str, Json]) -> ErrorDetail | None:
     """The error that people should know of; None for other events and harmless errors."""
     if event.get("type") != "error":
@@ -164,11 +119,14 @@ class Realtime:
         self._modality: str = "text"
         self._watch = False
 
-    def start(self, settings: SessionSettings) -> tuple[Send, ...]:
-        """What to send as soon as the session is accepted."""
-        self._modality = settings.modality
-        self._watch = settings.watch
-        return ({"type": "session.update", "session": session_object(settings)},)
+    def start(self, session: Mapping[str, Json], *, watch: bool = False) -> tuple[Send, ...]:
+        """What to send as soon as the session is accepted; `session` is its configuration.
+
+        `watch` asks for the agent's words as they come.
+        """
+        self._modality = session.get("output_modalities", ["text"])[0]
+        self._watch = watch
+        return ({"type": "session.update", "session": dict(session)},)
 
     def perform(self, command: Command) -> tuple[Send, ...]:
         """The client events of a command; none for the commands that others perform."""
@@ -197,7 +155,17 @@ class Realtime:
                 return (_output(command),)
             case AnswerNative():
                 return (_approval(command),)
-            case Dispatch() | Withdraw() | Emit() | Remember() | Transfer() | End() | Report():
+            case (
+                Play()
+                | SendDigits()
+                | Dispatch()
+                | Withdraw()
+                | Emit()
+                | Remember()
+                | Transfer()
+                | End()
+                | Report()
+            ):
                 return ()
         assert_never(command)
 

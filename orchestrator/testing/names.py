@@ -17,7 +17,8 @@ EVENTS = (
     "call.progress", "call.retrying",
     "call.review", "call.done", "call.failed", "call.cancelled",
     "call.denied",
-    "call.undone", "call.late", "tool.refused", "tool.ignored", "say.unset", "emitted", "error",
+    "call.undone", "call.late", "tool.refused", "tool.ignored", "say.unset", "step.skipped",
+    "emitted", "error",
     "transfer", "session.ended",
 )  # fmt: skip
 """The events of docs/events.md."""

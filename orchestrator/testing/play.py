@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from orchestrator.dispatch.call import Json, Outcome
-from orchestrator.flow.commands import Ask, Command, Report, Speak, Withdraw
+from orchestrator.flow.commands import Ask, Command, Play, Report, Speak, Withdraw
 from orchestrator.flow.definition import Flow, Mark, Scope, Tool
 from orchestrator.flow.engine import step
 from orchestrator.flow.events import (
@@ -167,6 +167,7 @@ class _Stage:
         self._calls = 0
         self._lines = 0
         self._asked: Speak | None = None
+        self._playing = ""
         self._place: Mark
         self._script: deque[Answer]
         self._items: list[Item]
@@ -287,7 +288,11 @@ class _Stage:
         return True
 
     def _answer(self, speak: str) -> None:
-        """The model's next answer: what is scripted, or some words that do not matter."""
+        """The model's next answer: what is scripted, or some words that do not matter. What is
+        played is nothing that the model says."""
+        if speak == self._playing:
+            self._apply(AnswerEnded(self._at, speak, "completed"))
+            return
         acts = self._script.popleft() if self._script else []
         for act in acts:
             if act.say is not None:
@@ -346,6 +351,8 @@ class _Stage:
                     self._dispatched(data)
                 case Speak():
                     self._asked = command
+                case Play(id=playing):
+                    self._playing = playing
                 case Ask():
                     self._asks.append(command)
                 case Withdraw():

@@ -2,14 +2,17 @@
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import AddItem, AnswerCall, AnswerNative, Hush, Say, Speak
+from orchestrator.flow.definition import Session, Transcribe, Truncation, Turns
 from orchestrator.realtime.native import Address, mcp_tools
 from orchestrator.realtime.protocol import CLIENT_EVENTS, Invalid, parse_client
-from orchestrator.realtime.translate import Realtime, SessionSettings
+from orchestrator.realtime.settings import Channel, session_object
+from orchestrator.realtime.translate import Realtime
 from tests.realtime.test_native import flow as native_flow
 
 VALIDATE = Path(__file__).with_name("validate_events.py")
@@ -32,8 +35,7 @@ def produced() -> list[Json]:
     narrowed: Json = {"type": "mcp", "server_label": "kb", "allowed_tools": ["search"]}
     tool: Json = {"type": "function", "name": "book", "description": "Book.", "parameters": {}}
     sends = [
-        *realtime.start(SessionSettings(instructions="Be kind.", tools=mcp)),
-        *realtime.start(SessionSettings(modality="audio", language="fr", effort="low")),
+        *(event for session in sessions(mcp) for event in realtime.start(session)),
         *realtime.perform(AddItem("u1", "user", "hello")),
         *realtime.perform(AddItem("n1", "system", "The table is free.")),
         *realtime.perform(Say("a1", "Welcome.")),
@@ -44,6 +46,34 @@ def produced() -> list[Json]:
     named = {"id": "r1", "status": "in_progress", "metadata": {"id": "s.1"}}
     realtime.receive({"type": "response.created", "response": named}, 0.0)
     return [*sends, *realtime.perform(Hush("s.1"))]
+
+
+def sessions(mcp: Sequence[Mapping[str, Json]]) -> list[dict[str, Json]]:
+    """All settings at once, on every channel."""
+    all_of_it = Session(
+        persona="Be kind.",
+        voice="cedar",
+        language="fr",
+        reasoning="low",
+        speed=1.2,
+        noise="far_field",
+        turns=Turns("server", end_after=0.7, prefix=0.3),
+        transcribe=Transcribe("gpt-live-transcribe", "fr", ("Redis",)),
+        max_output=500,
+        truncation=Truncation(0.8, 20_000),
+        parallel_tools=True,
+        trace=True,
+    )
+    several = (
+        all_of_it,
+        replace(all_of_it, voice="voice_1", turns=Turns(eagerness="low")),
+        replace(all_of_it, turns=Turns("manual"), mode="transcribe"),
+        replace(all_of_it, mode="transcribe"),
+        Session(),
+    )
+    channels: tuple[Channel, ...] = ("text", "websocket", "webrtc", "sip")
+    model = "gpt-realtime-2.1"
+    return [session_object(s, c, model=model, tools=mcp) for s in several for c in channels]
 
 
 def others() -> list[Json]:

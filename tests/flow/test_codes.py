@@ -56,6 +56,8 @@ def whole(example: str) -> str:
     """A flow, with what an example leaves out."""
     given = blocks(example)
     keys = blocks(FLOW) | {key: given[key] for key in given if key in KEYS}
+    if "mode: transcribe" in example:
+        del keys["interrupts"]  # nobody answers there
     states = blocks(STATES) | {key: given[key] for key in given if key not in KEYS}
     return "".join(keys.values()) + "states:\n" + indent("".join(states.values()), "  ")
 

@@ -33,9 +33,11 @@ from orchestrator.flow.commands import (
     Emit,
     End,
     Hush,
+    Play,
     Remember,
     Report,
     Say,
+    SendDigits,
     Speak,
     Transfer,
     Withdraw,
@@ -141,6 +143,9 @@ class World:
                 self._speak(command)
             case AnswerCall():
                 self._answer(command)
+            case Play(id=answer):
+                assert self.speaking is None, "two answers open at once"
+                self.speaking, self.worded = answer, True
             case AnswerNative(request=request):
                 assert request not in self.allowed, "the service was answered twice"
                 self.allowed.add(request)
@@ -171,6 +176,8 @@ class World:
                 self.items[command.item] = ""
             case Report():
                 self._hear_of(command)
+            case SendDigits():
+                pass
             case AddItem(item=item):
                 self.items[item] = ""
             case DropItems():

@@ -16,6 +16,7 @@ from orchestrator.flow.commands import (
     Transfer,
     Withdraw,
 )
+from orchestrator.flow.definition import Session
 from orchestrator.flow.events import (
     AgentSaid,
     AgentSaying,
@@ -25,7 +26,8 @@ from orchestrator.flow.events import (
     ToolAsked,
 )
 from orchestrator.realtime.protocol import Invalid, parse_client
-from orchestrator.realtime.translate import Realtime, SessionSettings, complaint
+from orchestrator.realtime.settings import session_object
+from orchestrator.realtime.translate import Realtime, complaint
 
 AT = 1_800_000_000.0
 TOOL: Json = {"type": "function", "name": "go_book", "description": "Book", "parameters": {}}
@@ -99,39 +101,9 @@ def test_a_speak_asks_for_a_response_with_whole_instructions_and_its_tools() -> 
 
 def test_answers_are_spoken_where_the_session_is() -> None:
     realtime = Realtime()
-    realtime.start(SessionSettings(modality="audio"))
+    realtime.start(session_object(Session(), "websocket", model="m"))
     (create,) = realtime.perform(SPEAK)
     assert create["response"]["output_modalities"] == ["audio"]
-
-
-def test_a_session_of_text_is_opened_without_audio() -> None:
-    assert Realtime().start(SessionSettings(instructions="Be kind.")) == (
-        {
-            "type": "session.update",
-            "session": {
-                "type": "realtime",
-                "output_modalities": ["text"],
-                "instructions": "Be kind.",
-            },
-        },
-    )
-
-
-def test_the_service_never_answers_by_itself_but_stops_when_talked_over() -> None:
-    settings = SessionSettings(modality="audio", voice="ash", language="fr", effort="low")
-    (update,) = Realtime().start(settings)
-    assert update["session"]["reasoning"] == {"effort": "low"}
-    assert update["session"]["audio"] == {
-        "input": {
-            "transcription": {"model": "gpt-transcribe", "language": "fr"},
-            "turn_detection": {
-                "type": "semantic_vad",
-                "create_response": False,
-                "interrupt_response": True,
-            },
-        },
-        "output": {"voice": "ash"},
-    }
 
 
 def test_items_carry_the_ids_that_we_chose() -> None:
@@ -318,7 +290,7 @@ def test_people_hear_of_errors_but_not_of_those_that_races_bring() -> None:
 def test_the_emulators_rules_accept_every_event_that_we_send() -> None:
     realtime = Realtime()
     sends = [
-        *realtime.start(SessionSettings(modality="audio", effort="high", language="de")),
+        *realtime.start(session_object(Session(language="de"), "websocket", model="m")),
         *realtime.perform(AddItem("u1", "user", "hello")),
         *realtime.perform(Say("a1", "Welcome.")),
         *realtime.perform(AnswerCall("o1", "call_1", "{}")),
@@ -428,7 +400,7 @@ def delta(text: str, response: str = "resp_1", kind: str = "text") -> Json:
 @pytest.mark.parametrize("kind", ["text", "voice"])
 def test_words_are_told_while_they_come_where_they_are_watched(kind: str) -> None:
     realtime = Realtime()
-    realtime.start(SessionSettings(watch=True))
+    realtime.start(session_object(Session(), "text", model="m"), watch=True)
     realtime.perform(SPEAK)
     realtime.receive(created(), AT)
     told = [realtime.receive(delta("12345 7890 ", kind=kind), AT)[0] for _ in range(8)]
@@ -439,7 +411,7 @@ def test_words_are_told_while_they_come_where_they_are_watched(kind: str) -> Non
 
 def test_nobody_hears_of_the_words_of_an_answer_that_was_stopped() -> None:
     realtime = Realtime()
-    realtime.start(SessionSettings(watch=True))
+    realtime.start(session_object(Session(), "text", model="m"), watch=True)
     realtime.perform(SPEAK)
     realtime.receive(created(), AT)
     realtime.perform(Hush("s.1"))

@@ -11,9 +11,11 @@ from orchestrator.emulator.model import CallTool, Output, Prompt, Speech
 from orchestrator.emulator.server import serve
 from orchestrator.errors import ProviderRefused
 from orchestrator.flow.commands import AddItem, AnswerCall, Ask, Command, Speak
+from orchestrator.flow.definition import Session
 from orchestrator.flow.events import AgentSaid, Answered, AnswerEnded, Event, ToolAsked
 from orchestrator.realtime.connection import Socket, connect
-from orchestrator.realtime.translate import Realtime, SessionSettings, complaint
+from orchestrator.realtime.settings import Channel, session_object
+from orchestrator.realtime.translate import Realtime, complaint
 
 MODEL = "gpt-realtime-2.1"
 BOOK: Json = {"type": "function", "name": "book", "description": "", "parameters": {}}
@@ -63,9 +65,9 @@ class Conversation:
                 return
 
 
-@pytest.mark.parametrize("modality", ["text", "audio"])
-async def test_a_call_is_answered_and_spoken_about_after_its_response(modality: str) -> None:
-    settings = SessionSettings(modality="audio" if modality == "audio" else "text")
+@pytest.mark.parametrize("channel", ["text", "websocket"])
+async def test_a_call_is_answered_and_spoken_about_after_its_response(channel: Channel) -> None:
+    settings = session_object(Session(), channel, model=MODEL)
     with anyio.fail_after(20):
         async with (
             serve(Bookings, host="127.0.0.1", port=0) as url,
@@ -99,7 +101,7 @@ async def test_a_question_is_answered_beside_an_answer_and_leaves_nothing_behind
     with anyio.fail_after(20):
         async with serve(Both) as url, connect(url, "key", model=MODEL) as connection:
             talk = Conversation(connection)
-            await talk.send(talk.adapter.start(SessionSettings()))
+            await talk.send(talk.adapter.start(session_object(Session(), "text", model=MODEL)))
             await talk.perform(
                 AddItem("u1", "user", "Hello."),
                 Speak("s.1", "answer", 1, "# Goal\nTalk."),

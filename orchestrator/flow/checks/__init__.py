@@ -6,6 +6,7 @@ use, a value) is only told when nothing of the document had to be left out while
 
 import re
 
+from orchestrator.flow.checks.channel import check_channel
 from orchestrator.flow.checks.gates import check_gates
 from orchestrator.flow.checks.graph import check_graph
 from orchestrator.flow.checks.names import check_names
@@ -44,6 +45,7 @@ def check_document(document: Document, symbols: Symbols, lock: Lock, report: Rep
     check_graph(document, symbols, report)
     check_ways(document, report)
     check_session(document, report)
+    check_channel(document, report)
     check_shapes(document, report)
     check_values(document, report)
     check_spoken(document, report)
