@@ -40,15 +40,8 @@ VARYING = {
     r"Valkey [\d.]+": "Valkey 9.1.2",
 }
 
+
 # How each would stand in the README's flow: what it would be written instead of.
-LATER = {
-    "guards": ("start: talk", "start: talk\nguards: {}"),
-    "use": ("start: talk", "start: talk\nuse: []"),
-    "run": ("tools: [find_parcel]", "run: another"),
-    "via: openai": ("start: talk", "mcp: {kb: {server: kb, via: openai, allow: [t]}}\nstart: talk"),
-}
-
-
 class Block(NamedTuple):
     language: str
     text: str
@@ -159,14 +152,6 @@ def test_flows_have_no_problem() -> None:
     assert shown
     for block in shown:
         assert check(block.text, str(block.file)) == ()
-
-
-def test_what_the_language_lacks_is_refused_by_name() -> None:
-    [listed] = re.findall(r"^- Later parts of the language \((.*?)\)", README, re.M | re.S)
-    assert re.findall("`(.*?)`", listed) == list(LATER)
-    flow = next(block.text for block in blocks(README, "yaml"))
-    for old, new in LATER.values():
-        assert "X001" in {problem.code for problem in check(flow.replace(old, new), "later")}
 
 
 @pytest.mark.processes

@@ -2,6 +2,7 @@
 
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.commands import Remember
+from orchestrator.flow.compile import check
 from orchestrator.flow.events import CallerLeft
 from tests.flow.scene import Scene
 from tests.flow.small import play
@@ -110,3 +111,15 @@ states:
     assert call.key == f"s1.{call.call}"
     scene.settle("look", Outcome("worker", {}))
     assert scene.snapshot.run.ended == "as (unknown)"
+
+
+def test_what_another_flow_remembers_is_no_variable_without_a_value() -> None:
+    flow = """dsl: 1
+flow: f
+version: "1"
+session: {mode: text}
+vars: {name: {type: text, scope: caller, missing: you}}
+start: bye
+states: {bye: {do: [{say: "Bye, ${name}."}], end: {reason: completed}}}
+"""
+    assert check(flow, "f") == ()

@@ -4,7 +4,10 @@ from textwrap import dedent
 
 from orchestrator.errors import Problem
 from orchestrator.flow.definition import Flow
+from orchestrator.flow.events import Event
+from orchestrator.flow.replaying import decide
 from orchestrator.testing.judge import Failure
+from orchestrator.testing.recording import case_of
 from orchestrator.testing.trial import Trial, try_case
 from tests.flow.small import small
 from tests.testing.suites import read_suite
@@ -135,3 +138,39 @@ def test_a_session_may_end_in_several_ways_that_nobody_chose() -> None:
       - case: x
         turns: [{{then: {then}, expect: {{ended: {ended}, vars: {{name: gone}}}}}}]
     """)
+
+
+CHECKED = """
+vars: {code: {type: text, validate: {tool: look}}}
+tools: {look: {queue: desk, params: {value: text}, returns: {ok: bool}, safe: true}}
+start: talk
+states:
+  talk:
+    goal: Ask for the code.
+    collect: {vars: [code]}
+    next: [{event: collected, goto: bye}]
+  bye: {end: {reason: completed}}
+"""
+TWICE = """\
+      - case: x
+        tools: {look: [{ok: false}, {ok: true}]}
+        turns:
+          - {}
+          - caller: AB1.
+            model: [{call: set_talk, args: {code: AB1}}]
+            expect: {tools: [{look: {value: AB1}}], vars: {code: null}, events: [value.rejected]}
+          - caller: AB2.
+            model: [{call: set_talk, args: {code: AB2}}]
+            expect: {attempts: {look: 1}, vars: {code: AB2}, ended: completed}
+"""
+
+
+def test_what_a_tool_says_of_a_value_is_canned_and_recorded_like_any_answer() -> None:
+    flow = small(CHECKED)
+    suite, problems = read_suite(HEAD + dedent(TWICE), "x.test.yaml", flow)
+    assert suite and not problems, problems
+    trial = try_case(flow, suite, suite.cases[0])
+    assert not trial.failures
+    happened = [item.what for item in trial.items if isinstance(item.what, Event)]
+    made = case_of(flow, tuple(decide(flow, happened)))
+    assert made["tools"] == {"look": [{"ok": False}, {"ok": True}]}

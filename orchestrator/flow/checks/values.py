@@ -21,7 +21,8 @@ def check_values(document: Document, report: Report) -> None:
         return
     known = given(document)
     for name, variable in document.vars.items():
-        if name not in known and variable.default is None and variable.source is None:
+        elsewhere = variable.default is not None or variable.source or variable.scope == "caller"
+        if name not in known and not elsewhere:
             mark = document.node.at("vars").key(name)
             report.warn("V010", mark, f"nothing ever gives '{name}' a value")
 
