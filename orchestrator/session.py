@@ -112,6 +112,7 @@ class Session:
         callers: Callers | None = None,
         headers: Mapping[str, str] | None = None,
         values: Mapping[str, Json] | None = None,
+        model: str = "",
         observe: Observe = _ignore,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -124,6 +125,7 @@ class Session:
         self._saving = anyio.Lock()
         self._headers = headers or {}
         self._values = values or {}
+        self._model = model
         self._connection = connection
         self._adapter = adapter
         self._journal = journal
@@ -201,6 +203,7 @@ class Session:
             offset,
             caller=self._caller,
             values=self._values,
+            model=self._model,
             remembered=remembered,
             headers=self._headers,
         )

@@ -74,6 +74,7 @@ _QUIET = {
     "step.skipped": "· {step}  there is only text",
     "say.unset": "✗ not said: {name} has no value  ({place})",
     "classify.failed": "✗ {name}: the model did not choose ({reason})",
+    "say.drift": "~ said otherwise: {said}",
     "guard.hit": "! {id}",
     "guard.failed": "✗ {id}: {reason}",
     "answer.failed": "✗ the model failed: {error}",

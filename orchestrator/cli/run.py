@@ -238,6 +238,7 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
         callers=dispatch.callers,
         headers=options.headers,
         values=options.values,
+        model=options.model,
         observe=_observer(options, trace, spoken),
     )
     how = "interrupted"  # unless nobody cuts the session short

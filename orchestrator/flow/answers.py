@@ -7,6 +7,7 @@ one whether a response was empty, failed, or never came: silence. See docs/decis
 from dataclasses import replace
 
 from orchestrator.flow.commands import Hush
+from orchestrator.flow.drift import THRESHOLD, likeness
 from orchestrator.flow.events import AgentSaid, AnswerEnded
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.snapshot import AGAIN
@@ -23,7 +24,8 @@ PAUSE = 0.5
 
 def agent_said(m: Macrostep, event: AgentSaid) -> None:
     if event.speak == m.talk.speaking:
-        m.talk = replace(m.talk, spoke=True, observed=False)
+        words = f"{m.talk.said} {event.text}" if m.talk.purpose == "say" else ""
+        m.talk = replace(m.talk, spoke=True, observed=False, said=words)
         patience(m)
 
 
@@ -42,12 +44,23 @@ def answer_ended(m: Macrostep, event: AnswerEnded) -> str | None:
     m.let_go(event.speak)
     if m.talk.purpose == "readback":
         _read_back(m, event.how)
+    elif m.talk.purpose == "say" and event.how == "completed":
+        _compare(m)
     if m.talk.rounds > MAX_ROUNDS:
         return "model.loop"
     due = observed or (calls and (m.talk.due or not m.talk.spoke))
     if due and not m.place.move:
         owe(m, "answer")
     return None
+
+
+def _compare(m: Macrostep) -> None:
+    """A voice was to say the author's words: are they what it said?"""
+    wanted, said = m.talk.text, m.talk.said.strip()
+    alike = likeness(wanted, said)
+    if alike < THRESHOLD:
+        m.report("say.drift", wanted=wanted, said=said, likeness=alike)
+        m.happen("say.drift", wanted=wanted, said=said, likeness=alike)
 
 
 def _came_to_something(m: Macrostep, how: str) -> bool:

@@ -189,4 +189,6 @@ class _Compiler:
         limits = self.document.limits
         if limits is None:
             return made.Limits()
-        return made.Limits(limits.duration, limits.visits, limits.tool_calls, limits.turns)
+        return made.Limits(
+            limits.duration, limits.visits, limits.tool_calls, limits.turns, limits.cost
+        )

@@ -483,6 +483,7 @@ class Limits:
     visits: int = 25  # per state
     tool_calls: int | None = None
     turns: int | None = None
+    cost: float | None = None  # US dollars
 
 
 @dataclass(frozen=True, slots=True)

@@ -490,12 +490,11 @@ class Silence(Part):
 
 
 class Limits(Part):
-    later: ClassVar[frozenset[str]] = frozenset({"cost"})
-
     duration: Seconds | None = None
     visits: Annotated[int, Field(ge=1, le=1000)] = 25
     tool_calls: Annotated[int, Field(ge=1)] | None = None
     turns: Annotated[int, Field(ge=1)] | None = None
+    cost: Annotated[float, Field(gt=0)] | None = Field(None, description="In US dollars")
 
 
 class Steps(Part):

@@ -37,7 +37,7 @@ is left to decide, at most one answer is asked for.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeAlias, assert_never
 
@@ -90,6 +90,7 @@ from orchestrator.flow.moves import (
     transfer_ended,
 )
 from orchestrator.flow.offer import offers
+from orchestrator.flow.prices import cost
 from orchestrator.flow.requests import judge_again, refuse, tool_asked
 from orchestrator.flow.snapshot import AGAIN, Happened, Kept, OpenAsk, Snapshot
 from orchestrator.flow.talk import rest
@@ -155,8 +156,10 @@ def _take_in(m: Macrostep, event: Event) -> None:
             m.keep(Kept(item, "call", call))
             tool_asked(m, event)
         case AnswerEnded():
+            _pay(m, event.usage)
             fail_for(m, answer_ended(m, event))
         case Answered(ask=ask, ok=ok, text=text):
+            _pay(m, event.usage)
             _answered(m, ask, aside.close(m, ask), text if ok else None)
         case CallSettled():
             _call_settled(m, event)
@@ -201,6 +204,16 @@ def _caller_typed(m: Macrostep, event: CallerTyped) -> None:
     work.keep_company(m)
     taking.keep_company(m)
     guards.heard(m, event.text)
+
+
+def _pay(m: Macrostep, usage: Mapping[str, int]) -> None:
+    """Add up what answers cost; once, tell that it is more than the author allows."""
+    if usage:
+        m.run = replace(m.run, cost=round(m.run.cost + cost(m.run.model, usage), 9))
+    most = m.flow.limits.cost
+    if most is not None and m.run.cost > most and not m.run.over_budget:
+        m.run = replace(m.run, over_budget=True)
+        m.happen("budget", cost=m.run.cost)
 
 
 def _call_settled(m: Macrostep, event: CallSettled) -> None:
@@ -332,6 +345,9 @@ def _take_outcome(m: Macrostep) -> None:
     outcome, *later = m.place.outcomes
     m.place = replace(m.place, outcomes=tuple(later))
     if _try_edges(m, outcome):
+        return
+    if outcome.name == "budget":
+        fail(m, "limit.cost")
         return
     if outcome.fatal_in == m.place.epoch:
         fail(m, outcome.name)

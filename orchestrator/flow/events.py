@@ -61,6 +61,7 @@ class SessionStarted:
     values: Mapping[str, Json] = field(default_factory=dict[str, Json])
     remembered: Mapping[str, Json] = field(default_factory=dict[str, Json])
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +129,16 @@ class ToolAsked:
 
 @dataclass(frozen=True, slots=True)
 class AnswerEnded:
-    """What a `Speak` asked for is over. Comes exactly once for each `Speak`."""
+    """What a `Speak` asked for is over. Comes exactly once for each `Speak`.
+
+    `usage` are tokens by kind, as `prices` has them; those from the cache are not in `…_in`.
+    """
 
     at: float
     speak: str
     how: Literal["completed", "cancelled", "failed", "incomplete"]
     error: str = ""
+    usage: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,7 @@ class Answered:
     ask: str
     ok: bool
     text: str = ""
+    usage: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True)

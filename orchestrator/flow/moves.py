@@ -66,6 +66,7 @@ def start(m: Macrostep, event: SessionStarted) -> None:
         caller=event.caller,
         to=event.to,
         direction=event.direction,
+        model=event.model,
     )
     m.values = replace(m.values, vars={name: v.default for name, v in m.flow.variables.items()})
     _give_first_values(m, event)

@@ -102,6 +102,7 @@ class Talk:
     calls: tuple[str, ...] = ()  # what the model asked for within the open answer
     due: bool = False  # whether something that it asked for wants an answer
     observed: bool = False  # the service called a tool in it, and no words have come since
+    said: str = ""  # what came of the author's words, for an answer that is a say
     stopped: str = ""  # the answer that a guard cut off: nobody is to hear it
     moved: bool = False  # whether it asked for a move within the latest answer
     owed: Purpose | None = None
@@ -233,6 +234,9 @@ class Run:
     direction: str = "inbound"
     erred: str | None = None
     tool_calls: int = 0
+    model: str = ""
+    cost: float = 0.0  # dollars, as far as answers have told
+    over_budget: bool = False
     ended: str | None = None
     how: str | None = None
 

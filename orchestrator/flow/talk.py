@@ -78,6 +78,7 @@ def _open(m: Macrostep, purpose: Purpose, text: str) -> str:
         spoke=False,
         purpose=purpose,
         text=text,
+        said="",
         calls=(),
         due=False,
         observed=False,

@@ -6,6 +6,7 @@ Server events that tell the engine nothing (deltas above all) cost one look-up o
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeAlias, assert_never
 
 from orchestrator.dispatch.call import Json
@@ -232,7 +233,14 @@ class Realtime:
         told = [event for item in response.output for event in self._tell(speak, item, at)]
         how, error = _ending(response)
         events, sends = self._step(self._sequencer.done(response.id, speak, how, error), at)
-        return (*told, *events), sends
+        used = _usage(response)
+        paid = [
+            replace(event, usage=used)
+            if isinstance(event, AnswerEnded) and event.speak == speak
+            else event
+            for event in events
+        ]
+        return (*told, *paid), sends
 
     def _hear(self, speak: str | None, delta: str, at: float) -> tuple[Event, ...]:
         """More words of an answer of ours; told when there are enough new ones."""
@@ -247,14 +255,17 @@ class Realtime:
     def _judged(self, ask: str, response: Response, at: float) -> tuple[Event, ...]:
         text = "".join(item.words for item in response.output if item.type == "message")
         how, error = _ending(response)
+        used = _usage(response)
         if how == "completed" and text.strip():
-            return self._answered(ask, True, text, at)
-        return self._answered(ask, False, error or how.replace("completed", "empty"), at)
+            return self._answered(ask, True, text, at, used)
+        return self._answered(ask, False, error or how.replace("completed", "empty"), at, used)
 
-    def _answered(self, ask: str, ok: bool, text: str, at: float) -> tuple[Event, ...]:
+    def _answered(
+        self, ask: str, ok: bool, text: str, at: float, used: Mapping[str, int] | None = None
+    ) -> tuple[Event, ...]:
         """The end of a question, once."""
         del self._aside[ask]
-        return (Answered(at, ask, ok, text),)
+        return (Answered(at, ask, ok, text, used or {}),)
 
     def _tell(self, speak: str | None, item: Item, at: float) -> tuple[Event, ...]:
         """An output item of ours, once. A call that was cut off is incomplete: it must not run."""
@@ -372,6 +383,30 @@ def _item(item: Mapping[str, Json]) -> Send:
 def _named(response: Response) -> str | None:
     """The answer that a response says it gives. Whoever created it wrote that, ours or not."""
     return (response.metadata or {}).get("id")
+
+
+def _usage(response: Response) -> dict[str, int]:
+    """Tokens by kind, and whether they came from the cache; what is not told is left out."""
+    used = response.usage or {}
+    given = _counts(used.get("input_token_details"))
+    cached = _counts(_part(used.get("input_token_details"), "cached_tokens_details"))
+    made = _counts(used.get("output_token_details"))
+    kinds = {
+        **{f"{kind}_in": tokens - cached.get(kind, 0) for kind, tokens in given.items()},
+        **{f"{kind}_cached": tokens for kind, tokens in cached.items()},
+        **{f"{kind}_out": tokens for kind, tokens in made.items()},
+    }
+    return {kind: tokens for kind, tokens in kinds.items() if tokens > 0}
+
+
+def _counts(details: Json) -> dict[str, int]:
+    """`text_tokens`, `audio_tokens`, `image_tokens`, as far as they are numbers."""
+    found = {kind: _part(details, f"{kind}_tokens") for kind in ("text", "audio", "image")}
+    return {kind: tokens for kind, tokens in found.items() if isinstance(tokens, int)}
+
+
+def _part(value: Json, name: str) -> Json:
+    return value.get(name) if is_object(value) else None
 
 
 def _ending(response: Response) -> tuple[How, str]:

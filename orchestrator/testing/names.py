@@ -12,7 +12,7 @@ __all__ = ["EVENTS", "check_names", "offerable"]
 EVENTS = (
     "session.started", "state.entered", "edge.taken", "interrupt.taken", "caller.said",
     "agent.said", "answer.asked", "answer.failed", "value.set", "value.rejected",
-    "guard.hit", "guard.failed", "classify.failed", "context.dropped", "context.kept",
+    "say.drift", "guard.hit", "guard.failed", "classify.failed", "context.dropped", "context.kept",
     "call.queued", "call.dispatched",
     "call.progress", "call.retrying",
     "call.review", "call.done", "call.failed", "call.cancelled",

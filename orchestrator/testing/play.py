@@ -209,7 +209,8 @@ class _Stage:
         started = replace(started, caller=call.caller, to=call.to, direction=call.direction)
         if call.caller:
             started = replace(started, remembered=self._around.remembered)
-        self._apply(replace(started, headers=headers))
+        model = self._flow.session.model or ""
+        self._apply(replace(started, headers=headers, model=model))
 
     def _hear(self, turn: Turn) -> None:
         if turn.approve is not None:

@@ -358,7 +358,8 @@ class World:
             choice, silent = divmod(choice, 4)
             if silent:
                 self.says()
-            self.apply(AnswerEnded(self.at, self.speaking, how[choice % len(how)]))
+            used = {"text_out": choice % 7000}
+            self.apply(AnswerEnded(self.at, self.speaking, how[choice % len(how)], "", used))
 
     def call_settles(self, choice: int) -> None:
         tried = list(self.dispatched)
@@ -390,12 +391,12 @@ class World:
                 self.at = max(self.at, due)
                 self.apply(TimerFired(self.at, timer))
 
-    def says(self) -> None:
+    def says(self, text: str = "Well.") -> None:
         """The model speaks in the open answer."""
         assert self.speaking
         item = f"item_said_{len(self.events)}"
         self.items[item] = ""
-        self.apply(AgentSaid(self.at, self.speaking, "Well.", item))
+        self.apply(AgentSaid(self.at, self.speaking, text, item))
 
     def nonsense(self, choice: int) -> None:
         nonsense: tuple[Event, ...] = (

@@ -419,3 +419,35 @@ def test_nobody_hears_of_the_words_of_an_answer_that_was_stopped() -> None:
     assert realtime.receive(item_done(message("Hello!")), AT) == ((), ())
     (ended,), _ = realtime.receive(done(status="cancelled"), AT)
     assert ended == AnswerEnded(AT, "s.1", "cancelled")
+
+
+USAGE: Json = {
+    "total_tokens": 190,
+    "input_token_details": {
+        "text_tokens": 100,
+        "audio_tokens": 40,
+        "image_tokens": 0,
+        "cached_tokens": 64,
+        "cached_tokens_details": {"text_tokens": 64, "audio_tokens": 0},
+    },
+    "output_token_details": {"text_tokens": 20, "audio_tokens": 30},
+}
+USED = {"text_in": 36, "text_cached": 64, "audio_in": 40, "text_out": 20, "audio_out": 30}
+
+
+def test_the_end_of_an_answer_tells_its_tokens_by_kind(speaking: Realtime) -> None:
+    (ended,), _ = speaking.receive(done(usage=USAGE), AT)
+    assert ended == AnswerEnded(AT, "s.1", "completed", "", USED)
+
+
+def test_so_does_the_answer_to_a_question() -> None:
+    realtime = Realtime()
+    realtime.perform(ASK)
+    assert realtime.receive(aside("a", usage=USAGE), AT)[0] == (
+        Answered(AT, "ask.1", True, "a", USED),
+    )
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"input_token_details": {"text_tokens": "many"}}])
+def test_tokens_that_are_not_told_are_not_counted(speaking: Realtime, usage: Json) -> None:
+    assert speaking.receive(done(usage=usage), AT)[0] == (AnswerEnded(AT, "s.1", "completed"),)

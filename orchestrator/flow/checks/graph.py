@@ -14,10 +14,10 @@ __all__ = ["check_graph", "waits"]
 TOOL_EVENT = re.compile(r"tool\.(.+)\.([a-z_]+)\Z")
 LATER_EVENTS = re.compile(
     r"(collect\.failed|(mcp|run|signal)\..*|transcript\.partial|call\.hangup|image|response\.cancelled"
-    r"|say\.drift|budget|tool\..+\.(started|cancelled|late))\Z"
+    r"|tool\..+\.(started|cancelled|late))\Z"
 )
 CALL_EVENTS = ("call.voicemail", "call.busy", "call.no_answer")
-EVENTS = ("transcript.final", "text", *CALL_EVENTS)
+EVENTS = ("transcript.final", "text", "say.drift", *CALL_EVENTS)
 OUTCOMES = ("done", "failed", "denied")
 
 
@@ -48,6 +48,9 @@ def _event_problem(
         return None if state.collect else ("G006", "nothing is collected in this state", "")
     if event in EVENTS:
         return None
+    if event == "budget":
+        limited = document.limits and document.limits.cost
+        return None if limited else ("G006", "nothing limits the cost: add limits.cost", "")
     if event.startswith("guard."):
         return _guard_problem(event, document)
     if LATER_EVENTS.match(event):
