@@ -11,13 +11,15 @@ from orchestrator.flow.drift import THRESHOLD, likeness
 from orchestrator.flow.events import AgentSaid, AnswerEnded
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.snapshot import AGAIN
-from orchestrator.flow.talk import MUTE, owe, patience, speak
+from orchestrator.flow.talk import HEARD, MUTE, owe, patience, speak
 
 __all__ = ["MAX_ROUNDS", "agent_said", "answer_ended", "ask_again", "overdue"]
 
 MAX_ROUNDS = 12
 """Answers without a word of the caller in between: a model that only calls tools is stopped."""
 MAX_FAILURES = 2
+HEARING = 60.0
+"""Seconds after which an answer that has ended is taken to have been heard to its end."""
 PAUSE = 0.5
 """Seconds before an answer that failed is asked for again; twice that before the next try."""
 
@@ -42,8 +44,13 @@ def answer_ended(m: Macrostep, event: AnswerEnded) -> str | None:
     alone = m.talk.rounds if calls or observed or m.talk.purpose in MUTE else 0
     m.talk = replace(m.talk, failures=0, rounds=alone)
     m.let_go(event.speak)
+    if event.how == "cancelled":
+        m.happen("response.cancelled")
+    elif m.run.channel != "text" and m.talk.spoke and m.talk.heard != event.speak:
+        m.talk = replace(m.talk, hearing=event.speak)
+        m.set_timer(HEARD, HEARING)
     if m.talk.purpose == "readback":
-        _read_back(m, event.how)
+        _read_back(m, event.speak, event.how)
     elif m.talk.purpose == "say" and event.how == "completed":
         _compare(m)
     if m.talk.rounds > MAX_ROUNDS:
@@ -71,13 +78,16 @@ def _came_to_something(m: Macrostep, how: str) -> bool:
     return whole and m.talk.spoke
 
 
-def _read_back(m: Macrostep, how: str) -> None:
-    """Heard out, so that the next turn may be a yes to it; or cut off, to be repeated later."""
+def _read_back(m: Macrostep, answer: str, how: str) -> None:
+    """Heard out, so that the next turn may be a yes to it; or cut off, to be repeated later.
+    Where there is sound, it is only being heard yet."""
     confirming, turns = m.work.confirming, m.talk.turns
     if confirming and how == "cancelled":
         m.work = replace(m.work, confirming=replace(confirming, cut_off=turns))
     elif confirming and how == "completed" and m.talk.spoke:
-        m.work = replace(m.work, confirming=replace(confirming, heard=turns))
+        still = m.talk.hearing == answer
+        told = replace(confirming, spoken=answer) if still else replace(confirming, heard=turns)
+        m.work = replace(m.work, confirming=told)
 
 
 def _failed(m: Macrostep, answer: str, error: str) -> str | None:
@@ -98,7 +108,9 @@ def _failed(m: Macrostep, answer: str, error: str) -> str | None:
 
 def ask_again(m: Macrostep) -> None:
     """The pause is over. Steps that wait are spoken for here; any other debt is paid at rest."""
-    if m.talk.purpose == "say" and not m.talk.text:  # a file without words: nothing replaces it
+    if m.talk.caller:
+        m.set_timer(AGAIN, PAUSE)
+    elif m.talk.purpose == "say" and not m.talk.text:  # a file without words: nothing replaces it
         m.let_go(AGAIN)
     elif any(cursor.waiting == AGAIN for cursor in m.place.steps):
         m.let_go(AGAIN, now=speak(m, m.talk.purpose, m.talk.text))

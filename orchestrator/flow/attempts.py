@@ -69,6 +69,8 @@ def _dispatch(m: Macrostep, call: OpenCall) -> None:
         m.emit(_attempt(call, tool))
     m.set_timer(f"timeout:{call.id}", tool.timeout)
     m.report("call.dispatched", **about(call, queue=tool.queue, arguments=call.arguments))
+    if call.attempt == 1 and call.origin in ("model", "step") and tool.mode != "detached":
+        m.happen(f"tool.{call.tool}.started")
 
 
 def _attempt(call: OpenCall, tool: Tool) -> Dispatch:

@@ -103,13 +103,10 @@ class _Compiler:
 
     def flow(self, sources: made.Sources) -> made.Flow:
         document = self.document
-        steps = Steps(self.symbols, self._everywhere(), self.report)
+        steps = Steps(self.symbols, self._everywhere(), document.silence, self.report)
         states, report = self.symbols.check_state, self.report
         states(document.start, document.node.at("start").mark, report)
         states(document.on_error, document.node.at("on_error").mark, report)
-        for silence in document.silence:
-            states(silence.goto, silence.node.at("goto").mark, report)
-            steps.texts.template(silence.node.at("say" if silence.say else "prompt"))
 
         def marks(key: str, name: str) -> made.Mark:
             return document.node.at(key).key(name)

@@ -46,6 +46,8 @@ __all__ = [
     "Session",
     "Set",
     "Side",
+    "Silence",
+    "Silent",
     "Sources",
     "State",
     "Step",
@@ -54,10 +56,12 @@ __all__ = [
     "Tool",
     "Transcribe",
     "Transfer",
+    "Trigger",
     "Truncation",
     "Turns",
     "UseTool",
     "Variable",
+    "Voice",
     "Wait",
     "in_words",
 ]
@@ -273,11 +277,21 @@ class After:
 
 
 @dataclass(frozen=True, slots=True)
+class Silent:
+    """The caller has been silent for so many seconds."""
+
+    seconds: float
+
+
+Trigger: TypeAlias = Intent | On | Digit | After | Silent
+
+
+@dataclass(frozen=True, slots=True)
 class Edge:
     """One entry of a state's `next`. No trigger: it is tried whenever things settle."""
 
     mark: Mark
-    trigger: Intent | On | Digit | After | None = None
+    trigger: Trigger | None = None
     condition: Expression | None = None
     set: Mapping[str, Template] = field(default_factory=dict[str, Template])
     do: tuple[Step, ...] = ()
@@ -286,11 +300,13 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Interrupt:
-    """A global intent: leave for `goto`, or do the steps and return to where the talk was."""
+    """From anywhere: leave for `goto`, or do the steps and return to where the talk was. One
+    without a trigger is taken when its condition becomes true, once until it is false again."""
 
     id: str
     mark: Mark
-    intent: Intent
+    trigger: Intent | On | Digit | None = None
+    condition: Expression | None = None
     goto: str | None = None
     do: tuple[Step, ...] = ()
     returns: bool = False
@@ -360,6 +376,24 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
+class Silence:
+    """What is done when the caller has been silent for `after` seconds: a step, or a move."""
+
+    mark: Mark
+    after: float
+    do: tuple[Step, ...] = ()
+    goto: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """Of one state, instead of the session's; None leaves that as it is."""
+
+    eagerness: Literal["low", "medium", "high", "auto"] | None = None
+    interrupt: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     name: str
     mark: Mark
@@ -371,6 +405,8 @@ class State:
     examples: tuple[str, ...] = ()
     final: End | Transfer | None = None
     context: Context | None = None  # None: all of it stays
+    silence: tuple[Silence, ...] = ()  # the flow's, unless the state has its own
+    voice: Voice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -466,6 +502,7 @@ class Tool:
     review: Review | None = None
     undo: str | None = None
     filler: Filler | None = None
+    on_interrupt: Literal["keep", "cancel"] = "keep"
     on_hangup: Literal["keep", "cancel"] = "keep"
     assign: Mapping[str, Template] = field(default_factory=dict[str, Template])
     ok_if: Expression | None = None  # over `result`; false makes the outcome a failure

@@ -51,6 +51,9 @@ def _ways(name: str, state: State) -> Iterator[str]:
     for edge in state.next:
         otherwise = "otherwise" if len(state.next) > 1 else ""
         yield _arrow(_node(name), _node(edge.goto or name), _cause(edge) or otherwise)
+    for silence in state.silence or ():
+        if silence.goto:
+            yield _arrow(_node(name), _node(silence.goto), f"{silence.after:g} s of silence")
     if state.transfer and state.transfer.on_failed:
         yield _arrow(_node(name), _node(state.transfer.on_failed), "if it fails")
 
@@ -74,15 +77,28 @@ def _anywhere(document: Document) -> Iterator[str]:
 def _why(interrupt: Interrupt) -> str:
     unless = f", not in {', '.join(interrupt.except_in)}" if interrupt.except_in else ""
     back = ", and back" if interrupt.returns else ""
-    return _said(interrupt.intent) + unless + back
+    return _occasion(interrupt) + unless + back
+
+
+def _occasion(interrupt: Interrupt) -> str:
+    trigger = _said(interrupt.intent) if interrupt.intent is not None else ""
+    trigger = trigger or _text(interrupt.event or "")
+    if interrupt.dtmf is not None:
+        trigger = f"key {_text(interrupt.dtmf)}"
+    if interrupt.signal is not None:
+        trigger = f"signal {_text(interrupt.signal)}"
+    return _under(trigger, interrupt.when)
 
 
 def _cause(edge: Edge) -> str:
     """Why an edge is taken: its trigger, with its condition in brackets. Empty if always."""
-    trigger = _trigger(edge)
-    if edge.when is None:
+    return _under(_trigger(edge), edge.when)
+
+
+def _under(trigger: str, when: str | None) -> str:
+    if when is None:
         return trigger
-    return f"{trigger} [{_text(edge.when)}]" if trigger else f"if {_text(edge.when)}"
+    return f"{trigger} [{_text(when)}]" if trigger else f"if {_text(when)}"
 
 
 def _trigger(edge: Edge) -> str:
@@ -92,6 +108,8 @@ def _trigger(edge: Edge) -> str:
         return f"key {_text(edge.dtmf)}"
     if edge.after is not None:
         return f"after {edge.after:g} s"
+    if edge.silence is not None:
+        return f"{edge.silence:g} s of silence"
     return _text(edge.event or "")
 
 

@@ -52,6 +52,7 @@ __all__ = [
     "Transfer",
     "Truncation",
     "Turns",
+    "Voice",
     "read",
 ]
 
@@ -276,8 +277,7 @@ class Step(Part):
 class Edge(Part):
     """One entry of `next`."""
 
-    TRIGGERS: ClassVar[tuple[str, ...]] = ("intent", "event", "dtmf", "after")
-    later: ClassVar[frozenset[str]] = frozenset({"silence"})
+    TRIGGERS: ClassVar[tuple[str, ...]] = ("intent", "event", "dtmf", "silence", "after")
 
     intent: str | None = Field(None, description="The model decides: what the caller wants")
     id: Id | None = None
@@ -286,6 +286,7 @@ class Edge(Part):
     fill: list[str] = []
     event: str | None = None
     dtmf: Key | None = Field(None, description="A key of the caller's telephone")
+    silence: Seconds | None = Field(None, description="How long the caller has been silent")
     after: Seconds | None = Field(None, description="Time since the state was entered")
     when: str | None = Field(None, alias="if", description="The engine decides")
     set: Values = {}
@@ -306,10 +307,18 @@ class Edge(Part):
 
 
 class Interrupt(Part):
-    fallback: ClassVar[Mapping[str, Json]] = {"intent": ""}
-    later: ClassVar[frozenset[str]] = frozenset({"if", "event", "dtmf", "signal", "run"})
+    """What leads away, or aside, from every state."""
 
-    intent: str
+    TRIGGERS: ClassVar[tuple[str, ...]] = ("intent", "event", "dtmf", "signal")
+    later: ClassVar[frozenset[str]] = frozenset({"run"})
+
+    intent: str | None = Field(None, description="The model decides: what the caller wants")
+    event: str | None = None
+    dtmf: Key | None = Field(None, description="A key of the caller's telephone")
+    signal: EventName | None = Field(None, description="A signal from outside, by its name")
+    when: str | None = Field(
+        None, alias="if", description="Alone: taken when it becomes true. Else: while it holds"
+    )
     examples: list[str] = []
     unless: str = Field("", alias="not")
     goto: str | None = None
@@ -319,6 +328,14 @@ class Interrupt(Part):
     cool_down: Annotated[int, Field(ge=0, le=1000)] = 0
 
     def rules(self) -> Iterator[tuple[str, str]]:
+        triggers = [key for key in self.TRIGGERS if key in self.node.keys]
+        for key in triggers[1:]:
+            yield key, f"an interrupt has one trigger; this one has '{triggers[0]}' already"
+        if not triggers and self.when is None:
+            yield "", f"an interrupt needs a trigger: {', '.join(self.TRIGGERS)}, or `if` alone"
+        for key in ("examples", "not"):
+            if key in self.node.keys and self.intent is None:
+                yield key, f"only an intent has '{key}'"
         if self.goto is not None and self.returns:
             yield "return", "an interrupt that leaves by goto does not return"
 
@@ -389,12 +406,32 @@ ContextOf: TypeAlias = Annotated[
 ]
 
 
+class Silence(Part):
+    """What to do when the caller has been silent for a while."""
+
+    KINDS: ClassVar[tuple[str, ...]] = ("say", "prompt", "goto")
+
+    after: Seconds
+    say: str | None = None
+    prompt: str | None = None
+    goto: str | None = None
+
+    def rules(self) -> Iterator[tuple[str, str]]:
+        if sum(key in self.node.keys for key in self.KINDS) != 1:
+            yield "", f"a silence does one thing: {', '.join(self.KINDS)}"
+
+
+class Voice(Part):
+    """What differs in one state from `session.turns`."""
+
+    eagerness: Literal["low", "medium", "high", "auto"] | None = None
+    interrupt: bool | None = None
+
+
 class State(Part):
     """A stage of the call."""
 
-    later: ClassVar[frozenset[str]] = frozenset(
-        {"limits", "silence", "voice", "handoff", "run", "with", "as"}
-    )
+    later: ClassVar[frozenset[str]] = frozenset({"limits", "handoff", "run", "with", "as"})
 
     do: list[Step] = []
     goal: str | None = None
@@ -403,6 +440,8 @@ class State(Part):
     next: list[Edge] = []
     examples: list[str] = []
     context: ContextOf = Field(None, description="What the model still sees of what was before")
+    silence: list[Silence] | None = Field(None, description="Instead of the flow's")
+    voice: Voice | None = Field(None, description="Instead of the session's")
     end: End | None = None
     transfer: Transfer | None = None
 
@@ -410,7 +449,7 @@ class State(Part):
         if self.end and self.transfer:
             yield "transfer", "a state ends in one way; this one has 'end' already"
         if self.end or self.transfer:
-            for key in ("goal", "collect", "tools", "next", "examples"):
+            for key in ("goal", "collect", "tools", "next", "examples", "silence"):
                 if key in self.node.keys:
                     yield key, f"a state that ends has no '{key}'"
 
@@ -478,15 +517,6 @@ class Session(Part):
         None, description="What the caller may give"
     )
     trace: bool = Field(False, description="Let the service keep a trace of the session")
-
-
-class Silence(Part):
-    """What to do when the caller is silent. There is no such thing in text."""
-
-    after: Seconds
-    say: str | None = None
-    prompt: str | None = None
-    goto: str | None = None
 
 
 class Limits(Part):

@@ -1,12 +1,13 @@
 """What the author's steps do, and where they stand in a flow. Pure.
 
-A path names a list of steps or an edge: `state:NAME`, `edge:STATE:INDEX`, `interrupt:ID`, `start`.
+A path names a list of steps or an edge: `state:NAME`, `edge:STATE:INDEX`, `interrupt:ID`,
+`silence:STATE:INDEX`, `start`.
 """
 
 from collections.abc import Mapping
 
 from orchestrator.dispatch.call import Json
-from orchestrator.flow import asking
+from orchestrator.flow import asking, silence
 from orchestrator.flow.aside import classify
 from orchestrator.flow.commands import AddItem
 from orchestrator.flow.commands import Emit as EmitEvent
@@ -42,6 +43,8 @@ def steps_of(flow: Flow, path: str) -> tuple[Step, ...]:
             return flow.states[name].do
         case "interrupt":
             return interrupt_at(flow, path).do
+        case "silence":
+            return silence.item_at(flow, path).do
         case "start":
             return flow.on_start
         case "end":

@@ -18,10 +18,15 @@ is left to decide, at most one answer is asked for.
 |----------------|-------------------------------------------------------------------------|
 | SessionStarted | variables get their values, the start state is entered                  |
 | CallerTyped    | a turn: open calls are answered `pending`, an answer is due             |
+| CallerBegan    | `hearing`: whoever speaks is cut off, and nobody begins                 |
+| CallerStopped  | for a moment it is waited for a turn                                    |
+| TurnCommitted  | a turn, as one that was typed                                           |
 | TranscriptFinal| an event for the edges                                                  |
 | DigitPressed   | an event for the edges                                                  |
 | AgentSaid      | the open answer has words; guards look at them                          |
 | AgentSaying    | guards look at them                                                     |
+| AgentFinished  | `hearing`: what waited until it was heard goes on                       |
+| AgentCutOff    | the answer is over; a read-back is made again                           |
 | ToolAsked      | judged at once if it is offered, else again when the answer has ended   |
 | Answered       | what was asked beside the conversation is over                          |
 | AnswerEnded    | what waited for it goes on; an empty one is asked for again             |
@@ -31,6 +36,7 @@ is left to decide, at most one answer is asked for.
 | NativeSettled  | its outcome, for the edges                                              |
 | TimerFired     | a deadline, a retry, a filler, a limit                                  |
 | TransferEnded  | the end, or the way out that the author gave                            |
+| Signalled      | an event for the edges, once                                            |
 | CallerLeft     | the end; kept calls drain                                               |
 | LineFound      | an event for the edges; else to the state that `outbound` names           |
 | ProviderLost   | the end; kept calls drain                                               |
@@ -41,7 +47,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeAlias, assert_never
 
-from orchestrator.flow import aside, attempts, context, fillers, guards, native, taking, work
+from orchestrator.flow import (
+    aside,
+    attempts,
+    context,
+    fillers,
+    guards,
+    hearing,
+    native,
+    silence,
+    taking,
+    work,
+)
 from orchestrator.flow.answers import MAX_ROUNDS, agent_said, answer_ended, ask_again, overdue
 from orchestrator.flow.commands import AddItem, Command
 from orchestrator.flow.definition import (
@@ -53,11 +70,15 @@ from orchestrator.flow.doing import (
     steps_of,
 )
 from orchestrator.flow.events import (
+    AgentCutOff,
+    AgentFinished,
     AgentSaid,
     AgentSaying,
     Answered,
     AnswerEnded,
+    CallerBegan,
     CallerLeft,
+    CallerStopped,
     CallerTyped,
     CallProgressed,
     CallSettled,
@@ -68,10 +89,12 @@ from orchestrator.flow.events import (
     NativeSettled,
     ProviderLost,
     SessionStarted,
+    Signalled,
     TimerFired,
     ToolAsked,
     TranscriptFinal,
     TransferEnded,
+    TurnCommitted,
 )
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.moves import (
@@ -87,9 +110,10 @@ from orchestrator.flow.moves import (
     hand_over,
     start,
     steps_done,
+    take_silence,
     transfer_ended,
 )
-from orchestrator.flow.offer import offers
+from orchestrator.flow.offer import may_interrupt, offers
 from orchestrator.flow.prices import cost
 from orchestrator.flow.requests import judge_again, refuse, tool_asked
 from orchestrator.flow.snapshot import AGAIN, Happened, Kept, OpenAsk, Snapshot
@@ -116,6 +140,7 @@ def step(flow: Flow, snapshot: Snapshot, event: Event) -> Result:
         _heed_limits(m)
         _settle(m)
         rest(m)
+        silence.watch(m)
     return m.snapshot(), tuple(m.commands)
 
 
@@ -140,11 +165,22 @@ def _take_in(m: Macrostep, event: Event) -> None:
         case SessionStarted():
             start(m, event)
         case CallerTyped():
-            _caller_typed(m, event)
+            m.emit(AddItem(m.new_id("item"), "user", event.text))
+            hearing.turn(m)
+            m.happen("text", text=event.text)
+            guards.heard(m, event.text)
+        case CallerBegan():
+            hearing.caller_began(m)
+        case CallerStopped():
+            hearing.caller_stopped(m)
+        case TurnCommitted():
+            hearing.committed(m)
         case TranscriptFinal(text=text, item=item):
+            silence.broken(m)
             m.happen("transcript.final", text=text, item_id=item)
             guards.heard(m, text)
         case DigitPressed(digit=digit):
+            silence.broken(m)
             m.happen(f"dtmf:{digit}")
         case AgentSaid(item=item):
             m.keep(Kept(item))
@@ -152,6 +188,10 @@ def _take_in(m: Macrostep, event: Event) -> None:
             guards.said(m, event.speak, event.text)
         case AgentSaying(speak=speak, text=text):
             guards.saying(m, speak, text)
+        case AgentFinished(speak=speak):
+            hearing.finished(m, speak)
+        case AgentCutOff(speak=speak):
+            hearing.cut_off(m, speak)
         case ToolAsked(item=item, call=call):
             m.keep(Kept(item, "call", call))
             tool_asked(m, event)
@@ -173,6 +213,8 @@ def _take_in(m: Macrostep, event: Event) -> None:
             _timer_fired(m, event.timer)
         case TransferEnded():
             transfer_ended(m, event)
+        case Signalled():
+            _signalled(m, event)
         case CallerLeft(how=how):
             end(m, how, how)
         case LineFound(what=what):
@@ -194,18 +236,6 @@ def _drain(m: Macrostep, event: Event) -> None:
     m.place = replace(m.place, outcomes=())
 
 
-def _caller_typed(m: Macrostep, event: CallerTyped) -> None:
-    m.emit(AddItem(m.new_id("item"), "user", event.text))
-    turns = m.talk.turns + 1
-    m.talk = replace(m.talk, turns=turns, unheard=True, rounds=0)
-    m.happen("text", text=event.text)
-    if not any(cursor.waiting == AGAIN for cursor in m.place.steps):
-        m.drop_timers(AGAIN)
-    work.keep_company(m)
-    taking.keep_company(m)
-    guards.heard(m, event.text)
-
-
 def _pay(m: Macrostep, usage: Mapping[str, int]) -> None:
     """Add up what answers cost; once, tell that it is more than the author allows."""
     if usage:
@@ -221,6 +251,19 @@ def _call_settled(m: Macrostep, event: CallSettled) -> None:
     work.settled(m, event)
     if call and call.origin == "guard" and call.id not in m.work.calls:
         guards.settled(m, call, event.outcome)
+
+
+def _signalled(m: Macrostep, event: Signalled) -> None:
+    """Once: signals come in the order of their entries, and again after a failure."""
+    if event.entry and _entry(event.entry) <= _entry(m.run.signal):
+        return
+    m.run = replace(m.run, signal=event.entry or m.run.signal)
+    m.queue(Happened(f"signal.{event.name}", event.data))
+
+
+def _entry(text: str) -> tuple[int, ...]:
+    """A stream's id, milliseconds and a number, as what it is ordered by."""
+    return tuple(int(part) for part in text.split("-") if part.isdecimal())
 
 
 def _answered(m: Macrostep, name: str, asked: OpenAsk | None, text: str | None) -> None:
@@ -262,6 +305,11 @@ def _timer_fired(m: Macrostep, timer: str) -> None:
             fillers.filler_due(m, name)
         case "after":
             m.happen(timer)
+        case "silence":
+            silence.passed(m)
+        case "caller" | "heard":
+            m.drop_timers(timer)
+            hearing.unheard_of(m, timer)
         case "wait":
             m.let_go(timer)
         case "answer":
@@ -298,15 +346,21 @@ def _microstep(m: Macrostep) -> bool:
         return _refuse_left_over(m)
     if place.move:
         follow(m, place.move)
-    elif place.steps and place.steps[-1].waiting:
+    elif place.outcomes and AGAIN not in m.timers and _interrupted(m):
+        pass
+    elif place.steps and (place.steps[-1].waiting or _must_listen(m)):
         return _refuse_left_over(m)
     elif place.steps:
         _next_step(m)
     elif m.work.asked:
         judge_again(m)
+    elif (path := _risen(m)) is not None:
+        follow(m, path)
     elif place.outcomes:
         _take_outcome(m)
     elif m.state.final:
+        if m.talk.hearing:
+            return False
         finish(m, m.state.final)
     elif index := _bare_edge(m):
         follow(m, f"edge:{place.state}:{index - 1}")
@@ -324,6 +378,41 @@ def _refuse_left_over(m: Macrostep) -> bool:
         return False
     refuse(m)
     return True
+
+
+def _interrupted(m: Macrostep) -> bool:
+    """Whether an interrupt takes one of the events: it is first, even where steps wait."""
+    for index, happened in enumerate(m.place.outcomes):
+        for interrupt in m.flow.interrupts:
+            if event_of(interrupt.trigger) == happened.name and may_interrupt(
+                m, interrupt, event=happened.data
+            ):
+                others = (*m.place.outcomes[:index], *m.place.outcomes[index + 1 :])
+                m.place = replace(m.place, outcomes=others)
+                follow(m, f"interrupt:{interrupt.id}", happened.data)
+                return True
+    return False
+
+
+def _risen(m: Macrostep) -> str | None:
+    """The first interrupt whose condition has become true, as a path. It is taken once, until the
+    condition has been false again."""
+    for interrupt in m.flow.interrupts:
+        if interrupt.trigger is None and interrupt.condition is not None:
+            holds = interrupt.condition.evaluate(m.scope()) is True
+            if holds and interrupt.id not in m.place.risen and may_interrupt(m, interrupt):
+                m.place = replace(m.place, risen=m.place.risen | {interrupt.id})
+                return f"interrupt:{interrupt.id}"
+            if not holds and interrupt.id in m.place.risen:
+                m.place = replace(m.place, risen=m.place.risen - {interrupt.id})
+    return None
+
+
+def _must_listen(m: Macrostep) -> bool:
+    """The caller is speaking: words of the author's wait for the end of that."""
+    top = m.place.steps[-1]
+    steps = steps_of(m.flow, top.path)
+    return m.talk.caller and top.index < len(steps) and speaks(m, steps[top.index])
 
 
 def _next_step(m: Macrostep) -> None:
@@ -346,10 +435,11 @@ def _take_outcome(m: Macrostep) -> None:
     m.place = replace(m.place, outcomes=tuple(later))
     if _try_edges(m, outcome):
         return
-    if outcome.name == "budget":
+    if outcome.name.startswith("silence:"):
+        take_silence(m, outcome.name)
+    elif outcome.name == "budget":
         fail(m, "limit.cost")
-        return
-    if outcome.fatal_in == m.place.epoch:
+    elif outcome.fatal_in == m.place.epoch:
         fail(m, outcome.name)
     elif target := m.flow.unanswered.get(outcome.name):
         enter(m, target, by=outcome.name)
@@ -359,7 +449,7 @@ def _try_edges(m: Macrostep, happened: Happened) -> bool:
     """Follow the first edge of this state that names the event and whose guard holds."""
     scope = m.scope(event=happened.data)
     for index, edge in enumerate(m.state.next):
-        named = event_of(edge, f"{m.place.epoch}.{index}") == happened.name
+        named = event_of(edge.trigger, m.place.epoch, index) == happened.name
         if named and (edge.condition is None or edge.condition.evaluate(scope)):
             follow(m, f"edge:{m.place.state}:{index}", happened.data)
             return True

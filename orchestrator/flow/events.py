@@ -14,13 +14,17 @@ from orchestrator.dispatch.call import Json, Outcome
 
 __all__ = [
     "VERSION",
+    "AgentCutOff",
+    "AgentFinished",
     "AgentSaid",
     "AgentSaying",
     "AnswerEnded",
     "Answered",
     "CallProgressed",
     "CallSettled",
+    "CallerBegan",
     "CallerLeft",
+    "CallerStopped",
     "CallerTyped",
     "DigitPressed",
     "Event",
@@ -29,10 +33,12 @@ __all__ = [
     "NativeSettled",
     "ProviderLost",
     "SessionStarted",
+    "Signalled",
     "TimerFired",
     "ToolAsked",
     "TranscriptFinal",
     "TransferEnded",
+    "TurnCommitted",
     "from_json",
     "to_json",
 ]
@@ -73,6 +79,31 @@ class CallerTyped:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerBegan:
+    """The caller began to speak. `CallerStopped` follows, and `TurnCommitted` if it was a turn."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallerStopped:
+    """The caller stopped speaking."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnCommitted:
+    """A whole turn of the caller, spoken: it stands in the conversation as `item`.
+
+    Its words, if they are asked for, come later (`TranscriptFinal`), and nothing waits for them.
+    """
+
+    at: float
+    item: str
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriptFinal:
     """What the caller said, as text, once and final. `item` is the service's id of the turn."""
 
@@ -110,6 +141,23 @@ class AgentSaying:
     at: float
     speak: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFinished:
+    """Answer `speak` was heard to its end. Only where there is sound: text is read at once."""
+
+    at: float
+    speak: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentCutOff:
+    """Answer `speak` was not heard to its end: after `heard_ms` milliseconds it was stopped."""
+
+    at: float
+    speak: str
+    heard_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +269,19 @@ class TransferEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Signalled:
+    """Somebody outside sent the session a signal. `entry` is its id in the session's inbox.
+
+    One whose id is not above the last one's is a duplicate.
+    """
+
+    at: float
+    name: str
+    data: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    entry: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CallerLeft:
     """The caller is gone: hung up, typed end-of-file, or the operator interrupted the program."""
 
@@ -247,10 +308,15 @@ class ProviderLost:
 Event: TypeAlias = (
     SessionStarted
     | CallerTyped
+    | CallerBegan
+    | CallerStopped
+    | TurnCommitted
     | TranscriptFinal
     | DigitPressed
     | AgentSaid
     | AgentSaying
+    | AgentFinished
+    | AgentCutOff
     | ToolAsked
     | AnswerEnded
     | Answered
@@ -260,6 +326,7 @@ Event: TypeAlias = (
     | NativeSettled
     | TimerFired
     | TransferEnded
+    | Signalled
     | CallerLeft
     | LineFound
     | ProviderLost
@@ -268,10 +335,15 @@ Event: TypeAlias = (
 _TYPES: Mapping[str, type[Event]] = {
     "session.started": SessionStarted,
     "caller.typed": CallerTyped,
+    "caller.began": CallerBegan,
+    "caller.stopped": CallerStopped,
+    "turn.committed": TurnCommitted,
     "transcript.final": TranscriptFinal,
     "digit.pressed": DigitPressed,
     "agent.said": AgentSaid,
     "agent.saying": AgentSaying,
+    "agent.finished": AgentFinished,
+    "agent.cut_off": AgentCutOff,
     "tool.asked": ToolAsked,
     "answer.ended": AnswerEnded,
     "ask.answered": Answered,
@@ -281,6 +353,7 @@ _TYPES: Mapping[str, type[Event]] = {
     "native.settled": NativeSettled,
     "timer.fired": TimerFired,
     "transfer.ended": TransferEnded,
+    "signalled": Signalled,
     "caller.left": CallerLeft,
     "line.found": LineFound,
     "provider.lost": ProviderLost,

@@ -20,7 +20,7 @@ def filler_due(m: Macrostep, call_id: str) -> None:
     filler = m.flow.tools[call.tool].filler if call else None
     if not call or not filler or m.ended:
         return
-    if not busy(m):
+    if not busy(m) and not m.talk.hearing:
         _say_filler(m, call, filler)
     if filler.every:
         m.set_timer(f"filler:{call_id}", filler.every)

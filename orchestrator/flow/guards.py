@@ -15,6 +15,7 @@ from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.aside import ask, chosen, question
 from orchestrator.flow.commands import Hush
 from orchestrator.flow.definition import Guard, Rejected, Side, Then
+from orchestrator.flow.hearing import cut_off
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.moves import enter
 from orchestrator.flow.operations import is_object
@@ -137,6 +138,9 @@ def _stop(m: Macrostep) -> None:
         m.talk = replace(m.talk, speaking=None, calls=(), stopped=answer)
         m.drop_timers("answer:")
         m.let_go(answer)
+    if heard := m.talk.hearing:
+        m.emit(Hush(heard))
+        cut_off(m, heard)
 
 
 def _then(m: Macrostep, guard: Guard, then: Then) -> None:

@@ -162,8 +162,10 @@ class Macrostep:
 
     def happen(self, name: str, /, *, fatal_in: int | None = None, **data: Json) -> None:
         """Queue an event for the edges; while the epoch is `fatal_in`, one must take it."""
-        outcome = Happened(name, data, fatal_in)
-        self.place = replace(self.place, outcomes=(*self.place.outcomes, outcome))
+        self.queue(Happened(name, data, fatal_in))
+
+    def queue(self, happened: Happened) -> None:
+        self.place = replace(self.place, outcomes=(*self.place.outcomes, happened))
 
 
 def _daypart(hour: int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from orchestrator.dispatch.call import Json
-from orchestrator.flow import taking, work
+from orchestrator.flow import silence, taking, work
 from orchestrator.flow.aside import ask
 from orchestrator.flow.commands import End as EndSession
 from orchestrator.flow.commands import Say, Transfer
@@ -16,12 +16,13 @@ from orchestrator.flow.context import SUMMARISE, shorten
 from orchestrator.flow.definition import (
     After,
     Digit,
-    Edge,
     End,
     Flow,
     Intent,
     Interrupt,
     On,
+    Silent,
+    Trigger,
 )
 from orchestrator.flow.definition import Transfer as TransferTo
 from orchestrator.flow.doing import assign, edge_at, interrupt_at, take_leave
@@ -46,6 +47,7 @@ __all__ = [
     "hand_over",
     "start",
     "steps_done",
+    "take_silence",
     "transfer_ended",
 ]
 
@@ -98,7 +100,7 @@ def follow(m: Macrostep, path: str, event: Mapping[str, Json] | None = None) -> 
     """
     m.place = replace(m.place, move=None)
     if path.startswith("interrupt:"):
-        _follow_interrupt(m, path)
+        _follow_interrupt(m, path, event)
         return
     edge = edge_at(m.flow, path)
     m.report("edge.taken", state=m.place.state, index=int(path.rpartition(":")[2]))
@@ -118,7 +120,7 @@ def _followed(m: Macrostep, path: str, spoke: bool) -> None:
         owe(m, "answer")
 
 
-def _follow_interrupt(m: Macrostep, path: str) -> None:
+def _follow_interrupt(m: Macrostep, path: str, event: Mapping[str, Json] | None) -> None:
     interrupt = interrupt_at(m.flow, path)
     moves = interrupt.cool_down + bool(interrupt.goto)
     cooling = {**m.place.cooling, interrupt.id: m.place.epoch + moves}
@@ -126,16 +128,29 @@ def _follow_interrupt(m: Macrostep, path: str) -> None:
         m.place = replace(m.place, cooling=cooling)
     m.report("interrupt.taken", id=interrupt.id)
     if interrupt.do:
-        m.push(path)
+        m.push(path, event)
     else:
-        _leave_interrupt(m, interrupt)
+        _leave_interrupt(m, interrupt, spoke=False)
 
 
-def _leave_interrupt(m: Macrostep, interrupt: Interrupt) -> None:
+def _leave_interrupt(m: Macrostep, interrupt: Interrupt, spoke: bool) -> None:
+    """Away, or back to what was under way: in words if the model, or the detour, had some."""
     if interrupt.goto:
         enter(m, interrupt.goto, by=f"interrupt:{interrupt.id}")
-    else:
+    elif isinstance(interrupt.trigger, Intent) or (spoke and _talks(m)):
         owe(m, "resume")
+
+
+def take_silence(m: Macrostep, name: str) -> None:
+    """The caller has been silent up to a mark that no edge waits for: what the flow says of it."""
+    for index, item in enumerate(m.state.silence):
+        if name == silence.mark(m.place.epoch, item.after):
+            m.report("silence.passed", place=f"{item.mark}:{item.mark.column}", seconds=item.after)
+            if item.goto:
+                enter(m, item.goto, by="silence")
+            else:
+                m.push(f"silence:{m.place.state}:{index}")
+            return
 
 
 def enter(m: Macrostep, name: str, by: str) -> None:
@@ -157,6 +172,7 @@ def enter(m: Macrostep, name: str, by: str) -> None:
     stale = m.values.stale | state.collect.fresh if state.collect else m.values.stale
     m.values = replace(m.values, results={}, stale=stale)
     m.talk = replace(m.talk, owed=None)
+    silence.broken(m)
     m.report("state.entered", state=name, epoch=m.place.epoch, by=_cause(m.flow, by))
     if visits[name] > m.flow.limits.visits:
         fail(m, "limit.visits")
@@ -184,7 +200,13 @@ def _cause(flow: Flow, by: str) -> str:
     edge = edge_at(flow, by)
     if isinstance(edge.trigger, Intent):
         return f"intent:{edge.trigger.id}"
-    return (event_of(edge, "") or "if").removesuffix(":")
+    match edge.trigger:
+        case After():
+            return "after"
+        case Silent():
+            return "silence"
+        case other:
+            return event_of(other) or "if"
 
 
 def _wants_to_change(flow: Flow, by: str) -> bool:
@@ -197,9 +219,14 @@ def _wants_to_change(flow: Flow, by: str) -> bool:
 
 def _entered(m: Macrostep, done: Cursor) -> None:
     """The entry steps are done: speak for the goal, unless the last of them spoke to the caller."""
-    talks = any(isinstance(edge.trigger, Intent) for edge in m.state.next)
-    if (m.state.goal or m.state.collect or talks) and not done.spoke:
+    if _talks(m) and not done.spoke:
         owe(m, "goal")
+
+
+def _talks(m: Macrostep) -> bool:
+    """Whether the model has something to talk about in this state."""
+    intents = any(isinstance(edge.trigger, Intent) for edge in m.state.next)
+    return bool(m.state.goal or m.state.collect or intents)
 
 
 def steps_done(m: Macrostep, done: Cursor) -> None:
@@ -207,25 +234,27 @@ def steps_done(m: Macrostep, done: Cursor) -> None:
         case "state":
             _entered(m, done)
         case "interrupt":
-            _leave_interrupt(m, interrupt_at(m.flow, done.path))
+            _leave_interrupt(m, interrupt_at(m.flow, done.path), done.spoke)
         case "edge":
             _followed(m, done.path, done.spoke)
         case _:
             pass
 
 
-def event_of(edge: Edge, where: str) -> str | None:
-    """The event that an edge waits for, by the name that it is queued with.
+def event_of(trigger: Trigger | None, epoch: int = 0, index: int = 0) -> str | None:
+    """The event that an edge or an interrupt waits for, by the name that it is queued with.
 
-    `where` says which edge of which entry it is: time ran for no other one.
+    `epoch` and `index` say which edge of which entry it is: time ran for no other one.
     """
-    match edge.trigger:
+    match trigger:
         case On(event=event):
             return event
         case Digit(digit=digit):
             return f"dtmf:{digit}"
         case After():
-            return f"after:{where}"
+            return f"after:{epoch}.{index}"
+        case Silent(seconds=seconds):
+            return silence.mark(epoch, seconds)
         case Intent() | None:
             return None
 
@@ -283,7 +312,7 @@ def end(m: Macrostep, reason: str, how: str) -> None:
     m.place = replace(
         m.place, steps=(), move=None, outcomes=(), collected=False, transferring=False
     )
-    m.talk = replace(m.talk, speaking=None, owed=None, unheard=False)
+    m.talk = replace(m.talk, speaking=None, owed=None, unheard=False, caller=False, hearing=None)
     m.work = replace(m.work, asks={})
     calls = m.work.calls
     kept = {timer: due for timer, due in m.timers.items() if timer.partition(":")[2] in calls}

@@ -13,7 +13,19 @@ from orchestrator.flow.commands import Purpose
 from orchestrator.flow.definition import Flow, Intent, Interrupt, Native, Tool
 from orchestrator.flow.macrostep import Macrostep, local_time
 
-__all__ = ["Offer", "functions", "gate_is_open", "instructions", "missing", "offers", "schemas"]
+__all__ = [
+    "Offer",
+    "functions",
+    "gate_is_open",
+    "instructions",
+    "may_interrupt",
+    "missing",
+    "offers",
+    "schemas",
+]
+
+MAX_DEPTH = 4
+"""Interrupts that return, one within another."""
 
 CONFIRMED = (
     "Call this as soon as the goal is reached: "
@@ -76,8 +88,8 @@ def _offers(m: Macrostep) -> Iterator[tuple[str, Offer]]:
         ):
             yield f"go_{edge.trigger.id}", Go(f"edge:{state.name}:{index}", edge.trigger)
     for interrupt in m.flow.interrupts:
-        if _may_interrupt(m, interrupt):
-            yield f"go_{interrupt.id}", Go(f"interrupt:{interrupt.id}", interrupt.intent)
+        if isinstance(interrupt.trigger, Intent) and may_interrupt(m, interrupt):
+            yield f"go_{interrupt.id}", Go(f"interrupt:{interrupt.id}", interrupt.trigger)
     if state.collect:
         yield f"set_{state.name}", SetValues(state.collect.variables)
     confirming = m.work.confirming
@@ -94,10 +106,19 @@ def gate_is_open(m: Macrostep, tool: Tool) -> bool:
     return tool.requires is None or tool.requires.evaluate(m.scope()) is True
 
 
-def _may_interrupt(m: Macrostep, interrupt: Interrupt) -> bool:
+def may_interrupt(m: Macrostep, interrupt: Interrupt, **event: Json) -> bool:
+    """Not where it leads to, not while it is cooling, and not an ending; detours do not go deep."""
     place = m.place
     elsewhere = interrupt.goto != place.state and place.state not in interrupt.except_in
-    return elsewhere and place.cooling.get(interrupt.id, 0) <= place.epoch
+    rested = place.cooling.get(interrupt.id, 0) <= place.epoch
+    if not (elsewhere and rested) or m.state.final or _too_deep(m, interrupt):
+        return False
+    return interrupt.condition is None or interrupt.condition.evaluate(m.scope(**event)) is True
+
+
+def _too_deep(m: Macrostep, interrupt: Interrupt) -> bool:
+    under_way = [step.path for step in m.place.steps if step.path.startswith("interrupt:")]
+    return len(under_way) >= MAX_DEPTH or f"interrupt:{interrupt.id}" in under_way
 
 
 def schemas(m: Macrostep) -> tuple[Mapping[str, Json], ...]:

@@ -21,6 +21,7 @@ __all__ = [
     "OpenAsk",
     "OpenCall",
     "Place",
+    "Quiet",
     "Run",
     "Snapshot",
     "Talk",
@@ -40,7 +41,8 @@ class Cursor:
     """Steps under way. `path` names their list, `waiting` what holds them up: an answer, a call,
     a timer, or `again` for an answer that failed and will be asked for again.
 
-    Paths: `state:NAME`, `edge:STATE:INDEX`, `interrupt:ID`, `start`. `event` is the
+    Paths: `state:NAME`, `edge:STATE:INDEX`, `interrupt:ID`, `silence:STATE:INDEX`, `start`.
+    `event` is the
     data of the event that an edge was followed for; `spoke` says that the last step spoke to
     the caller.
     """
@@ -74,6 +76,7 @@ class Place:
     transferring: bool = False
     visits: Mapping[str, int] = field(default_factory=dict[str, int])
     cooling: Mapping[str, int] = field(default_factory=dict[str, int])  # interrupt -> epoch
+    risen: frozenset[str] = frozenset()  # interrupts whose condition has been true since they came
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,16 @@ class Values:
     vars: Mapping[str, Json] = field(default_factory=dict[str, Json])
     results: Mapping[str, Json] = field(default_factory=dict[str, Json])
     stale: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """The caller's silence: seconds `spent`, and counting `since` then unless that is None.
+    `passed` is the latest of the flow's marks that it has reached."""
+
+    spent: float = 0.0
+    since: float | None = None
+    passed: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +122,10 @@ class Talk:
     unheard: bool = False
     failures: int = 0  # answers that failed, one after another
     rounds: int = 0  # answers to outputs and goals since the caller's last turn
+    caller: bool = False  # whether the caller is speaking
+    hearing: str | None = None  # the answer that has ended and is not yet heard to its end
+    heard: str | None = None  # an answer that was heard to its end before it was told to have ended
+    quiet: Quiet = Quiet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +172,16 @@ class Asked:
 class Confirmation:
     """A call that needs the caller's yes: the model's, or that of a step, which waits for it.
 
-    `heard` is the turn count when the read-back ended, `cut_off` that when somebody spoke into
-    it: it is read back again after their turn.
+    `spoken` is the answer that reads it back while that is being heard, `heard` the turn count
+    when it was heard to its end, `cut_off` that when somebody spoke into it: it is read back
+    again after their turn.
     """
 
     call: str
     tool: str
     arguments: Mapping[str, Json]
     read_back: str
+    spoken: str | None = None
     heard: int | None = None
     cut_off: int | None = None
     origin: Literal["model", "step"] = "model"
@@ -237,6 +256,7 @@ class Run:
     model: str = ""
     cost: float = 0.0  # dollars, as far as answers have told
     over_budget: bool = False
+    signal: str = ""  # id of the last signal
     ended: str | None = None
     how: str | None = None
 
@@ -261,7 +281,8 @@ def quiescent(snapshot: Snapshot) -> bool:
     place, talk = snapshot.place, snapshot.talk
     stepping = place.steps and not _wait_for_the_caller(snapshot)
     working = snapshot.work.calls or snapshot.work.asks or stepping
-    busy = talk.speaking or talk.owed or working or place.transferring
+    speaking = talk.speaking or talk.hearing or talk.caller or talk.owed
+    busy = speaking or working or place.transferring
     return bool(snapshot.run.seq) and not busy and AGAIN not in snapshot.timers
 
 

@@ -20,16 +20,24 @@ STRICTNESS = {"none": 0, "caller": 1, "human": 2}
 class Steps:
     """Compiles with the symbols of one document; problems go to `report`."""
 
-    def __init__(self, symbols: Symbols, everywhere: Sequence[str], report: Report) -> None:
+    def __init__(
+        self,
+        symbols: Symbols,
+        everywhere: Sequence[str],
+        silence: Sequence[doc.Silence],
+        report: Report,
+    ) -> None:
         self.symbols = symbols
         self.everywhere = everywhere
         self.report = report
         self.texts = Texts(report, symbols.names, symbols.missing)
+        self.whole_silence = self.silence(silence)
 
     def state(self, name: str, state: doc.State, mark: made.Mark) -> made.State:
         texts = self.texts.seeing(**self._results(state.do, *(edge.do for edge in state.next)))
         final = self._final(state, texts)
         node = state.node
+        silence = self.whole_silence if state.silence is None else self.silence(state.silence)
         return made.State(
             name,
             mark,
@@ -41,6 +49,8 @@ class Steps:
             examples=tuple(state.examples),
             final=final,
             context=_context(state.context),
+            silence=() if final else silence,
+            voice=made.Voice(state.voice.eagerness, state.voice.interrupt) if state.voice else None,
         )
 
     def interrupt(self, name: str, interrupt: doc.Interrupt, mark: made.Mark) -> made.Interrupt:
@@ -48,16 +58,45 @@ class Steps:
         self.symbols.check_state(interrupt.goto, node.at("goto").mark, self.report)
         for index, state in enumerate(interrupt.except_in):
             self.symbols.check_state(state, node.at("except", index).mark, self.report)
+        named = interrupt.event is not None or interrupt.signal is not None
+        results = self._results(interrupt.do)
+        texts = self.texts.seeing(event=ANY, **results) if named else self.texts.seeing(**results)
         return made.Interrupt(
             name,
             mark,
-            made.Intent(name, interrupt.intent, tuple(interrupt.examples), interrupt.unless),
+            self._interrupting(name, interrupt),
+            texts.condition(node.at("if")) if interrupt.when is not None else None,
             goto=interrupt.goto,
-            do=self._steps(interrupt.do, self.texts.seeing(**self._results(interrupt.do))),
+            do=self._steps(interrupt.do, texts),
             returns=interrupt.returns,
             except_in=tuple(interrupt.except_in),
             cool_down=interrupt.cool_down,
         )
+
+    def _interrupting(
+        self, name: str, interrupt: doc.Interrupt
+    ) -> made.Intent | made.On | made.Digit | None:
+        if interrupt.intent is not None:
+            examples = tuple(interrupt.examples)
+            return made.Intent(name, interrupt.intent, examples, interrupt.unless)
+        if interrupt.dtmf is not None:
+            return made.Digit(interrupt.dtmf)
+        if interrupt.signal is not None:
+            return made.On(f"signal.{interrupt.signal}")
+        return made.On(interrupt.event) if interrupt.event is not None else None
+
+    def silence(self, items: Sequence[doc.Silence]) -> tuple[made.Silence, ...]:
+        return tuple(self._silence(item) for item in items)
+
+    def _silence(self, item: doc.Silence) -> made.Silence:
+        node = item.node
+        self.symbols.check_state(item.goto, node.at("goto").mark, self.report)
+        do: tuple[made.Step, ...] = ()
+        if item.say is not None:
+            do = (made.Say(self.texts.template(node.at("say"))),)
+        elif item.prompt is not None:
+            do = (made.Prompt(self.texts.template(node.at("prompt"))),)
+        return made.Silence(node.mark, item.after, do, item.goto)
 
     def _results(self, *lists: Sequence[doc.Step]) -> Mapping[str, Type]:
         """The types of tool results that these steps name."""
@@ -180,13 +219,15 @@ class Steps:
             return ()
         return self._steps(steps.do, self.texts.seeing(**self._results(steps.do)))
 
-    def _trigger(self, edge: doc.Edge) -> made.Intent | made.On | made.Digit | made.After | None:
+    def _trigger(self, edge: doc.Edge) -> made.Trigger | None:
         if edge.event is not None:
             return made.On(edge.event)
         if edge.dtmf is not None:
             return made.Digit(edge.dtmf)
         if edge.after is not None:
             return made.After(edge.after)
+        if edge.silence is not None:
+            return made.Silent(edge.silence)
         if edge.intent is None:
             return None
         self._check_asked(edge.fill, edge.node.at("fill"))

@@ -7,13 +7,14 @@ exactly one answer, or for none.
 
 from dataclasses import replace
 
+from orchestrator.flow import silence
 from orchestrator.flow.commands import Play, Purpose, Say, Speak
 from orchestrator.flow.definition import Template
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import instructions, schemas
-from orchestrator.flow.snapshot import AGAIN
+from orchestrator.flow.snapshot import AGAIN, Confirmation
 
-__all__ = ["MUTE", "busy", "owe", "patience", "rest", "say", "say_text", "speak"]
+__all__ = ["CALLER", "HEARD", "MUTE", "busy", "owe", "patience", "rest", "say", "say_text", "speak"]
 
 _RANK: tuple[Purpose, ...] = ("result", "answer", "resume", "goal")
 MUTE: tuple[Purpose, ...] = ("prompt", "say", "readback")
@@ -21,6 +22,10 @@ MUTE: tuple[Purpose, ...] = ("prompt", "say", "readback")
 
 PATIENCE = 30.0
 """Seconds without a sign of the answer that was asked for."""
+CALLER = "caller:"
+"""The timer of a caller who began to speak and never stopped."""
+HEARD = "heard:"
+"""The timer of an answer whose end was never heard of by ear."""
 
 
 def owe(m: Macrostep, purpose: Purpose) -> None:
@@ -32,7 +37,9 @@ def owe(m: Macrostep, purpose: Purpose) -> None:
 
 def busy(m: Macrostep) -> bool:
     """Whether nobody may begin to speak now."""
-    return bool(m.ended or m.talk.speaking or m.place.transferring or AGAIN in m.timers)
+    return bool(
+        m.ended or m.talk.speaking or m.talk.caller or m.place.transferring or AGAIN in m.timers
+    )
 
 
 def rest(m: Macrostep) -> None:
@@ -43,10 +50,15 @@ def rest(m: Macrostep) -> None:
     confirming = m.work.confirming
     if m.talk.unheard:
         speak(m, m.talk.owed or "answer")
-    elif confirming and confirming.heard is None and confirming.cut_off != m.talk.turns:
+    elif confirming and _to_be_read(m, confirming):
         speak(m, "readback", confirming.read_back)
     elif m.talk.owed:
         speak(m, m.talk.owed)
+
+
+def _to_be_read(m: Macrostep, confirming: Confirmation) -> bool:
+    told = confirming.spoken is not None or confirming.heard is not None
+    return not told and confirming.cut_off != m.talk.turns
 
 
 def speak(m: Macrostep, purpose: Purpose, text: str = "") -> str:
@@ -71,6 +83,7 @@ def _open(m: Macrostep, purpose: Purpose, text: str) -> str:
     assert m.talk.speaking is None, "one answer at a time"
     answer = m.new_id("say")
     mute = purpose in MUTE
+    _of_its_own_accord(m, purpose)
     m.talk = replace(
         m.talk,
         speaking=answer,
@@ -91,6 +104,15 @@ def _open(m: Macrostep, purpose: Purpose, text: str) -> str:
         m.talk = replace(m.talk, owed=None)
     patience(m)
     return answer
+
+
+def _of_its_own_accord(m: Macrostep, purpose: Purpose) -> None:
+    """What is new to the caller begins a new silence: no filler, no word of a guard, nor what is
+    said because of the silence."""
+    steps = m.place.steps
+    new = not silence.led_to(m.flow, steps[-1].path) if steps else purpose not in ("say", "prompt")
+    if new:
+        silence.broken(m)
 
 
 def patience(m: Macrostep) -> None:
@@ -116,5 +138,6 @@ def say_text(m: Macrostep, text: str) -> str | None:
     """Say exactly this. Returns as `say` does."""
     if m.run.channel != "text":
         return speak(m, "say", text)
+    _of_its_own_accord(m, "say")
     m.emit(Say(m.new_id("item"), text))
     return None

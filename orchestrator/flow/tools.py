@@ -54,6 +54,7 @@ def function_tool(
         review=review(tool.approval, asked),
         undo=tool.undo,
         filler=filler_of(tool.filler, steps),
+        on_interrupt=tool.on_interrupt,
         on_hangup=tool.on_hangup or ("cancel" if tool.safe else "keep"),
         assign=steps.values(tool.assign, node.at("assign"), settled),
         ok_if=settled.condition(node.at("ok_if")) if tool.ok_if is not None else None,

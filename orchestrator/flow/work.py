@@ -30,6 +30,7 @@ __all__ = [
     "correct",
     "drop_read_back",
     "happen_failed",
+    "interrupted",
     "keep_company",
     "settled",
     "start",
@@ -316,6 +317,17 @@ def keep_company(m: Macrostep) -> None:
             put(m, replace(call, answers=None, told=True))
 
 
+def interrupted(m: Macrostep) -> None:
+    """The caller cuts in: tools that are to be cancelled then are, where that does no harm."""
+    for call in _open_calls(m):
+        tool = m.flow.tools[call.tool]
+        wanted = tool.on_interrupt == "keep" or call.origin not in ("model", "step")
+        if not wanted and (tool.safe or call.pausing or call.queued or not call.attempt):
+            m.cut_short(call.id)
+            cancel(m, call)
+            tell(m, call, {"error": "cancelled", "message": "the caller cut in"})
+
+
 def correct(m: Macrostep, *, leaving: bool) -> None:
     """The caller changed something: calls of this state that were made with it are outdated.
 
@@ -367,3 +379,5 @@ def cancel(m: Macrostep, call: OpenCall) -> None:
     if ours and not (call.pausing or call.queued):
         m.emit(Withdraw(call.id, call.attempt, "cancel"))
     m.report("call.cancelled", **about(call))
+    if call.origin in ("model", "step") and m.flow.tools[call.tool].mode != "detached":
+        m.happen(f"tool.{call.tool}.cancelled")

@@ -13,6 +13,8 @@ from orchestrator.flow.definition import (
     Intent,
     Mark,
     On,
+    Silence,
+    Silent,
     Transfer,
 )
 from orchestrator.testing.play import Item
@@ -20,7 +22,8 @@ from orchestrator.testing.play import Item
 __all__ = ["Untaken", "Way", "taken", "untaken"]
 
 Way: TypeAlias = tuple[str, str, int]
-"""`state NAME 0`, `edge STATE INDEX`, `interrupt ID 0`, `failed STATE 0` (of a transfer)."""
+"""`state NAME 0`, `edge STATE INDEX`, `interrupt ID 0`, `silence PLACE 0`, `failed STATE 0` (of
+a transfer)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ def taken(items: Iterable[Item]) -> Iterator[Way]:
                 yield "state", state, 0
             case Report("edge.taken", data):
                 yield "edge", str(data["state"]), int(data["index"])
+            case Report("silence.passed", data):
+                yield "silence", str(data["place"]), 0
             case Report("interrupt.taken", data):
                 yield "interrupt", str(data["id"]), 0
             case _:
@@ -60,6 +65,9 @@ def untaken(flow: Flow, ways: Iterable[Way]) -> tuple[Untaken, ...]:
 def _ways(flow: Flow) -> Iterator[tuple[Way, Untaken]]:
     for interrupt in flow.interrupts:
         yield ("interrupt", interrupt.id, 0), Untaken(interrupt.mark, "interrupt", interrupt.id)
+    for item in dict.fromkeys(item for state in flow.states.values() for item in state.silence):
+        place = f"{item.mark}:{item.mark.column}"
+        yield ("silence", place, 0), Untaken(item.mark, "silence", _silence(item))
     for name, state in flow.states.items():
         yield ("state", name, 0), Untaken(state.mark, "state", name)
         for index, edge in enumerate(state.next):
@@ -68,6 +76,10 @@ def _ways(flow: Flow) -> Iterator[tuple[Way, Untaken]]:
         if isinstance(state.final, Transfer) and state.final.on_failed:
             text = f"{name} → {state.final.on_failed} (transfer failed)"
             yield ("failed", name, 0), Untaken(state.final.to.mark, "edge", text)
+
+
+def _silence(item: Silence) -> str:
+    return f"{item.after:g} s" + (f" → {item.goto}" if item.goto else "")
 
 
 def _cause(edge: Edge) -> str:
@@ -81,5 +93,7 @@ def _cause(edge: Edge) -> str:
             return f"key {digit} {condition}".strip()
         case After(seconds=seconds):
             return f"after {seconds:g} s {condition}".strip()
+        case Silent(seconds=seconds):
+            return f"{seconds:g} s of silence {condition}".strip()
         case None:
             return condition or "otherwise"

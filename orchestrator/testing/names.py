@@ -10,7 +10,8 @@ from orchestrator.testing.play import Around, around, start_scope
 __all__ = ["EVENTS", "check_names", "offerable"]
 
 EVENTS = (
-    "session.started", "state.entered", "edge.taken", "interrupt.taken", "caller.said",
+    "session.started", "state.entered", "edge.taken", "interrupt.taken", "silence.passed",
+    "caller.said",
     "agent.said", "answer.asked", "answer.failed", "value.set", "value.rejected",
     "say.drift", "guard.hit", "guard.failed", "classify.failed", "context.dropped", "context.kept",
     "call.queued", "call.dispatched",
@@ -47,7 +48,8 @@ def offerable(flow: Flow) -> Iterator[str]:
             if isinstance(edge.trigger, Intent):
                 yield f"go_{edge.trigger.id}"
     for interrupt in flow.interrupts:
-        yield f"go_{interrupt.id}"
+        if isinstance(interrupt.trigger, Intent):
+            yield f"go_{interrupt.id}"
     for tool in flow.tools.values():
         yield tool.alias
     for name in sorted(_read_back(flow)):

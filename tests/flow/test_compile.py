@@ -162,7 +162,8 @@ def test_variables_know_where_they_come_from(restaurant: Flow) -> None:
 
 def test_interrupts_carry_their_own_intent(restaurant: Flow) -> None:
     human, hours = restaurant.interrupts
-    assert (human.id, human.intent.id, human.goto, human.returns) == (
+    assert isinstance(human.trigger, Intent)
+    assert (human.id, human.trigger.id, human.goto, human.returns) == (
         "human",
         "human",
         "transfer",

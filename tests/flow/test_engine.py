@@ -1,7 +1,7 @@
 import pytest
 
 from orchestrator.flow.engine import MAX_MICROSTEPS, offered, replay
-from orchestrator.flow.events import CallerLeft, ProviderLost, TransferEnded
+from orchestrator.flow.events import AgentFinished, CallerLeft, ProviderLost, TransferEnded
 from orchestrator.flow.moves import SORRY
 from tests.flow.restaurant import DETAILS, FULL, at_booking, at_details, started
 from tests.flow.scene import Scene
@@ -176,6 +176,8 @@ def test_an_end_waits_until_its_words_were_said() -> None:
     scene.model(go_stop={})
     assert not scene.ended
     scene.model("Sorry.")
+    assert not scene.ended
+    scene.apply(AgentFinished(scene.at, scene.answers[-1].id))
     assert scene.ended
 
 

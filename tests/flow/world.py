@@ -11,12 +11,15 @@ what must hold in any conversation:
   that came when the read-back had been heard
 - one answer moves the talk at most once
 - every turn of the caller is followed by words
+- nobody begins to speak while the caller does; no ending before the agent was heard to its end
+- the caller's silence does not count while somebody speaks, or while a call is waited for
 - time runs only for the state that the talk is in
 - the error state is entered once; `on_end` is done once; after the end nothing but kept calls
 - the snapshot is plain JSON, and the session's end is told once
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal, TypeAlias, cast
@@ -45,11 +48,15 @@ from orchestrator.flow.commands import (
 from orchestrator.flow.definition import Flow, Tool
 from orchestrator.flow.engine import offered, step
 from orchestrator.flow.events import (
+    AgentCutOff,
+    AgentFinished,
     AgentSaid,
     AgentSaying,
     Answered,
     AnswerEnded,
+    CallerBegan,
     CallerLeft,
+    CallerStopped,
     CallerTyped,
     CallProgressed,
     CallSettled,
@@ -58,10 +65,12 @@ from orchestrator.flow.events import (
     LineFound,
     ProviderLost,
     SessionStarted,
+    Signalled,
     TimerFired,
     ToolAsked,
     TranscriptFinal,
     TransferEnded,
+    TurnCommitted,
 )
 from orchestrator.flow.snapshot import Snapshot, drained, quiescent
 
@@ -98,6 +107,11 @@ class World:
     erred: bool = False
     heard: dict[str, int] = field(default_factory=dict[str, int])
     allowed: set[str] = field(default_factory=set[str])  # what the service asked, and was told
+    voice: bool = False
+    listening: bool = False  # whether the caller is speaking
+    playing: str | None = None  # the answer that has ended and is still being heard
+    early: str | None = None  # one that was heard to its end before that
+    read: dict[str, str] = field(default_factory=dict[str, str])  # answer -> the call it read back
 
     def __post_init__(self) -> None:
         self.values_now = {name: v.default for name, v in self.flow.variables.items()}
@@ -125,8 +139,7 @@ class World:
                 self.spoken = True
                 self.worded = True
             case AnswerEnded(how=how) if open_answer:
-                if self.reading and self.worded and how == "completed":
-                    self.heard[self.reading] = self.turns
+                self._ended(event.speak, how)
                 self.speaking = None
                 self.spoken |= how == "cancelled"  # whoever cut it off will speak
             case Answered(ask=ask):
@@ -134,8 +147,44 @@ class World:
             case CallerTyped() if not self.ended:
                 self.spoken = False
                 self.turns += 1
+            case SessionStarted(channel=channel):
+                self.voice = channel != "text"
+            case CallerBegan():
+                self.listening = True
+            case TurnCommitted() if not self.ended:
+                self.listening = False
+                if self.flow.session.mode != "transcribe":
+                    self.spoken = False
+                    self.turns += 1
+            case AgentFinished(speak=speak):
+                self.early = speak if speak == self.speaking else self.early
+                self._heard_out(speak)
+            case AgentCutOff(speak=speak):
+                self.read.pop(speak, None)
+                self.playing = None if speak == self.playing else self.playing
+                self.spoken |= open_answer
+            case TimerFired(timer="caller:") if self._due("caller:"):
+                self.listening = False
+            case TimerFired(timer="heard:") if self.playing and self._due("heard:"):
+                self._heard_out(self.playing)
             case _:
                 pass
+
+    def _due(self, timer: str) -> bool:
+        return self.snapshot.timers.get(timer, math.inf) <= self.at
+
+    def _ended(self, answer: str, how: str) -> None:
+        if self.worded and how in ("completed", "incomplete"):
+            if self.reading and how == "completed":
+                self.read[answer] = self.reading
+            self.playing = answer
+            if not self.voice or self.early == answer:
+                self._heard_out(answer)
+
+    def _heard_out(self, answer: str) -> None:
+        if call := self.read.pop(answer, None):
+            self.heard[call] = self.turns
+        self.playing = None if answer == self.playing else self.playing
 
     def _note(self, command: Command, before: Snapshot) -> None:  # noqa: C901 (a case for each)
         match command:
@@ -160,14 +209,20 @@ class World:
                 assert ask not in self.snapshot.work.asks, "nobody waits for it, but something does"
                 del self.asides[ask]
             case Hush():
-                assert self.speaking == command.speak
-                self.speaking = None
+                assert command.speak in (self.speaking, self.playing, before.talk.hearing)
+                self.read.pop(command.speak, None)
+                stopped = self.listening or command.speak == before.talk.hearing
+                self.playing = None if stopped else self.playing
+                if command.speak == self.speaking:
+                    self.speaking, self.spoken = None, self.spoken or self.listening
             case Transfer():
+                assert not self.playing, "transferred before it was heard"
                 self.transferring = True
             case End():
                 assert not self.ended, "ended twice"
                 how = self.snapshot.run.how
                 assert how != "completed" or not self.speaking, "ended before it was said"
+                assert how != "completed" or not self.playing, "ended before it was heard"
                 self.ended = True
                 self.speaking = None
                 self.asides.clear()  # abandoned
@@ -188,6 +243,7 @@ class World:
     def _speak(self, command: Speak) -> None:
         assert self.speaking is None, "two answers open at once"
         assert not self.ended
+        assert not self.listening, "somebody speaks into the caller's words"
         self.speaking, self.worded, self.moves = command.id, False, 0
         confirming = self.snapshot.work.confirming
         if command.purpose == "readback":
@@ -276,6 +332,9 @@ class World:
         assert self.snapshot.work.asks.keys() == self.asides.keys(), "a question was forgotten"
         after = [timer for timer in self.snapshot.timers if timer.startswith("after:")]
         assert all(timer.startswith(f"after:{place.epoch}.") for timer in after)
+        if "silence:" in self.snapshot.timers:
+            waited = any(call.answers for call in self.snapshot.work.calls.values())
+            assert not (self.speaking or self.playing or self.listening or waited), "not silent"
         if quiescent(self.snapshot):
             assert not talk.unheard and talk.owed is None, "somebody waits for words in vain"
             assert all(self.asked.values()), "a call was left without an answer"
@@ -307,8 +366,9 @@ class World:
             case 7 if self.asides:
                 self.answers_aside(choice)
             case 7:
-                if self.speaking:
-                    self.says()
+                self.is_heard(choice)
+            case 8 if self.voice:
+                self.speech(choice)
             case 8 | 9:
                 self.apply(CallerTyped(self.at, "menu" if choice % 5 == 0 else "Yes, please."))
             case 10 | 11:
@@ -360,6 +420,26 @@ class World:
                 self.says()
             used = {"text_out": choice % 7000}
             self.apply(AnswerEnded(self.at, self.speaking, how[choice % len(how)], "", used))
+
+    def is_heard(self, choice: int) -> None:
+        """The open answer has words; or one that has ended is heard, or cut off, or neither was."""
+        answer = self.speaking or self.playing or "say_0_0"
+        if self.speaking and (not self.voice or choice % 3):
+            self.says()
+        elif self.voice and choice % 2:
+            self.apply(AgentFinished(self.at, answer))
+        elif self.voice:
+            self.apply(AgentCutOff(self.at, answer, choice % 4000))
+
+    def speech(self, choice: int) -> None:
+        """The caller begins, stops, has said a turn; sometimes an end is never told."""
+        said: tuple[Event, ...] = (
+            TurnCommitted(self.at, f"item_{choice % 9}"),
+            TurnCommitted(self.at, f"item_{choice % 9}"),
+            CallerStopped(self.at),
+            CallerBegan(self.at),
+        )
+        self.apply(said[choice % 4] if self.listening else CallerBegan(self.at))
 
     def call_settles(self, choice: int) -> None:
         tried = list(self.dispatched)
@@ -423,6 +503,9 @@ class World:
             self.apply(CallProgressed(self.at, call, attempt, "Half of it."))
         elif choice % 23 == 5:
             self.apply(LineFound(self.at, "voicemail"))
+        elif choice % 5 == 2:
+            entry = f"{choice % 7}-0" if choice % 3 else ""
+            self.apply(Signalled(self.at, "news", {"text": "hello"}, entry))
         elif choice % 2:
             self.apply(DigitPressed(self.at, "12#"[choice % 3]))
         else:
@@ -433,7 +516,12 @@ class World:
         for _ in range(500):
             open_calls = [key for key, how in self.dispatched.items() if how == "open"]
             self.settle_overdue()
-            if self.speaking:
+            if self.listening and not self.ended:
+                self.apply(CallerStopped(self.at))
+                self.apply(TurnCommitted(self.at, "item_last"))
+            elif self.playing and not self.ended:
+                self.apply(AgentFinished(self.at, self.playing))
+            elif self.speaking:
                 self.says()
                 self.apply(AnswerEnded(self.at, self.speaking, "completed"))
             elif self.asides:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from orchestrator.flow.checks.walk import edges, steps
 from orchestrator.flow.definition import Mark
-from orchestrator.flow.document import Document
+from orchestrator.flow.document import Document, Edge, Interrupt
 from orchestrator.flow.part import Report
 
 __all__ = ["check_channel"]
@@ -66,7 +66,8 @@ def _wanted(document: Document) -> Iterator[tuple[str, Mark]]:
 
 
 def _check_keys(document: Document, channel: str, report: Report) -> None:
-    for edge in edges(document):
+    ways: list[Edge | Interrupt] = [*edges(document), *document.interrupts.values()]
+    for edge in ways:
         if edge.dtmf is not None:
             message = f"no key is ever pressed: the channel {channel} brings none"
             report.warn("C003", edge.node.key("dtmf"), message)
@@ -87,4 +88,5 @@ def _check_silent(document: Document, report: Report) -> None:
         if edge.intent is not None:
             report("C002", edge.node.key("intent"), message)
     for interrupt in document.interrupts.values():
-        report("C002", interrupt.node.key("intent"), message)
+        if interrupt.intent is not None:
+            report("C002", interrupt.node.key("intent"), message)

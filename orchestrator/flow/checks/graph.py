@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from orchestrator.flow.checks.walk import called, guarding
-from orchestrator.flow.document import Document, Edge, State, Step
+from orchestrator.flow.document import Document, Edge, Interrupt, State, Step
 from orchestrator.flow.guard_parts import OutputGuard
 from orchestrator.flow.part import Report, did_you_mean
 from orchestrator.flow.symbols import Symbols
@@ -12,13 +12,29 @@ from orchestrator.flow.symbols import Symbols
 __all__ = ["check_graph", "waits"]
 
 TOOL_EVENT = re.compile(r"tool\.(.+)\.([a-z_]+)\Z")
-LATER_EVENTS = re.compile(
-    r"(collect\.failed|(mcp|run|signal)\..*|transcript\.partial|call\.hangup|image|response\.cancelled"
-    r"|tool\..+\.(started|cancelled|late))\Z"
+LATER_EVENTS = re.compile(r"(collect\.failed|run\..*|transcript\.partial|image)\Z")
+SIGNAL = re.compile(r"signal\.[a-z][a-z0-9_]*(\.[a-z0-9_]+)*\Z")
+NEVER = (
+    (
+        re.compile(r"call\.hangup\Z"),
+        "nothing can follow a hang-up but the end",
+        "on_end is done then, too",
+    ),
+    (
+        re.compile(r"mcp\..*"),
+        "a server's tools have the events of other tools",
+        "tool.SERVER.TOOL.done",
+    ),
+    (
+        re.compile(r"tool\..+\.late\Z"),
+        "what comes late changes nothing: only people are told (call.late)",
+        "",
+    ),
 )
+"""Events that an author may look for and that the language has not, on purpose."""
 CALL_EVENTS = ("call.voicemail", "call.busy", "call.no_answer")
-EVENTS = ("transcript.final", "text", "say.drift", *CALL_EVENTS)
-OUTCOMES = ("done", "failed", "denied")
+EVENTS = ("transcript.final", "text", "response.cancelled", "say.drift", *CALL_EVENTS)
+OUTCOMES = ("started", "done", "failed", "denied", "cancelled")
 
 
 def check_graph(document: Document, symbols: Symbols, report: Report) -> None:
@@ -27,9 +43,23 @@ def check_graph(document: Document, symbols: Symbols, report: Report) -> None:
         if state.whole and all(edge.whole for edge in state.next):
             _check_exits(name, document, state, report)
     for name, interrupt in document.interrupts.items():
+        _check_interrupting(interrupt, document, symbols, report)
         if interrupt.whole and interrupt.goto is None and not interrupt.returns:
             mark = document.node.at("interrupts").key(name)
             report("G009", mark, f"interrupt '{name}' has neither goto nor return: true")
+
+
+def _check_interrupting(
+    interrupt: Interrupt, document: Document, symbols: Symbols, report: Report
+) -> None:
+    if interrupt.event is None:
+        return
+    mark = interrupt.node.at("event").mark
+    if interrupt.event == "collected":
+        report("G006", mark, "'collected' belongs to the state that collects")
+    elif problem := _unknown(interrupt.event, document, symbols):
+        code, message, hint = problem
+        report(code, mark, message, hint)
 
 
 def _check_events(document: Document, state: State, symbols: Symbols, report: Report) -> None:
@@ -46,11 +76,21 @@ def _event_problem(
 ) -> tuple[str, str, str] | None:
     if event == "collected":
         return None if state.collect else ("G006", "nothing is collected in this state", "")
-    if event in EVENTS:
+    if problem := _unknown(event, document, symbols):
+        return problem
+    return _unused(event, document, state, symbols)
+
+
+def _unknown(event: str, document: Document, symbols: Symbols) -> tuple[str, str, str] | None:
+    """The problem of an event that cannot happen anywhere: code, message, hint."""
+    if event in EVENTS or SIGNAL.match(event):
         return None
     if event == "budget":
         limited = document.limits and document.limits.cost
         return None if limited else ("G006", "nothing limits the cost: add limits.cost", "")
+    for pattern, message, hint in NEVER:
+        if pattern.match(event):
+            return "G006", message, hint
     if event.startswith("guard."):
         return _guard_problem(event, document)
     if LATER_EVENTS.match(event):
@@ -66,6 +106,17 @@ def _event_problem(
         return "T001", f"no tool '{name}'", did_you_mean(name, symbols.tools)
     if outcome not in OUTCOMES:
         return "G006", f"a tool has no event '{outcome}'", did_you_mean(outcome, OUTCOMES)
+    return None
+
+
+def _unused(
+    event: str, document: Document, state: State, symbols: Symbols
+) -> tuple[str, str, str] | None:
+    """The problem of an event that cannot happen in this state."""
+    match = TOOL_EVENT.match(event)
+    if match is None:
+        return None
+    name, outcome = match[1], match[2]
     if name not in {*state.tools, *document.tools_everywhere, *called(_all_steps(state))}:
         return "G006", f"'{name}' is not used in this state", ""
     tool = symbols.tools[name]
@@ -125,10 +176,14 @@ def waits(state: State) -> bool:
     """Whether a caller, or the model, has something to do in this state."""
     talks = state.goal is not None or state.collect or state.tools
     heard = any(
-        edge.intent is not None or edge.dtmf is not None or edge.event in EVENTS
+        edge.intent is not None
+        or edge.dtmf is not None
+        or edge.event in EVENTS
+        or SIGNAL.match(edge.event or "")
         for edge in state.next
     )
-    return bool(talks) or heard or any(edge.after is not None for edge in state.next)
+    timed = any(edge.after is not None or edge.silence is not None for edge in state.next)
+    return bool(talks) or heard or timed or any(item.goto for item in state.silence or ())
 
 
 def _check_passing(name: str, state: State, report: Report) -> None:

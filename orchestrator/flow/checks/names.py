@@ -44,9 +44,13 @@ def check_names(document: Document, symbols: Symbols, report: Report) -> None:
         _check_number(name, state, document, report)
 
 
+def _global(document: Document) -> list[str]:
+    return [name for name, item in document.interrupts.items() if item.intent is not None]
+
+
 def _check_intents(document: Document, report: Report) -> None:
     for state in document.states.values():
-        seen = dict.fromkeys(document.interrupts, "an interrupt")
+        seen = dict.fromkeys(_global(document), "an interrupt")
         for edge in state.next:
             if edge.id in seen and edge.when is None:
                 mark = edge.node.at("id").mark
@@ -57,7 +61,7 @@ def _check_intents(document: Document, report: Report) -> None:
 
 def _check_alike(name: str, state: State, document: Document, report: Report) -> None:
     """Two intents that say nearly the same are told apart by chance."""
-    seen = [(i.intent, f"go_{key}") for key, i in _interrupts(name, document)]
+    seen = [(i.intent or "", f"go_{key}") for key, i in _interrupts(name, document)]
     for edge in state.next[:MAX_COMPARED]:
         if edge.intent is None or edge.when is not None:
             continue
@@ -69,7 +73,8 @@ def _check_alike(name: str, state: State, document: Document, report: Report) ->
 
 
 def _interrupts(state: str, document: Document) -> list[tuple[str, Interrupt]]:
-    return [(key, i) for key, i in document.interrupts.items() if state not in i.except_in]
+    intents = ((key, i) for key, i in document.interrupts.items() if i.intent is not None)
+    return [(key, i) for key, i in intents if state not in i.except_in]
 
 
 def _alike(one: str, other: str) -> bool:

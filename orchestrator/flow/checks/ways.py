@@ -51,6 +51,9 @@ def targets(state: State) -> Iterator[str]:
     for edge in state.next:
         if edge.goto:
             yield edge.goto
+    for silence in state.silence or ():
+        if silence.goto:
+            yield silence.goto
     if state.transfer and state.transfer.on_failed:
         yield state.transfer.on_failed
 

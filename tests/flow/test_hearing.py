@@ -1,0 +1,299 @@
+"""A conversation with sound: turns, cutting in, and what waits until it was heard."""
+
+import pytest
+
+from orchestrator.dispatch.call import Outcome
+from orchestrator.flow.commands import Hush, Transfer
+from orchestrator.flow.engine import offered
+from orchestrator.flow.events import (
+    AgentCutOff,
+    AgentFinished,
+    AgentSaid,
+    AnswerEnded,
+    CallerBegan,
+    CallerStopped,
+    TranscriptFinal,
+    TurnCommitted,
+)
+from orchestrator.flow.snapshot import quiescent
+from tests.flow.scene import Scene
+from tests.flow.small import BANK, play
+
+DESK = """
+tools:
+  safe: {queue: desk, describe: Look., safe: true, on_interrupt: cancel}
+  kept: {queue: desk, describe: Write., filler: {after: 1s, every: 1s, say: One moment.}}
+start: desk
+states:
+  desk:
+    goal: Help.
+    tools: [safe, kept]
+    next:
+      - {event: transcript.final, if: event.text == 'Bye.', goto: bye}
+      - {event: tool.safe.cancelled, do: [{note: Stopped.}]}
+      - {event: response.cancelled, do: [{note: Cut off.}]}
+      - {intent: The caller wants a person., id: person, goto: person}
+      - {intent: The caller wants details., id: details, goto: details}
+      - {intent: The caller is done., id: done, goto: bye}
+  details:
+    voice: {interrupt: false}
+    do: [{say: First.}, {say: Second.}]
+    goal: Tell details.
+    next: [{intent: The caller is done., id: done, goto: bye}]
+  person:
+    do: [{say: One moment.}]
+    transfer: {to: "sip:desk@x.example", on_failed: bye}
+  bye:
+    do: [{say: Goodbye.}]
+    end: {reason: completed}
+"""
+
+
+def call(flow: str = DESK) -> Scene:
+    return play(flow, channel="websocket")
+
+
+def says(scene: Scene, words: str = "Well.") -> str:
+    """The open answer is given, and not yet heard; its id."""
+    answer = scene.speaking
+    assert answer
+    scene.apply(AgentSaid(scene.at, answer, words))
+    scene.apply(AnswerEnded(scene.at, answer, "completed"))
+    return answer
+
+
+def heard(scene: Scene, words: str = "Well.") -> None:
+    scene.apply(AgentFinished(scene.at, says(scene, words)))
+
+
+def turn(scene: Scene, words: str = "") -> None:
+    """The caller says something; its words come after the turn, if at all."""
+    scene.apply(CallerBegan(scene.at))
+    scene.apply(CallerStopped(scene.at))
+    scene.apply(TurnCommitted(scene.at, "item_1"))
+    if words:
+        scene.apply(TranscriptFinal(scene.at, "item_1", words))
+
+
+def hushed(scene: Scene) -> list[str]:
+    return [command.speak for command in scene.commands if isinstance(command, Hush)]
+
+
+def test_a_turn_is_answered_once_when_it_is_committed_and_not_again_for_its_words() -> None:
+    scene = call()
+    heard(scene)
+    before = len(scene.answers)
+    turn(scene)
+    assert len(scene.answers) == before + 1
+    scene.apply(TranscriptFinal(scene.at, "item_1", "Good morning."))
+    assert len(scene.answers) == before + 1
+
+
+def test_words_of_a_turn_are_an_event_for_the_edges() -> None:
+    scene = call()
+    heard(scene)
+    turn(scene, "Bye.")
+    says(scene)
+    assert scene.state == "bye"
+
+
+def test_nobody_begins_to_speak_while_the_caller_does() -> None:
+    scene = call()
+    heard(scene)
+    turn(scene)
+    scene.model(kept={})
+    scene.apply(CallerBegan(scene.at))
+    scene.settle("kept", Outcome("worker", {}))
+    assert scene.speaking is None
+    scene.wait(1)
+    assert scene.speaking is None
+    scene.apply(TurnCommitted(scene.at, "item_2"))
+    assert scene.speaking
+
+
+def test_a_caller_of_whom_nothing_came_is_waited_for_a_moment_only() -> None:
+    scene = call()
+    heard(scene)
+    turn(scene)
+    scene.model(kept={})
+    scene.apply(CallerBegan(scene.at))
+    scene.apply(CallerStopped(scene.at))
+    scene.settle("kept", Outcome("worker", {}))
+    assert scene.speaking is None
+    scene.wait(2)
+    assert scene.speaking
+    assert scene.answers[-1].purpose == "answer"
+
+
+def test_a_caller_who_never_stops_is_not_waited_for_for_ever() -> None:
+    scene = call()
+    heard(scene)
+    scene.apply(CallerBegan(scene.at))
+    assert not quiescent(scene.snapshot)
+    scene.wait(120)
+    assert quiescent(scene.snapshot)
+
+
+def test_who_cuts_in_stops_the_answer_and_gets_another_one() -> None:
+    scene = call()
+    answer = scene.speaking
+    turn(scene)
+    assert hushed(scene) == [answer]
+    assert scene.speaking not in (None, answer)
+    scene.apply(AnswerEnded(scene.at, answer or "", "cancelled"))
+    assert scene.speaking
+    assert scene.notes == ["Cut off."]
+
+
+def test_who_cuts_in_on_what_is_being_heard_stops_that() -> None:
+    scene = call()
+    answer = says(scene)
+    scene.apply(CallerBegan(scene.at))
+    assert hushed(scene) == [answer]
+    assert scene.notes == ["Cut off."]
+    scene.apply(AgentCutOff(scene.at, answer, 800))
+    assert scene.notes == ["Cut off."]
+
+
+def test_a_move_that_was_asked_for_is_made_although_the_caller_cuts_in() -> None:
+    scene = call()
+    scene.asks("go_details", {})
+    scene.apply(CallerBegan(scene.at))
+    assert scene.state == "details"
+    assert scene.speaking is None
+    scene.apply(TurnCommitted(scene.at, "item_2"))
+    assert scene.answers[-1].instructions.endswith("First.")
+
+
+def test_where_the_caller_may_not_cut_in_the_agent_goes_on() -> None:
+    scene = call()
+    scene.model(go_details={})
+    turn(scene)
+    assert hushed(scene) == []
+    assert scene.answers[-1].instructions.endswith("First.")
+
+
+def test_a_session_may_forbid_to_cut_in_and_a_state_allow_it() -> None:
+    flow = DESK.replace("interrupt: false", "interrupt: true")
+    scene = call("session: {turns: {interrupt: false}}\n" + flow)
+    scene.apply(CallerBegan(scene.at))
+    assert hushed(scene) == []
+    scene.apply(TurnCommitted(scene.at, "item_1"))
+    scene.model(go_details={})
+    scene.apply(CallerBegan(scene.at))
+    assert len(hushed(scene)) == 1
+
+
+def test_a_harmless_tool_is_cancelled_if_it_says_so_and_another_is_kept() -> None:
+    scene = call()
+    scene.model(safe={}, kept={})
+    scene.apply(CallerBegan(scene.at))
+    assert [w.call for w in scene.withdrawals] == [scene.dispatches("safe")[0].call]
+    assert [c.tool for c in scene.snapshot.work.calls.values()] == ["kept"]
+    assert scene.output("call_0")["error"] == "cancelled"
+    assert scene.notes == ["Stopped."]
+
+
+def test_a_filler_waits_until_the_last_words_were_heard() -> None:
+    scene = call()
+    says(scene)
+    turn(scene)
+    scene.asks("kept", {})
+    says(scene, "I'll write it down.")
+    scene.wait(1)
+    assert scene.speaking is None
+    scene.apply(AgentFinished(scene.at, scene.answers[-1].id))
+    scene.wait(1)
+    assert scene.answers[-1].purpose == "say"
+
+
+def test_an_end_waits_until_its_words_were_heard() -> None:
+    scene = call()
+    scene.model(go_done={})
+    goodbye = says(scene, "Goodbye.")
+    assert not scene.ended
+    scene.apply(AgentFinished(scene.at, goodbye))
+    assert scene.ended
+
+
+def test_an_end_does_not_wait_for_ever() -> None:
+    scene = call()
+    scene.model(go_done={})
+    says(scene, "Goodbye.")
+    scene.wait(60)
+    assert scene.ended
+
+
+def test_words_that_were_heard_before_their_answer_was_over_are_not_waited_for() -> None:
+    scene = call()
+    scene.model(go_done={})
+    goodbye = scene.speaking
+    assert goodbye
+    scene.apply(AgentSaid(scene.at, goodbye, "Goodbye."))
+    scene.apply(AgentFinished(scene.at, goodbye))
+    assert not scene.ended
+    scene.apply(AnswerEnded(scene.at, goodbye, "completed"))
+    assert scene.ended
+
+
+def test_a_transfer_waits_until_its_words_were_heard() -> None:
+    scene = call()
+    scene.model(go_person={})
+    words = says(scene, "One moment.")
+    assert not any(isinstance(command, Transfer) for command in scene.commands)
+    scene.apply(AgentFinished(scene.at, words))
+    assert any(isinstance(command, Transfer) for command in scene.commands)
+
+
+def reading() -> tuple[Scene, str]:
+    """A bank's caller hears what they are about to pay; the answer that reads it back."""
+    scene = play(BANK, channel="websocket", caller="+33612345678")
+    heard(scene, "Hello.")
+    turn(scene)
+    scene.model(pay={"amount": 5})
+    return scene, says(scene, "Five, is that right?")
+
+
+def test_a_read_back_counts_from_when_it_was_heard() -> None:
+    scene, read_back = reading()
+    assert "confirm_pay" not in offered(scene.flow, scene.snapshot)
+    assert len([a for a in scene.answers if a.purpose == "readback"]) == 1
+    scene.apply(AgentFinished(scene.at, read_back))
+    turn(scene)
+    scene.model(confirm_pay={})
+    assert len(scene.dispatches("pay")) == 1
+
+
+def test_a_yes_into_a_read_back_is_none_and_it_is_read_back_again() -> None:
+    scene, _ = reading()
+    turn(scene)
+    assert "confirm_pay" not in offered(scene.flow, scene.snapshot)
+    says(scene, "Let me repeat that.")
+    assert scene.answers[-1].purpose == "readback"
+
+
+@pytest.mark.parametrize("how", ["cut off", "never told"])
+def test_a_read_back_whose_end_was_not_heard_of(how: str) -> None:
+    scene, read_back = reading()
+    if how == "cut off":
+        scene.apply(AgentCutOff(scene.at, read_back, 700))
+    else:
+        scene.wait(60)
+    assert ("confirm_pay" in offered(scene.flow, scene.snapshot)) == (how == "never told")
+
+
+def test_where_a_flow_only_transcribes_a_turn_is_not_answered() -> None:
+    scene = play(
+        """
+session: {mode: transcribe}
+vars: {lines: {type: int, default: 0}}
+start: listen
+states:
+  listen:
+    next: [{event: transcript.final, set: {lines: "${lines + 1}"}}, {dtmf: "1", goto: bye}]
+  bye: {end: {reason: completed}}
+""",
+        channel="websocket",
+    )
+    turn(scene, "A line.")
+    assert (scene.answers, scene.vars["lines"]) == ([], 1)

@@ -1,0 +1,151 @@
+"""What the caller's silence brings about, and when it counts."""
+
+from orchestrator.dispatch.call import Outcome
+from orchestrator.flow.events import AgentFinished, DigitPressed
+from tests.flow.scene import Scene
+from tests.flow.small import play
+
+QUIET = """
+session: {mode: text}
+vars: {pressed: {type: int, default: 0}}
+tools:
+  look: {queue: desk, describe: Look it up., safe: true, timeout: 60s}
+  ask: {queue: desk, describe: Ask a person., approval: human}
+silence:
+  - {after: 8s, prompt: Ask whether they are there.}
+  - {after: 12s, say: Hello?}
+  - {after: 20s, goto: bye}
+start: desk
+states:
+  desk:
+    do: [{say: Hello.}]
+    goal: Help.
+    tools: [look, ask]
+    next:
+      - {dtmf: "1", set: {pressed: "${pressed + 1}"}}
+      - {silence: 5s, if: pressed > 0, set: {pressed: 0}}
+      - {intent: The caller wants to be alone., id: alone, goto: alone}
+      - {intent: The caller wants patience., id: patient, goto: patient}
+  alone:
+    silence: []
+    goal: Wait.
+    next: [{intent: The caller is done., id: done, goto: bye}]
+  patient:
+    silence: [{after: 60s, goto: bye}]
+    goal: Wait.
+    next: [{intent: The caller is done., id: done, goto: bye}]
+  bye: {end: {reason: "${turns}"}}
+"""
+
+
+def desk(**started: str) -> Scene:
+    return play(QUIET, **started)
+
+
+def passed(scene: Scene) -> list[float]:
+    return [report.data["seconds"] for report in scene.reports("silence.passed")]
+
+
+def test_the_marks_of_one_silence_follow_each_other_to_its_end() -> None:
+    scene = desk()
+    scene.wait(8)
+    assert scene.answers[-1].purpose == "prompt"
+    scene.wait(2)
+    scene.model("Are you there?")
+    scene.wait(3.9)
+    assert passed(scene) == [8]
+    scene.wait(0.1)
+    assert scene.said[-1] == "Hello?"
+    scene.wait(8)
+    assert passed(scene) == [8, 12, 20]
+    assert (scene.state, scene.ended) == ("bye", True)
+    assert scene.reports("state.entered")[-1].data["by"] == "silence"
+
+
+def test_a_word_or_a_key_of_the_caller_breaks_it() -> None:
+    scene = desk()
+    scene.wait(7)
+    scene.apply(DigitPressed(scene.at, "7"))
+    scene.wait(7)
+    scene.caller("One moment.")
+    scene.model("Take your time.")
+    scene.wait(7)
+    assert passed(scene) == []
+    scene.wait(1)
+    assert passed(scene) == [8]
+
+
+def test_words_of_the_agent_of_its_own_accord_begin_a_new_one() -> None:
+    scene = desk()
+    scene.wait(8)
+    scene.model("Are you there?")
+    scene.caller("Look it up.")
+    scene.model(look={})
+    scene.settle("look", Outcome("worker", {}))
+    scene.model("Found it.")
+    scene.wait(7.9)
+    assert passed(scene) == [8]
+    scene.wait(0.1)
+    assert passed(scene) == [8, 8]
+
+
+def test_it_does_not_count_while_a_call_is_waited_for() -> None:
+    scene = desk()
+    scene.caller("Look it up.")
+    scene.model(look={})
+    scene.wait(30)
+    assert passed(scene) == []
+    scene.settle("look", Outcome("worker", {}))
+    scene.model("Found it.")
+    scene.wait(8)
+    assert passed(scene) == [8]
+
+
+def test_it_does_not_count_while_a_person_is_asked() -> None:
+    scene = desk()
+    scene.caller("Ask somebody.")
+    scene.model(ask={})
+    scene.model("I am asking.")
+    scene.wait(30)
+    assert passed(scene) == []
+
+
+def test_an_edge_takes_its_own_mark_if_its_condition_holds() -> None:
+    scene = desk()
+    scene.wait(6)
+    scene.apply(DigitPressed(scene.at, "1"))
+    scene.wait(5)
+    assert scene.vars["pressed"] == 0
+    assert scene.reports("edge.taken")[-1].data["index"] == 1
+
+
+def test_a_state_may_have_none_or_another_of_its_own() -> None:
+    scene = desk()
+    scene.caller("Leave me alone.")
+    scene.model(go_alone={})
+    scene.model("Sure.")
+    scene.wait(600)
+    assert passed(scene) == []
+    other = desk()
+    other.caller("Be patient.")
+    other.model(go_patient={})
+    other.model("Sure.")
+    other.wait(60)
+    assert passed(other) == [60]
+
+
+def test_in_text_only_a_flow_for_text_hears_silence() -> None:
+    scene = play(QUIET.replace("session: {mode: text}\n", ""))
+    assert "silence:" not in scene.snapshot.timers
+    scene.wait(600)
+    assert not scene.ended
+
+
+def test_where_there_is_a_voice_it_counts_from_when_the_agent_was_heard() -> None:
+    scene = desk(channel="websocket")
+    scene.model("Hello.")
+    scene.wait(20)
+    assert passed(scene) == []
+    scene.apply(AgentFinished(scene.at, scene.answers[-1].id))
+    scene.wait(8)
+    assert passed(scene) == [8]
