@@ -113,7 +113,7 @@ from orchestrator.flow.moves import (
     take_silence,
     transfer_ended,
 )
-from orchestrator.flow.offer import may_interrupt, offers
+from orchestrator.flow.offer import may_interrupt, missing, offers
 from orchestrator.flow.prices import cost
 from orchestrator.flow.requests import judge_again, refuse, tool_asked
 from orchestrator.flow.snapshot import AGAIN, Happened, Kept, OpenAsk, Snapshot
@@ -366,7 +366,8 @@ def _microstep(m: Macrostep) -> bool:
         follow(m, f"edge:{place.state}:{index - 1}")
     elif place.collected:
         m.place = replace(place, collected=False)
-        _try_edges(m, Happened("collected"))
+        if not missing(m):  # steps may have emptied what was there on entry
+            _try_edges(m, Happened("collected"))
     else:
         return False
     return True

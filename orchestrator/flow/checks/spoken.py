@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from orchestrator.flow.checks.reading import Facts, Hole, holds, parsed, read, unset
 from orchestrator.flow.checks.values import given
 from orchestrator.flow.checks.walk import complete, expressions_hold
-from orchestrator.flow.checks.ways import targets
+from orchestrator.flow.checks.ways import anywhere, targets
 from orchestrator.flow.document import Document, Edge, State, Step, Tool
 from orchestrator.flow.loader import Node, Table
 from orchestrator.flow.part import Report
@@ -59,6 +59,9 @@ class _Spoken:
             for key in ("say", "prompt"):
                 if key in silence.node.keys:
                     self._words(silence.node.at(key), self._common(entered))
+        for guard in self.document.guards.output if self.document.guards else ():
+            if guard.then and guard.then.say is not None:
+                self._words(guard.then.node.at("say"), self._common(entered))
         for name, tool in self.document.tools.items():
             if tool.filler:
                 users = {n: facts for n, facts in entered.items() if self._uses(n, name)}
@@ -104,9 +107,8 @@ class _Spoken:
         for interrupt in document.interrupts.values():
             if interrupt.goto and name not in interrupt.except_in:
                 yield interrupt.goto, self._after(interrupt.do, inside)
-        for other in (document.on_error, *(silence.goto for silence in document.silence)):
-            if other:
-                yield other, inside
+        for other in anywhere(document):
+            yield other, inside
 
     def _edges(self, state: State, entry: Facts) -> Iterator[tuple[Edge, Facts]]:
         """The edges that can be taken, and the facts when their own steps begin."""
@@ -175,6 +177,8 @@ class _Spoken:
             elif step.tool is not None and self._waited_for(step.tool):
                 assigned = self._assigned(step.tool)
                 after = facts - self._cleared(assigned) | assigned
+            elif step.into is not None:
+                after = facts - self._cleared([step.into]) | {step.into}
             facts = after if step.when is None else facts & after
         return facts
 

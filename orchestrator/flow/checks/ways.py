@@ -9,7 +9,7 @@ from orchestrator.flow.checks.walk import called, complete
 from orchestrator.flow.document import Document, State
 from orchestrator.flow.part import Report
 
-__all__ = ["check_ways", "targets"]
+__all__ = ["anywhere", "check_ways", "targets"]
 
 Ways: TypeAlias = Mapping[str, frozenset[str]]
 
@@ -58,16 +58,23 @@ def targets(state: State) -> Iterator[str]:
         yield state.transfer.on_failed
 
 
-def _roots(document: Document) -> Iterator[str]:
-    yield document.start
+def anywhere(document: Document) -> Iterator[str]:
+    """Where the flow may go from whatever state it is in, interrupts aside."""
     if document.on_error:
         yield document.on_error
+    for guard in document.guards.output if document.guards else ():
+        if guard.then and guard.then.goto:
+            yield guard.then.goto
+    for silence in document.silence:
+        if silence.goto:
+            yield silence.goto
+
+
+def _roots(document: Document) -> Iterator[str]:
+    yield document.start
+    yield from anywhere(document)
     for interrupt in document.interrupts.values():
         yield interrupt.goto or ""
-    for guard in document.guards.output if document.guards else ():
-        yield guard.then.goto or "" if guard.then else ""
-    for silence in document.silence:
-        yield silence.goto or ""
     if document.outbound:
         outbound = document.outbound
         yield from (outbound.voicemail or "", outbound.busy or "", outbound.no_answer or "")
