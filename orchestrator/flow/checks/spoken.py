@@ -14,7 +14,7 @@ from orchestrator.flow.checks.reading import Facts, Hole, holds, parsed, read, u
 from orchestrator.flow.checks.values import given
 from orchestrator.flow.checks.walk import complete, expressions_hold
 from orchestrator.flow.checks.ways import anywhere, targets
-from orchestrator.flow.document import Document, Edge, State, Step, Tool
+from orchestrator.flow.document import Document, Edge, Silence, State, Step, Tool
 from orchestrator.flow.loader import Node, Table
 from orchestrator.flow.part import Report
 
@@ -49,16 +49,14 @@ class _Spoken:
             self._look(state.do, facts)
             for edge, reached in self._edges(state, facts):
                 self._look(edge.do, reached)
+            self._look_at_silence(state.silence or (), self._inside(state, facts))
         self._look_anywhere(entered)
 
     def _look_anywhere(self, entered: Mapping[str, Facts]) -> None:
         """What may be said in several states."""
         for interrupt in self.document.interrupts.values():
             self._look(interrupt.do, self._common(entered, interrupt.except_in))
-        for silence in self.document.silence:
-            for key in ("say", "prompt"):
-                if key in silence.node.keys:
-                    self._words(silence.node.at(key), self._common(entered))
+        self._look_at_silence(self.document.silence, self._common(entered))
         for guard in self.document.guards.output if self.document.guards else ():
             if guard.then and guard.then.say is not None:
                 self._words(guard.then.node.at("say"), self._common(entered))
@@ -66,6 +64,12 @@ class _Spoken:
             if tool.filler:
                 users = {n: facts for n, facts in entered.items() if self._uses(n, name)}
                 self._words(tool.filler.node.at("say"), self._common(users))
+
+    def _look_at_silence(self, silences: Iterable[Silence], facts: Facts) -> None:
+        for silence in silences:
+            for key in ("say", "prompt"):
+                if key in silence.node.keys:
+                    self._words(silence.node.at(key), facts)
 
     def _uses(self, state: str, tool: str) -> bool:
         return tool in self._tools(self.document.states[state])

@@ -89,14 +89,24 @@ def _check_use(document: Document, symbols: Symbols, report: Report) -> None:
     undoing = {tool.undo for tool in document.tools.values()}
     checking = {v.check.tool for v in document.vars.values() if isinstance(v.check, Check)}
     scheduled = {(trigger.schedule or {}).get("tool") for trigger in document.triggers}
+    used = shown | called | undoing | scheduled | checking
     all_read = complete(report, "T001")
+    if all_read:
+        _check_unused({name for name in used if name}, document, report)
     for name, symbol in symbols.tools.items():
-        if symbol and all_read and name not in shown | called | undoing | scheduled | checking:
-            report.warn("T040", symbol.mark, f"tool '{name}' is never used")
         if symbol and name in shown:
             _check_given(symbol, symbols, report)
     if all_read and document.on_error is None:
         _check_failures(document, symbols, report)
+
+
+def _check_unused(used: set[str], document: Document, report: Report) -> None:
+    """What a server's `allow` permits need not be used, but one of its tools should be."""
+    for name in document.tools.keys() - used:
+        mark = document.node.at("tools").key(name)
+        report.warn("T040", mark, f"tool '{name}' is never used")
+    for alias in document.mcp.keys() - {name.partition(".")[0] for name in used if "." in name}:
+        report.warn("T040", document.node.at("mcp").key(alias), f"no tool of '{alias}' is used")
 
 
 def _check_given(tool: ToolSymbol, symbols: Symbols, report: Report) -> None:
