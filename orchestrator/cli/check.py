@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 
 from orchestrator.cli import problems
-from orchestrator.cli.flows import Stamp, check_file, flow_files, stamp
+from orchestrator.cli.flows import Stamp, check_file, flow_files, load, stamp
 from orchestrator.errors import Problem, UsageError
+from orchestrator.flow.estimate import ASSUMED, estimate
+from orchestrator.flow.prices import AS_OF
 
 __all__ = ["command"]
 
@@ -28,8 +30,9 @@ PAUSE = 0.3  # seconds between two looks at the files that are watched
 @click.option(
     "--online", is_flag=True, help="Also ask: MCP servers for their tools, Redis for its workers."
 )
+@click.option("--cost", is_flag=True, help="Also estimate what a call costs, by `prompting`.")
 @click.option("--watch", is_flag=True, help="Check again whenever a flow changes, until Ctrl-C.")
-def command(flows: tuple[Path, ...], form: str, online: bool, watch: bool) -> int:
+def command(flows: tuple[Path, ...], form: str, online: bool, cost: bool, watch: bool) -> int:
     """Report every problem of FLOWS; exit code 2 if one of them is an error.
 
     A directory stands for every *.flow.yaml below it. `orchestrator explain CODE` says
@@ -39,7 +42,26 @@ def command(flows: tuple[Path, ...], form: str, online: bool, watch: bool) -> in
         raise UsageError("--watch looks at files; --online at what is there once")
     if watch:
         _watch(flows, form)
-    return _check(flows, form, {}, online=online)
+    code = _check(flows, form, {}, online=online)
+    if cost and code == 0:
+        for file in flow_files(flows):
+            _estimate(file)
+    return code
+
+
+def _estimate(file: Path) -> None:
+    from orchestrator.cli.run import DEFAULT_MODEL  # brings along a session
+
+    flow, _ = load(file)
+    model = flow.session.model or DEFAULT_MODEL
+    found = estimate(flow, model)
+    if found is None:
+        click.echo(f"{file}: no model talks in this flow")
+        return
+    click.echo(f"{file}: a call costs about (estimated; {model}, prices of {AS_OF})")
+    click.echo(f"  prompting: per_state  ${found.per_state:.3f}")
+    click.echo(f"  prompting: stable     ${found.stable:.3f}")
+    click.echo(f"  assumed: {ASSUMED}")
 
 
 def _check(

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -30,6 +30,7 @@ from orchestrator.flow.commands import Dispatch as Dispatched
 from orchestrator.flow.definition import Flow, Rejected
 from orchestrator.flow.events import AgentSaid, Event
 from orchestrator.flow.snapshot import Snapshot, quiescent
+from orchestrator.flow.stable import fixed
 from orchestrator.interfaces import Callers, Calls, Journal, Outbox
 from orchestrator.journal import RedisJournal
 from orchestrator.launch import part
@@ -220,8 +221,10 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
     dispatch = await _dispatch(options, settings, name, stack)
     connection, model = await _connected(options, provider, stack)
     adapter = Realtime()
-    tools = mcp_tools(options.flow, options.native)
-    opening = session_object(options.flow.session, "text", model=model, tools=tools)
+    persona, functions = fixed(options.flow)
+    tools = (*mcp_tools(options.flow, options.native), *functions)
+    settled = replace(options.flow.session, persona=persona)
+    opening = session_object(settled, "text", model=model, tools=tools)
     watch = any(guard.side == "output" and guard.match for guard in options.flow.guards)
     for frame in adapter.start(opening, watch=watch):
         await connection.send(frame)
@@ -238,7 +241,7 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
         callers=dispatch.callers,
         headers=options.headers,
         values=options.values,
-        model=options.model,
+        model=model,
         observe=_observer(options, trace, spoken),
     )
     how = "interrupted"  # unless nobody cuts the session short

@@ -55,7 +55,8 @@ class Speak:
 
     `instructions` are whole: they replace the session's. `tools` are in the Realtime
     shape: functions (`type`, `name`, `description`, `parameters`), and of the servers that the
-    service itself asks (`type: mcp`, `server_label`) the `allowed_tools`.
+    service itself asks (`type: mcp`, `server_label`) the `allowed_tools`. Unless `whole`, there
+    are none of both: those that the session was opened with hold (`prompting: stable`).
     """
 
     id: str
@@ -64,6 +65,7 @@ class Speak:
     instructions: str
     tools: tuple[Mapping[str, Json], ...] = ()
     choice: ToolChoice = "auto"
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ The engine knows every item by its id. A call of the model and its output go tog
 that has no output yet stays, whatever its age.
 """
 
+from dataclasses import replace
+
 from orchestrator.flow.aside import ask, give_up
 from orchestrator.flow.commands import AddItem, DropItems
 from orchestrator.flow.definition import Context
@@ -55,4 +57,5 @@ def _drop(m: Macrostep, items: tuple[str, ...]) -> None:
         gone = frozenset(items)
         m.items = tuple(kept for kept in m.items if kept.item not in gone)
         m.emit(DropItems(items))
+        m.talk = replace(m.talk, told="")  # it may be among them
         m.report("context.dropped", items=len(items))

@@ -571,6 +571,7 @@ class Session:
     parallel_tools: bool | None = None
     inputs: tuple[str, ...] | None = None
     trace: bool = False
+    prompting: Literal["per_state", "stable"] = "per_state"
 
 
 def _without_annotations(

@@ -491,8 +491,6 @@ class Truncation(Part):
 class Session(Part):
     """Settings of the provider's session."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"prompting"})
-
     mode: Literal["voice", "text", "transcribe"] = "voice"
     channel: Literal["text", "websocket", "webrtc", "sip"] | None = Field(
         None, description="What the flow is for; it may ask for nothing that this cannot do"
@@ -513,6 +511,9 @@ class Session(Part):
     )
     truncation: Truncation | None = None
     parallel_tools: bool | None = Field(None, description="Several calls in one answer")
+    prompting: Literal["per_state", "stable"] = Field(
+        "per_state", description="Whether each answer has its own tools, or all the same"
+    )
     inputs: list[Literal["audio", "text", "image"]] | None = Field(
         None, description="What the caller may give"
     )

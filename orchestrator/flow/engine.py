@@ -173,7 +173,8 @@ def _take_in(m: Macrostep, event: Event) -> None:
             hearing.caller_began(m)
         case CallerStopped():
             hearing.caller_stopped(m)
-        case TurnCommitted():
+        case TurnCommitted(item=item):
+            m.keep(Kept(item))
             hearing.committed(m)
         case TranscriptFinal(text=text, item=item):
             silence.broken(m)

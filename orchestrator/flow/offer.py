@@ -14,13 +14,18 @@ from orchestrator.flow.definition import Flow, Intent, Interrupt, Native, Tool
 from orchestrator.flow.macrostep import Macrostep, local_time
 
 __all__ = [
+    "CONFIRMED",
+    "STORE",
     "Offer",
+    "function",
     "functions",
     "gate_is_open",
     "instructions",
+    "intent_prose",
     "may_interrupt",
     "missing",
     "offers",
+    "properties",
     "schemas",
 ]
 
@@ -31,6 +36,7 @@ CONFIRMED = (
     "Call this as soon as the goal is reached: "
     "the caller is asked to confirm before anything happens."
 )
+STORE = "Store what the caller said about these, as soon as it is said or corrected."
 NO_GOAL = "Hear what the caller wants."
 COMPANY = "Keep the caller company until the work under way is done. Promise nothing."
 READ_BACK = "Read this back to the caller and ask whether it is right, a yes or a no: "
@@ -139,26 +145,25 @@ def schemas(m: Macrostep) -> tuple[Mapping[str, Json], ...]:
 def _schema(m: Macrostep, name: str, offer: Offer) -> Mapping[str, Json]:
     match offer:
         case Go(intent=intent):
-            return _function(name, _intent_prose(intent), _properties(m.flow, intent.fill))
+            return function(name, intent_prose(intent), properties(m.flow, intent.fill))
         case SetValues(variables=variables):
-            prose = "Store what the caller said about these, as soon as it is said or corrected."
-            return _function(name, prose, _properties(m.flow, variables))
+            return function(name, STORE, properties(m.flow, variables))
         case Decide(yes=yes):
             assert m.work.confirming
             answer = "clearly said yes" if yes else "did not say yes"
-            return _function(name, f"The caller {answer} to: {m.work.confirming.read_back}")
+            return function(name, f"The caller {answer} to: {m.work.confirming.read_back}")
         case Use(tool=tool):
             prose = f"{tool.describe} {CONFIRMED}" if tool.read_back else tool.describe
-            return _function(name, prose.strip(), tool.schema)
+            return function(name, prose.strip(), tool.schema)
 
 
-def _function(
+def function(
     name: str, prose: str, parameters: Mapping[str, Json] = NO_PARAMETERS
 ) -> Mapping[str, Json]:
     return {"type": "function", "name": name, "description": prose, "parameters": parameters}
 
 
-def _intent_prose(intent: Intent) -> str:
+def intent_prose(intent: Intent) -> str:
     prose = intent.description
     if intent.examples:
         prose += " For example: " + " ".join(f'"{example}";' for example in intent.examples)
@@ -166,7 +171,7 @@ def _intent_prose(intent: Intent) -> str:
     return f"{prose} Not when: {intent.unless}" if intent.unless else prose
 
 
-def _properties(flow: Flow, names: tuple[str, ...]) -> Mapping[str, Json]:
+def properties(flow: Flow, names: tuple[str, ...]) -> Mapping[str, Json]:
     return {"type": "object", "properties": {name: flow.variables[name].schema for name in names}}
 
 
@@ -183,9 +188,11 @@ def missing(m: Macrostep) -> tuple[str, ...]:
     )
 
 
-def instructions(m: Macrostep, purpose: Purpose, text: str = "") -> str:
-    """Whole instructions for one answer. `text` is the author's, where the purpose has some."""
-    sections = [("Role", m.flow.session.persona.strip()), ("Date and zone", _today(m))]
+def instructions(m: Macrostep, purpose: Purpose, text: str = "", *, role: bool = True) -> str:
+    """Whole instructions for one answer, or all but the `role`, which never changes. `text` is
+    the author's, where the purpose has some."""
+    persona = m.flow.session.persona.strip() if role else ""
+    sections = [("Role", persona), ("Date and zone", _today(m))]
     if purpose == "say":
         sections.append(("Say exactly", text))
     else:

@@ -32,6 +32,7 @@ def compile_session(session: doc.Session | None, report: Report) -> made.Session
         parallel_tools=session.parallel_tools,
         inputs=tuple(session.inputs) if session.inputs is not None else None,
         trace=session.trace,
+        prompting=session.prompting,
     )
 
 

@@ -116,6 +116,7 @@ class Talk:
     due: bool = False  # whether something that it asked for wants an answer
     observed: bool = False  # the service called a tool in it, and no words have come since
     said: str = ""  # what came of the author's words, for an answer that is a say
+    told: str = ""  # with `prompting: stable`, the last message that said what to do
     stopped: str = ""  # the answer that a guard cut off: nobody is to hear it
     moved: bool = False  # whether it asked for a move within the latest answer
     owed: Purpose | None = None

@@ -8,11 +8,12 @@ exactly one answer, or for none.
 from dataclasses import replace
 
 from orchestrator.flow import silence
-from orchestrator.flow.commands import Play, Purpose, Say, Speak
+from orchestrator.flow.commands import Play, Purpose, Say, Speak, ToolChoice
 from orchestrator.flow.definition import Template
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import instructions, schemas
 from orchestrator.flow.snapshot import AGAIN, Confirmation
+from orchestrator.flow.stable import tell
 
 __all__ = ["CALLER", "HEARD", "MUTE", "busy", "owe", "patience", "rest", "say", "say_text", "speak"]
 
@@ -65,9 +66,14 @@ def speak(m: Macrostep, purpose: Purpose, text: str = "") -> str:
     """Ask for an answer now; its id is returned. Nothing else may be open."""
     answer = _open(m, purpose, text)
     mute = purpose in MUTE
-    tools = () if mute else schemas(m)
-    prose = instructions(m, purpose, text)
-    m.emit(Speak(answer, purpose, m.place.epoch, prose, tools, "none" if mute else "auto"))
+    choice: ToolChoice = "none" if mute else "auto"
+    if m.flow.session.prompting == "stable":
+        tell(m, purpose, text, mute=mute)
+        m.emit(Speak(answer, purpose, m.place.epoch, "", (), choice, whole=False))
+    else:
+        tools = () if mute else schemas(m)
+        prose = instructions(m, purpose, text)
+        m.emit(Speak(answer, purpose, m.place.epoch, prose, tools, choice))
     return answer
 
 

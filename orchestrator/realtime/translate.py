@@ -315,13 +315,14 @@ class Realtime:
 
 def _create(speak: Speak, event: str, modality: str) -> Send:
     metadata = {"epoch": str(speak.epoch), "purpose": speak.purpose, "id": speak.id}
-    response = {
-        "instructions": speak.instructions,
+    response: dict[str, Json] = {
         "metadata": metadata,
         "output_modalities": [modality],
-        "tools": [dict(tool) for tool in speak.tools],
         "tool_choice": speak.choice,
     }
+    if speak.whole:
+        response["instructions"] = speak.instructions
+        response["tools"] = [dict(tool) for tool in speak.tools]
     return {"type": "response.create", "event_id": event, "response": response}
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from orchestrator.flow.definition import Flow, Intent, Mark, ReadBack, Rejected, UseTool
+from orchestrator.flow.definition import Flow, Intent, Mark, Rejected
 from orchestrator.flow.part import Report, did_you_mean
+from orchestrator.flow.stable import asked_about
 from orchestrator.testing.document import Act, Case, Expect, Setting, Start, Suite
 from orchestrator.testing.play import Around, around, start_scope
 
@@ -52,27 +53,9 @@ def offerable(flow: Flow) -> Iterator[str]:
             yield f"go_{interrupt.id}"
     for tool in flow.tools.values():
         yield tool.alias
-    for name in sorted(_read_back(flow)):
+    for name in sorted(asked_about(flow)):
         yield f"confirm_{flow.tools[name].alias}"
         yield f"decline_{flow.tools[name].alias}"
-
-
-def _read_back(flow: Flow) -> set[str]:
-    """The tools to which the caller may have to say yes."""
-    states = flow.states.values()
-    lists = [
-        *(state.do for state in states),
-        *(edge.do for state in states for edge in state.next),
-        *(interrupt.do for interrupt in flow.interrupts),
-        flow.on_start,
-    ]
-    by_steps = {
-        step.tool
-        for steps in lists
-        for step in steps
-        if isinstance(step, UseTool) and isinstance(step.approval, ReadBack)
-    }
-    return by_steps | {name for name, tool in flow.tools.items() if tool.read_back}
 
 
 class _Names:

@@ -1,7 +1,7 @@
 """What holds in any conversation, whoever misbehaves: see `world` for the promises."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from random import Random
 
@@ -25,6 +25,7 @@ class Play:
     path: str
     begin: Mapping[str, Json] = field(default_factory=dict[str, Json])
     values: Sequence[Json] = ({},)
+    stable: bool = False
 
 
 PLAYS = {
@@ -63,6 +64,12 @@ PLAYS = {
         {"channel": "websocket"},
         [{"amount": 5, "day": "2026-11-24"}, {}, {"amount": 7}, {"customer": "POISON"}],
     ),
+    "wide, stable": Play(
+        "tests/flow/wide.flow.yaml",
+        {"values": {"amount": 5, "verified": True}},
+        [{"amount": 5, "day": "2026-11-24"}, {}, {"amount": 7}, {"customer": "POISON"}],
+        stable=True,
+    ),
     "minutes": Play("flows/minutes.flow.yaml", {"channel": "websocket"}),
     "reminder": Play(
         "flows/reminder.flow.yaml",
@@ -79,10 +86,15 @@ def flow(path: str) -> Flow:
     return compile_flow((ROOT / path).read_text(), path, lock)[0]
 
 
+def _flow(play: Play) -> Flow:
+    made = flow(play.path)
+    return replace(made, session=replace(made.session, prompting="stable")) if play.stable else made
+
+
 def played(play: Play, seed: int) -> World:
     """A conversation by chance, the same for the same seed."""
     chance = Random(seed)
-    world = World(flow(play.path), play.values)
+    world = World(_flow(play), play.values)
     world.start(**play.begin)
     for _ in range(chance.randrange(20, 160)):
         world.tick(chance.randrange(10**7))

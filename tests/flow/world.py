@@ -151,7 +151,8 @@ class World:
                 self.voice = channel != "text"
             case CallerBegan():
                 self.listening = True
-            case TurnCommitted() if not self.ended:
+            case TurnCommitted(item=item) if not self.ended:
+                self.items[item] = ""
                 self.listening = False
                 if self.flow.session.mode != "transcribe":
                     self.spoken = False

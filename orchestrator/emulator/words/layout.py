@@ -25,6 +25,7 @@ _TITLES = (
     "Still needed",
     "Sample phrases",
     "Say exactly",
+    "Offered now",
     "Task",
     "Classify",
     "Choose one of",
@@ -135,7 +136,8 @@ class View:
 
 
 def read(prompt: Prompt) -> View:
-    sections = _sections(prompt.instructions)
+    sections = _sections(prompt.instructions) | _standing(prompt.items)
+    offered = _lines(sections["Offered now"]) if "Offered now" in sections else None
     moment = _DATE.search(sections.get("Date and zone", ""))
     known, stale = _known(sections.get("Known values", ""))
     return View(
@@ -149,7 +151,11 @@ def read(prompt: Prompt) -> View:
             Asked(name, description.strip() or name.replace("_", " "))
             for name, _, description in map(_part, _lines(sections.get("Still needed", "")))
         ),
-        tools=tuple(_tool(tool) for tool in prompt.tools if tool.get("type") == "function"),
+        tools=tuple(
+            _tool(tool)
+            for tool in prompt.tools
+            if tool.get("type") == "function" and (offered is None or tool["name"] in offered)
+        ),
         turns=_turns(prompt.items),
         classify=tidy(sections.get("Classify", "")),
         choices=tuple(_lines(sections.get("Choose one of", ""))),
@@ -160,6 +166,22 @@ def read(prompt: Prompt) -> View:
 def _sections(instructions: str) -> dict[str, str]:
     _, *parts = _HEADING.split(instructions)
     return {title: body.strip() for title, body in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def _standing(items: Sequence[Mapping[str, Json]]) -> dict[str, str]:
+    """The sections of the last message of the system that is laid out like instructions."""
+    laid_out = [text for item in items if (text := _layout(item))]
+    return _sections(laid_out[-1]) if laid_out else {}
+
+
+def _layout(item: Mapping[str, Json]) -> str:
+    if item.get("role") != "system":
+        return ""
+    parts = item.get("content")
+    text = (
+        "".join(str(_object(part).get("text") or "") for part in parts) if is_array(parts) else ""
+    )
+    return text if _HEADING.match(text) else ""
 
 
 def _lines(section: str) -> list[str]:
@@ -217,7 +239,8 @@ def _turns(items: Sequence[Mapping[str, Json]]) -> tuple[Turn, ...]:
         if item.get("type") == "function_call_output"
     }
     for item in items:
-        _add(turns, item, outputs)
+        if not _layout(item):
+            _add(turns, item, outputs)
     return tuple(turns)
 
 

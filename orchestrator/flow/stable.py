@@ -1,0 +1,108 @@
+"""`prompting: stable`: what the model is told once, and what it is told as the talk goes on. Pure.
+
+The persona and every tool of the flow are fixed when the session is opened, so that what comes
+before the conversation never changes, and the service's cache of it holds. What is to be done
+now is said by a message of the system, when it is no longer what the last one said. Which tools
+may be used now is a hint in it; the engine judges what is asked for, as ever.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from orchestrator.dispatch.call import Json
+from orchestrator.flow.commands import AddItem, Purpose
+from orchestrator.flow.definition import Flow, Intent, ReadBack, State, UseTool
+from orchestrator.flow.macrostep import Macrostep
+from orchestrator.flow.offer import (
+    CONFIRMED,
+    STORE,
+    function,
+    functions,
+    instructions,
+    intent_prose,
+    properties,
+)
+
+__all__ = ["asked_about", "every_tool", "fixed", "state_tools", "tell"]
+
+Schema = Mapping[str, Json]
+
+
+def fixed(flow: Flow) -> tuple[str, tuple[Schema, ...]]:
+    """The instructions and the functions that a session is opened with."""
+    if flow.session.prompting != "stable":
+        return flow.session.persona, ()
+    return f"# Role\n{flow.session.persona}" if flow.session.persona else "", every_tool(flow)
+
+
+def tell(m: Macrostep, purpose: Purpose, text: str, *, mute: bool) -> None:
+    """What this answer is for, unless that was the last thing that the model was told."""
+    words = instructions(m, purpose, text, role=False)
+    names = () if mute else functions(m)
+    if names:
+        words += "\n\n# Offered now\n" + "\n".join(f"- {name}" for name in names)
+    if words != m.talk.told:
+        m.talk = replace(m.talk, told=words)
+        m.emit(AddItem(m.new_id("item"), "system", words))
+
+
+def every_tool(flow: Flow) -> tuple[Schema, ...]:
+    """All that the model may ask us for in any state. What has one name in several states is one
+    tool, with all that is said about it."""
+    found: dict[str, list[Schema]] = {}
+    for state in flow.states.values():
+        for schema in state_tools(flow, state):
+            found.setdefault(schema["name"], []).append(schema)
+    joined = (_joined(name, schemas) for name, schemas in found.items())
+    return (*joined, *(each for name in sorted(asked_about(flow)) for each in _answers(flow, name)))
+
+
+def _answers(flow: Flow, name: str) -> Iterator[Schema]:
+    alias = flow.tools[name].alias
+    for kind, said in (("confirm", "clearly said yes"), ("decline", "did not say yes")):
+        prose = f"The caller {said} to what was just read back about {alias}."
+        yield function(f"{kind}_{alias}", prose)
+
+
+def asked_about(flow: Flow) -> set[str]:
+    """The tools to which the caller may have to say yes."""
+    states = flow.states.values()
+    lists = [
+        *(state.do for state in states),
+        *(edge.do for state in states for edge in state.next),
+        *(interrupt.do for interrupt in flow.interrupts),
+        flow.on_start,
+    ]
+    by_steps = {
+        step.tool
+        for steps in lists
+        for step in steps
+        if isinstance(step, UseTool) and isinstance(step.approval, ReadBack)
+    }
+    return by_steps | {name for name, tool in flow.tools.items() if tool.read_back}
+
+
+def state_tools(flow: Flow, state: State) -> Iterator[Schema]:
+    """All that the model may ask us for in this state, whatever the gates say."""
+    triggers = [*(edge.trigger for edge in state.next), *(i.trigger for i in flow.interrupts)]
+    for intent in (trigger for trigger in triggers if isinstance(trigger, Intent)):
+        fields = properties(flow, intent.fill)
+        yield function(f"go_{intent.id}", intent_prose(intent), fields)
+    if state.collect:
+        yield function(f"set_{state.name}", STORE, properties(flow, state.collect.variables))
+    for name in state.tools:
+        tool = flow.tools[name]
+        if tool.native:
+            continue
+        prose = f"{tool.describe} {CONFIRMED}" if tool.read_back else tool.describe
+        yield function(tool.alias, prose.strip(), tool.schema)
+
+
+def _joined(name: str, schemas: list[Schema]) -> Schema:
+    if len(schemas) == 1 or all(schema == schemas[0] for schema in schemas):
+        return schemas[0]
+    prose = " Or: ".join(dict.fromkeys(str(schema["description"]) for schema in schemas))
+    fields: dict[str, Json] = {}
+    for schema in schemas:
+        fields |= schema["parameters"].get("properties", {})
+    return function(name, prose, {"type": "object", "properties": fields})
