@@ -98,6 +98,7 @@ class World:
     asides: dict[str, Ask] = field(default_factory=dict[str, Ask])
     calls: int = 0
     names: dict[str, str] = field(default_factory=dict[str, str])
+    asked_in: dict[str, str] = field(default_factory=dict[str, str])
     closed: list[str] = field(default_factory=list[str])
     queued: set[str] = field(default_factory=set[str])
     moves: int = 0  # of the latest answer
@@ -286,7 +287,8 @@ class World:
             self._by_the_model(command, tool, before)
 
     def _by_the_model(self, command: Dispatch, tool: Tool, before: Snapshot) -> None:
-        states = {before.place.state, self.snapshot.place.state}
+        # One that had to wait for others of its kind may be made when its state was left.
+        states = {before.place.state, self.snapshot.place.state, self.asked_in[command.call]}
         assert any(tool.name in self.flow.states[state].tools for state in states)
         now = self.values_now
         assert tool.requires is None or tool.requires.evaluate(now) is True, "the gate is shut"
@@ -401,6 +403,7 @@ class World:
             self.names[call] = names[which]
         arguments: Json = self.values[choice % len(self.values)] if self.values else {}
         text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+        self.asked_in[call] = self.snapshot.place.state
         item = f"item_{call}"
         self.items[item] = call
         self.apply(ToolAsked(self.at, self.speaking, call, names[which], text, item))
