@@ -171,6 +171,9 @@ KEYS = st.sampled_from(
             "server",
             "end",
         ],
+        *["use", "defaults", "guards", "output", "input", "match", "then", "silence", "say", "as"],
+        *["approval", "by", "requires", "assign", "filler", "retry", "on", "after", "default"],
+        *["clears", "validate", "context", "transfer", "limits", "session", "on_end", "triggers"],
     ]
 )
 
