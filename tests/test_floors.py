@@ -42,9 +42,9 @@ PURE_MAY_IMPORT = {
 DOORS = {
     "redis": ("link",),
     "websockets": ("realtime.connection", "emulator.server"),
-    "mcp": ("mcp_host",),
+    "mcp": ("mcp_host", "emulator.native"),
     "mcp_types": ("mcp_host",),
-    "httpx2": ("mcp_host",),
+    "httpx2": ("mcp_host", "emulator.native"),
     "click": ("cli",),
     "yaml": ("flow.loader",),
 }

@@ -1,14 +1,20 @@
 """Where the servers are that the Realtime service is to ask itself (`via: openai`)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+import anyio
 
 from orchestrator.errors import UsageError
 from orchestrator.flow.definition import Flow
+from orchestrator.interfaces import Connection
 from orchestrator.mcp_host.registry import FILE, Http, Registry, read_registry
 from orchestrator.realtime.native import Address
 
-__all__ = ["addresses"]
+__all__ = ["addresses", "listed"]
+
+LIMIT = 10.0
+"""Seconds that the service has for listing the tools; what it lists later is offered later."""
 
 
 def addresses(flow: Flow, directory: Path) -> Mapping[str, Address]:
@@ -35,3 +41,21 @@ def _address(name: str, registry: Registry) -> Address | str:
     if not isinstance(transport, Http):
         return f"server '{name}' has a command: the Realtime service needs a url (or via: host)"
     return Address(transport.url, transport.headers)
+
+
+async def listed(connection: Connection, servers: int, notice: Callable[[str], None]) -> None:
+    """Wait until the service has listed so many servers, or failed to.
+
+    A tool that it has not listed is not offered, though a response asks for it. Nothing else of
+    interest comes before the first response.
+    """
+    if not servers:
+        return
+    with anyio.move_on_after(LIMIT):
+        async for frame in connection:
+            kind = frame.get("type")
+            if kind == "mcp_list_tools.failed":
+                notice("the Realtime service cannot list the tools of an MCP server")
+            servers -= kind in ("mcp_list_tools.completed", "mcp_list_tools.failed")
+            if not servers:
+                return

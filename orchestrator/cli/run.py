@@ -21,7 +21,7 @@ from orchestrator.callers import RedisCallers
 from orchestrator.cli import console, in_process
 from orchestrator.cli.caller import typed_lines
 from orchestrator.cli.flows import load, project_of
-from orchestrator.cli.native import addresses
+from orchestrator.cli.native import addresses, listed
 from orchestrator.dispatch.call import Json
 from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.errors import ProviderRefused, ServiceError, UsageError, innermost
@@ -228,6 +228,7 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
     watch = any(guard.side == "output" and guard.match for guard in options.flow.guards)
     for frame in adapter.start(opening, watch=watch):
         await connection.send(frame)
+    await listed(connection, len(tools), options.notice)
     spoken = anyio.Event()
     session = Session(
         options.flow,

@@ -109,9 +109,6 @@ def for_response(
 def _refuse_what_is_missing_here(part: Mapping[str, Json], path: str) -> None:
     if part.get("prompt"):
         raise not_emulated("stored prompts", f"{path}.prompt")
-    for index, tool in enumerate(part.get("tools", [])):
-        if tool["type"] == "mcp":
-            raise not_emulated("MCP servers; offer functions", f"{path}.tools[{index}].type")
 
 
 def _voice_is_locked(param: str) -> Rejected:

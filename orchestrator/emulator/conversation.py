@@ -14,7 +14,7 @@ __all__ = ["Conversation", "Item", "completed"]
 Item = Mapping[str, Json]
 
 LONGEST_ID = 32
-_ORDINARY = frozenset({"message", "function_call", "function_call_output"})
+_ORDINARY = frozenset({"message", "function_call", "function_call_output", "mcp_approval_response"})
 
 
 class Conversation:
@@ -86,7 +86,7 @@ def completed(item: Item, new_id: NewId, path: str = "item") -> Item:
     Raises `Rejected`.
     """
     if item["type"] not in _ORDINARY:
-        raise not_emulated("MCP items", f"{path}.type")
+        raise not_emulated("MCP items but approval responses", f"{path}.type")
     for name in ("id", "call_id"):
         _check_id(item.get(name), f"{path}.{name}")
     whole = {**item, "id": item.get("id") or new_id("item"), "object": "realtime.item"}

@@ -7,19 +7,23 @@
         response.output_text.delta …  .done               or transcript and audio
         response.content_part.done
         response.function_call_arguments.delta …  .done   calls
+        response.mcp_call_arguments.delta …  .done        calls that the service makes itself
+        response.mcp_call.in_progress                     whoever streams makes the call here
+        response.mcp_call.completed                       or `failed`
       conversation.item.done
       response.output_item.done                           from here on a call may be acted on
     response.done                                         `finish`, once
     rate_limits.updated                                   by the session, later
 
 Whoever streams takes one event after another from `stream`. After `cut` nothing more is
-said: what is left of the stream closes what is open.
+said: what is left of the stream closes what is open. After a call that the service made itself
+the model goes on in the same response; a call that the client has to approve ends it.
 """
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, assert_never
 
 from orchestrator.dispatch.call import Json
@@ -27,11 +31,20 @@ from orchestrator.emulator.configuration import Configuration
 from orchestrator.emulator.conversation import Conversation, Item
 from orchestrator.emulator.faults import Faults
 from orchestrator.emulator.model import CallTool, Fail, Output, Prompt, Speech
+from orchestrator.emulator.servers import NativeCall, Outcome, Target
 from orchestrator.emulator.sound import Sound, silence
 from orchestrator.emulator.usage import text_tokens, usage
 from orchestrator.emulator.wire import Event, NewId, event
 
 __all__ = ["Request", "Response"]
+
+MOST_ROUNDS = 6
+"""Times that the model goes on in one response after calls that the service made."""
+
+UNANSWERED: Mapping[str, Json] = {
+    "type": "tool_execution_error",
+    "message": "The call was cut off.",
+}
 
 End: TypeAlias = Literal["completed", "cancelled", "failed", "incomplete"]
 
@@ -47,12 +60,26 @@ class Request:
     settings: Configuration
     conversation: Conversation | None
     sounds: dict[str, Sound]
+    targets: Mapping[str, Target] = field(default_factory=dict[str, Target])
 
 
 class Response:
+    """`again` asks the model once more, with what it has seen since; `make` gives the call that
+    is to be made of a target, an item and arguments."""
+
     def __init__(
-        self, request: Request, outputs: Sequence[Output], new_id: NewId, faults: Faults
+        self,
+        request: Request,
+        outputs: Sequence[Output],
+        new_id: NewId,
+        faults: Faults,
+        again: Callable[[], Sequence[Output]] = tuple,
+        make: Callable[[Target, str, str], NativeCall | None] = lambda target, item, text: None,
     ) -> None:
+        self._again = again
+        self._make = make
+        self.calling: NativeCall | None = None  # to be made before the stream goes on
+        self._returned = Outcome(error=UNANSWERED)
         self.id = new_id("resp")
         self.stream = self._stream(outputs)
         self.finished = False
@@ -70,6 +97,10 @@ class Response:
     def total_tokens(self) -> int:
         """What it used, once finished."""
         return self._usage["total_tokens"] if self._usage else 0
+
+    def returned(self, outcome: Outcome) -> None:
+        """What came of the call that was to be made."""
+        self.calling, self._returned = None, outcome
 
     def created(self) -> Event:
         return self._event("response.created", response=self._body("in_progress", None))
@@ -103,12 +134,25 @@ class Response:
         }
 
     def _stream(self, outputs: Sequence[Output]) -> Iterator[Event]:
+        for _ in range(MOST_ROUNDS):
+            made = len(self._output)
+            yield from self._one_by_one(outputs)
+            kinds = {item["type"] for item in self._output[made:]}
+            if self._end or not self._conversation or "mcp_call" not in kinds:
+                return
+            if kinds & {"mcp_approval_request", "function_call"}:
+                return
+            outputs = self._again()
+
+    def _one_by_one(self, outputs: Sequence[Output]) -> Iterator[Event]:
         for output in outputs:
             if self._end:
                 return
             match output:
                 case Speech():
                     yield from self._speak(output.text)
+                case CallTool(name=name) if target := self._request.targets.get(name):
+                    yield from self._native(output, target)
                 case CallTool():
                     yield from self._call(output)
                 case Fail():
@@ -206,8 +250,37 @@ class Response:
         if self._faults.duplicate_calls:
             yield self._output_done(self._output[-1])
 
-    def _item(self, **fields: Json) -> Item:
-        item_id = self._new_id("item")
+    def _native(self, call: CallTool, target: Target) -> Iterator[Event]:
+        named = {"server_label": target.label, "name": target.tool}
+        kind = "mcp_approval_request" if target.ask else "mcp_call"
+        item = {**self._item("mcpr" if target.ask else "mcp", type=kind), **named, "arguments": ""}
+        yield from self._open(item)
+        said = ""
+        for piece in _halves(call.arguments):
+            if self._end:
+                break
+            said += piece
+            where = self._where(item)
+            yield self._event("response.mcp_call_arguments.delta", **where, delta=piece)
+        yield self._event("response.mcp_call_arguments.done", **self._where(item), arguments=said)
+        item = {**item, "arguments": said}
+        if target.ask or self._end:
+            yield from self._close(item)
+        else:
+            yield from self._make_call(item, target)
+
+    def _make_call(self, item: Item, target: Target) -> Iterator[Event]:
+        where = {"item_id": item["id"], "output_index": len(self._output)}
+        self._returned = Outcome(error=UNANSWERED)
+        self.calling = self._make(target, item["id"], item["arguments"])
+        yield self._event("response.mcp_call.in_progress", **where)
+        outcome = self._returned
+        how = "failed" if outcome.error else "completed"
+        yield self._event(f"response.mcp_call.{how}", **where)
+        yield from self._close({**item, "output": outcome.output, "error": outcome.error})
+
+    def _item(self, prefix: str = "item", **fields: Json) -> Item:
+        item_id = self._new_id(prefix)
         return {"id": item_id, "object": "realtime.item", "status": "in_progress", **fields}
 
     def _open(self, item: Item) -> Iterator[Event]:

@@ -24,7 +24,9 @@ from websockets.http11 import Response as HttpResponse
 
 from orchestrator.emulator.faults import Faults
 from orchestrator.emulator.model import Model
+from orchestrator.emulator.native import call_tool, list_tools
 from orchestrator.emulator.response import Response
+from orchestrator.emulator.servers import Listing, NativeCall, Outcome
 from orchestrator.emulator.session import Session
 from orchestrator.emulator.wire import Event, event
 
@@ -182,6 +184,10 @@ async def _refuse(socket: ServerConnection, refusal: _Refusal) -> None:
     await socket.close(refusal.close, f"invalid_request_error.{refusal.code}")
 
 
+async def _made(call: NativeCall) -> Outcome:
+    return await call_tool(call.config, call.tool, call.arguments)
+
+
 class _Line:
     """One session on its socket: the client's frames, and the responses being streamed."""
 
@@ -208,6 +214,10 @@ class _Line:
         if reaction.response:
             tasks.start_soon(self._stream, reaction.response)
         await self._send(reaction.events)
+        for listing in reaction.listings:
+            tasks.start_soon(self._list, listing)
+        for call in reaction.calls:
+            tasks.start_soon(self._call, call)
         self._release(reaction.answers)
 
     async def _stream(self, response: Response) -> None:
@@ -217,6 +227,8 @@ class _Line:
         may_end = self._after(self._faults.done_after)
         for made in response.stream:
             await self._send([made])
+            if response.calling:
+                response.returned(await _made(response.calling))
             if made["type"] == stall_after:
                 await cancelled.wait()
             if made["type"].endswith(".delta"):
@@ -225,6 +237,12 @@ class _Line:
         await self._send(self._session.finish(response))
         await anyio.sleep(self._pace.rate_limits)
         await self._send([self._session.rate_limits(response)])
+
+    async def _list(self, listing: Listing) -> None:
+        await self._send(self._session.listed(listing, await list_tools(listing.config)))
+
+    async def _call(self, call: NativeCall) -> None:
+        await self._send(self._session.called(call, await _made(call)))
 
     async def _send(self, events: Sequence[Event]) -> None:
         # The lock is fair and taken without a pause after the events were made, so that

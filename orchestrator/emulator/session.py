@@ -14,11 +14,13 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from orchestrator.dispatch.call import Json
-from orchestrator.emulator.configuration import for_response, initial, updated
+from orchestrator.emulator.configuration import Configuration, for_response, initial, updated
 from orchestrator.emulator.conversation import Conversation, Item, completed
 from orchestrator.emulator.faults import Faults
+from orchestrator.emulator.hosted import Hosted, added
 from orchestrator.emulator.model import Fail, Model, Output, Prompt
 from orchestrator.emulator.response import Request, Response
+from orchestrator.emulator.servers import Listing, NativeCall, Outcome, Servers, shown
 from orchestrator.emulator.sound import Sound
 from orchestrator.emulator.wire import Event, NewId, Rejected, event, not_emulated
 from orchestrator.realtime import protocol
@@ -35,12 +37,15 @@ _Data: TypeAlias = Mapping[str, Json]
 class Reaction:
     """Events to send now, in order, and the response to stream after them.
 
-    `answers` is the type of the client's event, if it was understood.
+    `answers` is the type of the client's event, if it was understood. `listings` and `calls`
+    are servers to list and calls to make meanwhile; `listed` and `called` take what comes of it.
     """
 
     events: Sequence[Event] = ()
     response: Response | None = None
     answers: str = ""
+    listings: Sequence[Listing] = ()
+    calls: Sequence[NativeCall] = ()
 
 
 class Session:
@@ -58,8 +63,10 @@ class Session:
         self._model = model
         self._new_id = new_id
         self._faults = faults or Faults()
-        self._config = initial(new_id("sess"), name, expires_at)
+        self._config: Configuration = initial(new_id("sess"), name, expires_at)
         self._conversation = Conversation(new_id("conv"))
+        self._servers = Servers()
+        self._hosted = Hosted(self._servers, self._conversation, new_id)
         self._running: dict[str, Response] = {}
         self._active: Response | None = None  # the one that writes to the conversation
         self._responses = 0
@@ -113,9 +120,9 @@ class Session:
             case protocol.ResponseCancel(response_id=response_id):
                 return Reaction(self._cancel(response_id))
             case protocol.SessionUpdate():
-                return Reaction(self._update(data["session"]))
+                return self._update(data["session"])
             case protocol.ItemCreate(previous_item_id=after):
-                return Reaction(self._create_item(data["item"], after))
+                return self._create_item(data["item"], after)
             case protocol.OutputClear():
                 message = "There is no output audio buffer in a WebSocket session."
                 raise Rejected("invalid_event", message, "type")
@@ -151,7 +158,14 @@ class Session:
                 f"{self._active.id}. Wait until it is finished before creating another one.",
             )
         request = self._request(wanted, in_band)
-        response = Response(request, self._outputs(request), self._new_id, self._faults)
+        response = Response(
+            request,
+            self._outputs(request),
+            self._new_id,
+            self._faults,
+            lambda: self._model.respond(replace(request.prompt, items=self._context())),
+            self._hosted.call_of,
+        )
         self._running[response.id] = response
         if in_band:
             self._active = response
@@ -161,11 +175,13 @@ class Session:
         settings = for_response(self._config, wanted, has_spoken=self._voice_is_heard())
         given = wanted.get("input")
         items = self._context() if given is None else self._given(given)
+        self._servers.take(wanted.get("tools", []), "response")
+        offered = self._servers.offered(settings["tools"])
         prompt = Prompt(
-            settings["instructions"] or "", settings["tools"], settings["tool_choice"], items
+            settings["instructions"] or "", offered.functions, settings["tool_choice"], items
         )
         conversation = self._conversation if in_band else None
-        return Request(prompt, settings, conversation, self._sounds)
+        return Request(prompt, settings, conversation, self._sounds, offered.targets)
 
     def _outputs(self, request: Request) -> Sequence[Output]:
         self._responses += 1
@@ -195,27 +211,31 @@ class Session:
 
     # Configuration and items
 
-    def _update(self, update: _Data) -> Sequence[Event]:
-        self._config = updated(self._config, update, has_spoken=self._voice_is_heard())
-        return [self._event("session.updated", session=self._config)]
+    def _update(self, update: _Data) -> Reaction:
+        config = updated(self._config, update, has_spoken=self._voice_is_heard())
+        fresh = self._servers.take(update.get("tools", []), "session")
+        self._config = {**config, "tools": shown(config["tools"])}
+        events, listings = self._hosted.listing(fresh)
+        told = self._event("session.updated", session=self._config)
+        return Reaction([told, *events], listings=listings)
 
     def _voice_is_heard(self) -> bool:
         return self._has_spoken or any(r.has_spoken for r in self._running.values())
 
-    def _create_item(self, wanted: Item, after: str | None) -> Sequence[Event]:
+    def _create_item(self, wanted: Item, after: str | None) -> Reaction:
         item = completed(wanted, self._new_id)
+        if item["type"] == "mcp_approval_response":
+            events, calls = self._hosted.approve(item, after)
+            return Reaction(events, calls=calls)
         if item["type"] == "function_call_output" and not self._conversation.has_call(
             item["call_id"]
         ):
             message = f"Tool call ID '{item['call_id']}' not found in conversation."
             raise Rejected("invalid_tool_call_id", message)
-        return self._added(item, self._conversation.insert(item, after))
+        return Reaction(self._added(item, self._conversation.insert(item, after)))
 
     def _added(self, item: Item, previous: str | None) -> Sequence[Event]:
-        return [
-            self._event(f"conversation.item.{step}", previous_item_id=previous, item=item)
-            for step in ("added", "done")
-        ]
+        return added(self._new_id, item, previous)
 
     def _retrieve(self, item_id: str) -> Sequence[Event]:
         item = self._conversation.find(item_id, "retrieve")
@@ -245,6 +265,14 @@ class Session:
         self._conversation.replace({**item, "content": [{"type": "output_audio"}]})
         where = {"item_id": wanted.item_id, "content_index": wanted.content_index}
         return [self._event("conversation.item.truncated", **where, audio_end_ms=end)]
+
+    # Servers that the service asks itself
+
+    def listed(self, listing: Listing, tools: Sequence[_Data] | None) -> Sequence[Event]:
+        return self._hosted.listed(listing, tools)
+
+    def called(self, call: NativeCall, outcome: Outcome) -> Sequence[Event]:
+        return self._hosted.called(call, outcome)
 
     # The input audio buffer
 

@@ -51,7 +51,7 @@ def _text(items: Sequence[Mapping[str, Json]]) -> int:
 
 def _words(item: Mapping[str, Json]) -> Sequence[str]:
     said = [part.get("text") or part.get("transcript") or "" for part in item.get("content", [])]
-    return [*said, *(item.get(name, "") for name in ("name", "arguments", "output"))]
+    return [*said, *(item.get(name) or "" for name in ("name", "arguments", "output"))]
 
 
 def _audio(items: Sequence[Mapping[str, Json]], sounds: Mapping[str, Sound]) -> int:

@@ -347,8 +347,8 @@ def test_the_voice_is_locked_once_it_was_heard() -> None:
         ),
         (
             {"type": "realtime", "tools": [{"type": "mcp", "server_label": "x"}]},
-            "not_emulated",
-            "session.tools[0].type",
+            "invalid_value",
+            "session.tools[0].server_label",
         ),
         ({"type": "transcription"}, "not_emulated", "session.type"),
     ],

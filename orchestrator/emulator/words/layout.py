@@ -260,6 +260,12 @@ def _add(turns: list[Turn], item: Mapping[str, Json], outputs: Mapping[Json, Jso
             output = outputs.get(item.get("call_id"))
             turn.calls.append(Made(str(item.get("name")), arguments, output))
             turn.last = "call"
+        case (("mcp_call" | "mcp_approval_request"), _):
+            name = f"{item.get('server_label')}__{item.get('name')}"
+            arguments = _object(_json(str(item.get("arguments") or "{}")))
+            output = _json(str(item["output"])) if item.get("output") else item.get("error")
+            turn.calls.append(Made(name, arguments, output))
+            turn.last = "call"
         case _:
             pass
 
