@@ -52,9 +52,11 @@ from orchestrator.realtime.protocol import (
     SessionCreated,
     TextDelta,
     TranscriptDelta,
+    Unknown,
     parse_server,
 )
 from orchestrator.realtime.sequencer import Cancel, Create, Ended, How, Output, Sequencer
+from orchestrator.realtime.speech import SPEECH, Playback, caller_event
 
 __all__ = ["Realtime", "complaint"]
 
@@ -117,6 +119,7 @@ class Realtime:
         self._native_told: set[str] = set()
         self._hushed: set[str] = set()  # open answers that nobody waits for
         self._saying: tuple[str, str, int] = ("", "", 0)  # an answer, its words, how many are told
+        self._playback = Playback()
         self._modality: str = "text"
         self._watch = False
 
@@ -142,6 +145,8 @@ class Realtime:
                 response = self._aside[ask]
                 stop = {"type": "response.cancel", "response_id": response}
                 return (stop,) if response else ()
+            case Hush() if command.speak not in self._asked:
+                return ()  # it is over, and only being heard: whoever plays it stops that
             case Hush():  # its end, if it comes at once, is of no interest
                 self._hushed.add(command.speak)
                 return self._step(self._sequencer.cancel(command.speak), 0.0)[1]
@@ -196,15 +201,18 @@ class Realtime:
             case Error(error=error):
                 code = error.code or error.type or "error"
                 return self._step(self._sequencer.refused(error.event_id, code), at)
-            case _:
+            case Unknown():
                 pass
+            case heard:
+                told = caller_event(heard, at) or self._playback.event(heard, at)
+                return ((told,) if told else ()), ()
         return _NOTHING
 
     def _means_something(self, event: Mapping[str, Json]) -> bool:
         kind = event.get("type")
         if kind == _ITEM_DONE:
             return _is_native(event.get("item"))
-        return kind in _HEARD or (self._watch and kind in _SAYING)
+        return kind in _HEARD or kind in SPEECH or (self._watch and kind in _SAYING)
 
     def complaint(self, event: Mapping[str, Json]) -> str | None:
         """What people should know of an error that the session survives."""
@@ -221,6 +229,8 @@ class Realtime:
         speak = _named(response)
         if speak in self._aside:
             self._aside[speak] = response.id
+        if speak in self._asked:
+            self._playback.begins(response.id, speak)
         if response.conversation_id is None and speak not in self._asked:
             return _NOTHING  # out of band: it takes no turn in the conversation
         return self._step(self._sequencer.created(response.id, speak), at)

@@ -18,12 +18,20 @@ from orchestrator.flow.commands import (
 )
 from orchestrator.flow.definition import Session
 from orchestrator.flow.events import (
+    AgentCutOff,
+    AgentFinished,
     AgentSaid,
     AgentSaying,
     Answered,
     AnswerEnded,
+    CallerBegan,
+    CallerStopped,
+    DigitPressed,
+    Event,
     ProviderLost,
     ToolAsked,
+    TranscriptFinal,
+    TurnCommitted,
 )
 from orchestrator.realtime.protocol import Invalid, parse_client
 from orchestrator.realtime.settings import session_object
@@ -451,3 +459,56 @@ def test_so_does_the_answer_to_a_question() -> None:
 @pytest.mark.parametrize("usage", [None, {}, {"input_token_details": {"text_tokens": "many"}}])
 def test_tokens_that_are_not_told_are_not_counted(speaking: Realtime, usage: Json) -> None:
     assert speaking.receive(done(usage=usage), AT)[0] == (AnswerEnded(AT, "s.1", "completed"),)
+
+
+SAID: Json = {"item_id": "item_9", "event_id": "e"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "told"),
+    [
+        ("speech_started", {"audio_start_ms": 10}, CallerBegan(AT)),
+        ("speech_stopped", {"audio_end_ms": 900}, CallerStopped(AT)),
+        ("committed", {"previous_item_id": None}, TurnCommitted(AT, "item_9")),
+        ("dtmf_event_received", {"event": "5", "received_at": 1}, DigitPressed(AT, "5")),
+    ],
+)
+def test_what_the_caller_does_is_told(kind: str, fields: Json, told: Event) -> None:
+    event = {"type": f"input_audio_buffer.{kind}", **SAID, **fields}
+    assert Realtime().receive(event, AT) == ((told,), ())
+
+
+def test_what_the_caller_said_comes_when_it_is_final() -> None:
+    kind = "conversation.item.input_audio_transcription"
+    told = {"type": f"{kind}.completed", **SAID, "content_index": 0, "transcript": " Hello. "}
+    assert Realtime().receive(told, AT) == ((TranscriptFinal(AT, "item_9", "Hello."),), ())
+    part = {"type": f"{kind}.delta", **SAID, "content_index": 0, "delta": "Hel"}
+    assert Realtime().receive(part, AT) == ((), ())
+
+
+def sound(kind: str, response: str = "resp_1") -> Json:
+    return {"type": f"output_audio_buffer.{kind}", "event_id": "e", "response_id": response}
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("stopped", AgentFinished(AT, "s.1")), ("cleared", AgentCutOff(AT, "s.1", 0))],
+)
+def test_how_an_answer_was_heard_is_told_once_and_after_its_end(
+    speaking: Realtime, kind: str, told: Event
+) -> None:
+    speaking.receive(done(), AT)
+    assert speaking.receive(sound("started"), AT) == ((), ())
+    assert speaking.receive(sound(kind), AT) == ((told,), ())
+    assert speaking.receive(sound(kind), AT) == ((), ())
+
+
+def test_the_sound_of_an_answer_that_is_not_ours_is_nobodys_business(speaking: Realtime) -> None:
+    assert speaking.receive(sound("stopped", "resp_other"), AT) == ((), ())
+
+
+def test_an_answer_that_is_only_being_heard_is_not_stopped_at_the_service(
+    speaking: Realtime,
+) -> None:
+    speaking.receive(done(), AT)
+    assert speaking.perform(Hush("s.1")) == ()
