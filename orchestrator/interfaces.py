@@ -21,6 +21,8 @@ __all__ = [
     "Journal",
     "Outbox",
     "Settlement",
+    "Signal",
+    "Signals",
 ]
 
 Settlement = Literal["settled", "late", "fenced", "gone"]
@@ -226,6 +228,30 @@ class Callers(Protocol):
         """Keep values, each for so many seconds from now; None is forgotten.
 
         Raises `QueueUnavailable`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Something that a session is told from outside. `entry` says how signals are ordered."""
+
+    entry: str
+    name: str
+    data: Mapping[str, Json]
+
+
+class Signals(Protocol):
+    """What is sent to sessions from outside."""
+
+    async def send(self, session: str, name: str, data: Mapping[str, Json]) -> str:
+        """Its entry. It waits for the session to read it. Raises `QueueUnavailable`."""
+        ...
+
+    def received(self, session: str, after: str = "0-0") -> AsyncIterator[Signal]:
+        """What was sent to a session after that entry, in order, what lay there before among it.
+
+        Never ends by itself and rides out an outage. What cannot be read is passed over.
         """
         ...
 

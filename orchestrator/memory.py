@@ -17,7 +17,7 @@ import anyio.lowlevel
 from orchestrator.dispatch.call import Call, Json, Outcome, Progress, Settler
 from orchestrator.dispatch.news import News
 from orchestrator.dispatch.redrive import redriven
-from orchestrator.interfaces import Claimed, DeadLetter, Settlement
+from orchestrator.interfaces import Claimed, DeadLetter, Settlement, Signal
 from orchestrator.memory_queue import MemoryQueue
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "MemoryClaims",
     "MemoryDeadLetters",
     "MemoryJournal",
+    "MemorySignals",
 ]
 
 
@@ -74,6 +75,7 @@ class MemoryBroker:
         self._journals: defaultdict[str, list[str]] = defaultdict(list)
         self._bells: defaultdict[str, _Bell] = defaultdict(_Bell)
         self._listeners: defaultdict[str, list[_Mailbox]] = defaultdict(list)
+        self.signals: defaultdict[str, list[Signal]] = defaultdict(list)
         self.remembered: dict[tuple[str, str], tuple[str, float]] = {}  # value, until when
 
     def queue(self, name: str) -> MemoryQueue:
@@ -274,6 +276,29 @@ class MemoryCallers:
             if value is not None:
                 until = self._clock() + seconds
                 self._values[caller, name] = (json.dumps(value), until)
+
+
+class MemorySignals:
+    """`Signals`."""
+
+    def __init__(self, broker: MemoryBroker) -> None:
+        self._inboxes = broker.signals
+        self._bell = _Bell()
+
+    async def send(self, session: str, name: str, data: Mapping[str, Json]) -> str:
+        inbox = self._inboxes[session]
+        inbox.append(Signal(f"{len(inbox) + 1}-0", name, json.loads(json.dumps(data))))
+        self._bell.ring()
+        return inbox[-1].entry
+
+    async def received(self, session: str, after: str = "0-0") -> AsyncIterator[Signal]:
+        read = int(after.partition("-")[0])
+        while True:
+            for signal in self._inboxes[session][read:]:
+                read += 1
+                yield signal
+            if read == len(self._inboxes[session]):
+                await self._bell.wait()
 
 
 class MemoryJournal:

@@ -51,13 +51,14 @@ from orchestrator.flow.events import (
     CallSettled,
     Event,
     SessionStarted,
+    Signalled,
     TimerFired,
     TranscriptFinal,
     TransferEnded,
 )
 from orchestrator.flow.replaying import header
 from orchestrator.flow.snapshot import Snapshot, drained, quiescent
-from orchestrator.interfaces import Callers, Calls, Connection, Journal, Outbox
+from orchestrator.interfaces import Callers, Calls, Connection, Journal, Outbox, Signals
 from orchestrator.zone import zone
 
 __all__ = ["Adapter", "Session"]
@@ -106,6 +107,7 @@ class Session:
         calls: Calls,
         journal: Journal,
         outbox: Outbox | None = None,
+        signals: Signals | None = None,
         *,
         session: str,
         caller: str | None = None,
@@ -130,6 +132,7 @@ class Session:
         self._adapter = adapter
         self._journal = journal
         self._outbox = outbox
+        self._signals = signals
         self._observe = observe
         self._clock = clock
         self._desk = CallDesk(calls, session, self._post, clock)
@@ -150,6 +153,7 @@ class Session:
                 listeners.start_soon(self._desk.listen)
                 listeners.start_soon(self._desk.listen_meanwhile)
                 listeners.start_soon(self._fire_timers)
+                listeners.start_soon(self._heed_signals)
                 async with anyio.create_task_group() as errands:
                     await self._converse(errands)
                     errands.cancel_scope.shield = True
@@ -252,6 +256,13 @@ class Session:
         except ProtocolError as problem:
             log.warning("session %s: %s", self.id, problem)
             return (), ()
+
+    async def _heed_signals(self) -> None:
+        """What is sent from outside, as long as the session lives; if the flow wants any."""
+        if self._signals and self.flow.hears_signals:
+            async for signal in self._signals.received(self.id, self.snapshot.run.signal or "0-0"):
+                now = self._clock()
+                await self._post(Signalled(now, signal.name, signal.data, signal.entry))
 
     async def _fire_timers(self) -> None:
         """Sleep until the next due time of the snapshot; it says which, this only watches.

@@ -17,6 +17,7 @@ from orchestrator.flow.events import (
     CallProgressed,
     Event,
     ProviderLost,
+    Signalled,
     TimerFired,
 )
 from orchestrator.flow.snapshot import Snapshot
@@ -26,6 +27,7 @@ from orchestrator.memory import (
     MemoryCalls,
     MemoryClaims,
     MemoryJournal,
+    MemorySignals,
 )
 from orchestrator.session import Frame, Session
 
@@ -498,3 +500,33 @@ async def test_how_urgent_a_call_is_and_its_rate_go_with_it() -> None:
     await talk.run_with(leave)
     [call] = Published.published
     assert (call.priority, call.rate) == ("job", Rate(10, 60.0))
+
+
+SIGNALLED = """
+start: a
+states:
+  a:
+    goal: Talk.
+    next:
+      - {event: signal.closing, if: event.minutes < 10, goto: bye}
+      - {intent: The caller is done., id: done, goto: bye}
+  bye: {end: {reason: closed}}
+"""
+
+
+async def test_what_a_session_is_told_from_outside_is_an_event_of_its_flow() -> None:
+    signals = MemorySignals(MemoryBroker())
+    await signals.send("s", "closing", {"minutes": 50})
+    talk = Talk(SIGNALLED, signals=signals)
+
+    async def close() -> None:
+        assert (await talk.until(Signalled)).entry == "1-0"
+        await signals.send("other", "closing", {"minutes": 1})
+        await signals.send("s", "closing", {"minutes": 5})
+
+    assert await talk.run_with(close) == "closed"
+    assert [(each.name, each.entry) for each in talk.all(Signalled)] == [
+        ("closing", "1-0"),
+        ("closing", "2-0"),
+    ]
+    assert talk.session.snapshot.run.signal == "2-0"

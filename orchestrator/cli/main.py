@@ -22,6 +22,7 @@ COMMANDS = {
     "schema": ("orchestrator.cli.schema", "Print the JSON Schema of flows, for editors."),
     "worker": ("orchestrator.cli.worker", "Run the handlers of tools."),
     "mcp-host": ("orchestrator.cli.mcp_host", "Run the tools of registered MCP servers."),
+    "signal": ("orchestrator.cli.signal", "Tell a session something from outside."),
     "approvals": ("orchestrator.cli.approvals", "See what waits for a person, and decide."),
     "mcp": ("orchestrator.cli.mcp", "Register, list and pin MCP servers."),
 }

@@ -31,7 +31,7 @@ from orchestrator.flow.definition import Flow, Rejected
 from orchestrator.flow.events import AgentSaid, Event
 from orchestrator.flow.snapshot import Snapshot, quiescent
 from orchestrator.flow.stable import fixed
-from orchestrator.interfaces import Callers, Calls, Journal, Outbox
+from orchestrator.interfaces import Callers, Calls, Journal, Outbox, Signals
 from orchestrator.journal import RedisJournal
 from orchestrator.launch import part
 from orchestrator.memory import MemoryBroker, MemoryCallers, MemoryCalls, MemoryJournal
@@ -43,6 +43,7 @@ from orchestrator.realtime.settings import session_object
 from orchestrator.realtime.translate import Realtime
 from orchestrator.session import Session
 from orchestrator.settings import Settings, from_environ
+from orchestrator.signals import RedisSignals
 from orchestrator.trace import Trace, trace_to
 
 __all__ = ["command"]
@@ -84,6 +85,7 @@ class Dispatch:
     journal: Journal
     outbox: Outbox | None
     callers: Callers
+    signals: Signals | None
     serve: Callable[[], Awaitable[None]]
     beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
 
@@ -237,6 +239,7 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
         dispatch.calls,
         dispatch.journal,
         dispatch.outbox,
+        dispatch.signals,
         session=name,
         caller=options.caller,
         callers=dispatch.callers,
@@ -325,6 +328,7 @@ async def _dispatch(
             MemoryJournal(memory, name),
             None,
             MemoryCallers(memory),
+            None,
             serve,
         )
     redis = await stack.enter_async_context(broker.find(settings))
@@ -333,7 +337,8 @@ async def _dispatch(
     journal = RedisJournal(name, link)
     parts = partial(_parts, options, settings, redis.url)
     calls, outbox = StreamCalls(link, name), RedisOutbox(name, link)
-    return Dispatch(calls, journal, outbox, RedisCallers(link), parts, (journal.run,))
+    callers, signals = RedisCallers(link), RedisSignals(link)
+    return Dispatch(calls, journal, outbox, callers, signals, parts, (journal.run,))
 
 
 async def _serve(dispatch: Dispatch, spoken: anyio.Event) -> None:

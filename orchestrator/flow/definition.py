@@ -635,3 +635,9 @@ class Flow:
     carriers: tuple[str, ...] = ()
     unanswered: Mapping[str, str] = field(default_factory=dict[str, str])  # event -> state
     sources: Sources = Sources({"": ""})
+
+    @property
+    def hears_signals(self) -> bool:
+        edges = (edge.trigger for state in self.states.values() for edge in state.next)
+        triggers = (*edges, *(interrupt.trigger for interrupt in self.interrupts))
+        return any(isinstance(t, On) and t.event.startswith("signal.") for t in triggers)

@@ -24,6 +24,7 @@ __all__ = [
     "Shape",
     "Values",
     "Variable",
+    "is_event_name",
     "parse_duration",
     "parse_rate",
 ]
@@ -56,8 +57,12 @@ def _id(value: str) -> str:
     return value
 
 
+def is_event_name(text: str) -> bool:
+    return EVENT_NAME.match(text) is not None
+
+
 def _event_name(value: str) -> str:
-    if not EVENT_NAME.match(value):
+    if not is_event_name(value):
         raise PydanticCustomError("emit", "a name of words with small letters, joined by dots")
     return value
 

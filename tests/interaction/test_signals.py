@@ -1,0 +1,53 @@
+"""A program tells a conversation something, in a process of its own."""
+
+import pytest
+
+from tests.interaction.project import Project
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+
+FLOW = """
+dsl: 1
+flow: closing
+version: "1"
+session: {mode: text}
+interrupts:
+  closing:
+    signal: shop.closing
+    do: [{say: "We close in ${event.minutes} minutes."}]
+    return: true
+start: talk
+states:
+  talk:
+    do: [{say: Hello.}]
+    goal: Help.
+    next: [{intent: The caller is done., id: done, goto: bye}]
+  bye: {end: {reason: completed}}
+"""
+
+
+def test_a_signal_reaches_the_session_that_it_names(project: Project) -> None:
+    project.flow.write_text(FLOW)
+    with project.talk() as talk:
+        session = talk.until("session.started")["session"]
+        talk.until("agent.said", text="Hello.")
+        sent = project.command("signal", session, "shop.closing", "--data", '{"minutes": 5}')
+        assert (sent.returncode, "sent" in sent.stdout) == (0, True), sent.stderr
+        talk.until("agent.said", text="We close in 5 minutes.")
+        talk.finish()
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("s0", "closing"), "no session s0"),
+        (("s0", "Closing!"), "no name"),
+        (("s0", "closing", "--data", "[1]"), "should be a JSON object"),
+        (("s0", "closing", "--data", "{"), "should be a JSON object"),
+    ],
+)
+def test_what_cannot_be_sent_is_told(
+    project: Project, words: tuple[str, ...], complaint: str
+) -> None:
+    sent = project.command("signal", *words)
+    assert (sent.returncode, complaint in sent.stderr) == (2, True), sent.stderr
