@@ -60,4 +60,4 @@ def _signal(entry: str, flat: Sequence[str]) -> Signal | None:
     if "signal" not in fields or not isinstance(data, dict):
         log.error("entry %s of an inbox is no signal", entry)
         return None
-    return Signal(entry, fields["signal"], data)
+    return Signal(entry, fields["signal"], data)  # pyright: ignore[reportUnknownArgumentType]
