@@ -1,37 +1,57 @@
 """`orchestrator test`: the tests of some flows, played without a network or a clock."""
 
+import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
+import anyio
 import click
 
 from orchestrator.cli import console, results
 from orchestrator.cli.suites import Tests, load
 from orchestrator.errors import UsageError
+from orchestrator.flow.definition import Flow
 from orchestrator.projection import Record
+from orchestrator.settings import from_environ
 from orchestrator.testing.coverage import Way, taken, untaken
+from orchestrator.testing.document import Case, Suite
 from orchestrator.testing.trial import Trial, try_case
 
 __all__ = ["command"]
+
+Try: TypeAlias = Callable[[Flow, Suite, Case], Trial]
 
 
 @click.command("test")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-k", "text", metavar="TEXT", default="", help="Only cases with this in their name.")
 @click.option("--coverage", is_flag=True, help="Name the states and edges that no case took.")
+@click.option("--live", is_flag=True, help="Hold live cases, too, with a real model.")
+@click.option("--url", metavar="URL", help="A Realtime service other than OpenAI's, for those.")
+@click.option("--model", metavar="NAME", help="Instead of the flow's model, for those.")
 @click.option("--json", "as_json", is_flag=True, help="Print every result as one JSON line.")
-def command(paths: tuple[Path, ...], text: str, coverage: bool, as_json: bool) -> int:
+def command(
+    paths: tuple[Path, ...],
+    text: str,
+    coverage: bool,
+    live: bool,
+    url: str | None,
+    model: str | None,
+    as_json: bool,
+) -> int:
     """Play the tests of PATHS: flows (with the *.test.yaml beside them), test files, directories.
 
-    Exit code 1 if a case fails. Live cases are not run: they need a model.
+    Exit code 1 if a case fails. Live cases need --live, and OPENAI_API_KEY or --url.
     """
+    held = _live(url, model) if live else try_case
     show = console.as_json if as_json else results.as_text()
     suites = load(paths)
     for problem in (problem for tests in suites for problem in tests.warnings):
         click.echo(str(problem), err=True)
     trials: list[tuple[Tests, Trial]] = []
-    for tests, trial in _trials(suites, text):
+    for tests, trial in _trials(suites, text, held):
         show(results.of_case(tests, trial))
         trials.append((tests, trial))
     if not trials:
@@ -43,11 +63,32 @@ def command(paths: tuple[Path, ...], text: str, coverage: bool, as_json: bool) -
     return 1 if outcomes["failed"] else 0
 
 
-def _trials(suites: Iterable[Tests], text: str) -> Iterator[tuple[Tests, Trial]]:
+def _live(url: str | None, model: str | None) -> Try:
+    """Tries live cases, too. Raises `UsageError` where there is no model to talk to."""
+    # What a session needs is not imported where nobody holds one.
+    from orchestrator.cli.live import Service, try_live
+    from orchestrator.cli.run import DEFAULT_MODEL, OPENAI
+
+    settings = from_environ(os.environ, Path.cwd())
+    where = url or settings.realtime_url
+    if where is None and settings.openai_api_key is None:
+        raise UsageError("--live needs a model: set OPENAI_API_KEY, or name a service with --url")
+    key = settings.openai_api_key or "none"
+
+    def held(flow: Flow, suite: Suite, case: Case) -> Trial:
+        if not case.live:
+            return try_case(flow, suite, case)
+        named = model or flow.session.model or DEFAULT_MODEL
+        return anyio.run(try_live, flow, suite, case, Service(where or OPENAI, key, named))
+
+    return held
+
+
+def _trials(suites: Iterable[Tests], text: str, held: Try) -> Iterator[tuple[Tests, Trial]]:
     for tests in suites:
         for case in tests.suite.cases:
             if text.lower() in case.case.lower():
-                yield tests, try_case(tests.flow, tests.suite, case)
+                yield tests, held(tests.flow, tests.suite, case)
 
 
 def _coverage(trials: Iterable[tuple[Tests, Trial]]) -> Iterator[Record]:

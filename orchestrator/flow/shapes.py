@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from orchestrator.dispatch import call
 from orchestrator.dispatch.call import Json
+from orchestrator.dispatch.call import Rate as CallRate
 from orchestrator.flow.part import Part
 
 __all__ = [
@@ -67,10 +67,10 @@ def _event_name(value: str) -> str:
     return value
 
 
-def parse_rate(text: str) -> call.Rate:
+def parse_rate(text: str) -> CallRate:
     """Of "10/m" and its like."""
     calls, _, unit = text.partition("/")
-    return call.Rate(int(calls), UNITS[unit])
+    return CallRate(int(calls), UNITS[unit])
 
 
 def _rate(value: str) -> str:

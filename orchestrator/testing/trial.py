@@ -21,10 +21,11 @@ class Trial:
     case: Case
     items: tuple[Item, ...] = ()
     failures: tuple[Failure, ...] = ()
+    ran: bool = True
 
     @property
     def outcome(self) -> Literal["passed", "failed", "not_run"]:
-        if self.case.live:
+        if not self.ran:
             return "not_run"
         return "failed" if self.failures else "passed"
 
@@ -32,7 +33,7 @@ class Trial:
 def try_case(flow: Flow, suite: Suite, case: Case) -> Trial:
     """Play a case until it ends, or does not come to what is expected; a live one is not run."""
     if case.live:
-        return Trial(case)
+        return Trial(case, ran=False)
     played: list[tuple[Item, ...]] = []
     failures: tuple[Failure, ...] = ()
     try:

@@ -233,11 +233,27 @@ def test_the_examples_of_the_guide_pass(
     run: Run, capsys: Output, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     guide = (ROOT / "docs/testing-flows.md").read_text()
-    first, second = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    first, second, live = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
     Path("hello.test.yaml").write_text(first)
     Path("restaurant.test.yaml").write_text(second)
+    Path("live.test.yaml").write_text(live)
     for name in ("flows/restaurant.flow.yaml", "mcp.lock.json"):
         shutil.copy(ROOT / name, tmp_path)
     assert run("hello.flow.yaml") == 0
     assert capsys.readouterr().out in guide
     assert run("restaurant.flow.yaml") == 0
+    assert capsys.readouterr().out.endswith("1 passed, 0 failed, 1 not run\n")
+
+
+def test_live_cases_need_a_model(run: Run, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("ORCHESTRATOR_URL", raising=False)
+    Path("hello.test.yaml").write_text(TESTS + LIVE)
+    assert run(".", "--live") == 2
+    assert "OPENAI_API_KEY" in capsys.readouterr().err
+
+
+def test_a_live_case_whose_service_is_not_there_fails(run: Run, capsys: Output) -> None:
+    Path("hello.test.yaml").write_text(TESTS + LIVE)
+    assert run(".", "--live", "--url", "ws://127.0.0.1:9/v1/realtime") == 1
+    assert capsys.readouterr().out.endswith("\n1 passed, 1 failed\n")
