@@ -23,6 +23,9 @@ COMMANDS = {
     "worker": ("orchestrator.cli.worker", "Run the handlers of tools."),
     "mcp-host": ("orchestrator.cli.mcp_host", "Run the tools of registered MCP servers."),
     "signal": ("orchestrator.cli.signal", "Tell a session something from outside."),
+    "workers": ("orchestrator.cli.workers", "See who runs calls, and send them home."),
+    "queues": ("orchestrator.cli.queues", "See how much waits where."),
+    "calls": ("orchestrator.cli.calls", "See calls of tools, and cancel them."),
     "approvals": ("orchestrator.cli.approvals", "See what waits for a person, and decide."),
     "mcp": ("orchestrator.cli.mcp", "Register, list and pin MCP servers."),
 }

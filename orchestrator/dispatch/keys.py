@@ -12,6 +12,7 @@ __all__ = [
     "call_record",
     "control",
     "dead",
+    "drain",
     "due",
     "emitted",
     "inbox",
@@ -110,6 +111,11 @@ def inbox(session: str) -> str:
 def worker(name: str) -> str:
     """What a worker that is there says of itself."""
     return f"{PREFIX}:{{w}}:worker:{name}"
+
+
+def drain(name: str) -> str:
+    """Exists while a worker is asked to claim nothing more."""
+    return f"{PREFIX}:{{w}}:drain:{name}"
 
 
 def workers() -> str:

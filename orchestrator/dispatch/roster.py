@@ -6,8 +6,8 @@ cluster can be asked for all at once; a set holds the names, because keys are no
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import cast
 
 import anyio
@@ -21,10 +21,11 @@ __all__ = ["Handled", "Present", "Roster"]
 
 log = logging.getLogger(__name__)
 
-RENEW = 5.0
-"""Seconds between two signs of life."""
+RENEW = 2.0
+"""Seconds between two signs of life, and until a worker hears that it is to drain."""
 LIFE = 15
 """Seconds without one after which a worker counts as gone."""
+HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Present:
     queues: Mapping[str, Mapping[str, Handled]] = field(
         default_factory=dict[str, Mapping[str, Handled]]
     )
+    draining: bool = False  # it claims nothing more, and ends
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
@@ -62,7 +64,8 @@ class Present:
                 }
                 for queue, handlers in data["queues"].items()
             }
-            return cls(str(data["name"]), float(data["started"]), int(data["slots"]), queues)
+            name, started, slots = str(data["name"]), float(data["started"]), int(data["slots"])
+            return cls(name, started, slots, queues, bool(data.get("draining")))
         except (KeyError, TypeError, AttributeError, RecursionError) as problem:
             raise ValueError(f"not a worker: {problem!r}") from None
 
@@ -73,25 +76,40 @@ class Roster:
     def __init__(self, link: Link) -> None:
         self._link = link
 
-    async def stay(self, worker: Present) -> None:
-        """Be there, for ever; then `leave`. Rides out an absence of Redis."""
+    async def stay(self, worker: Present, drain: Callable[[], None] = lambda: None) -> None:
+        """Be there, for ever; then `leave`. Calls `drain` once if somebody asks for it.
+
+        Rides out an absence of Redis.
+        """
         while True:
             try:
-                await self.come(worker)
+                asked = await self.come(worker)
             except ServiceError as problem:
                 log.warning("the worker cannot be listed just now: %s", problem)
-            await anyio.sleep(RENEW)
+                asked = False
+            if asked and not worker.draining:
+                drain()
+                worker = replace(worker, draining=True)
+            else:
+                await anyio.sleep(RENEW)
 
-    async def come(self, worker: Present) -> None:
-        """Be there for a while. Raises `ServiceError`."""
-        await self._link.ask(
+    async def come(self, worker: Present) -> bool:
+        """Be there for a while; whether it is asked to drain. Raises `ServiceError`."""
+        *_, asked = await self._link.ask(
             ("SADD", keys.workers(), worker.name),
             ("SET", keys.worker(worker.name), worker.to_json(), "EX", LIFE),
+            ("EXISTS", keys.drain(worker.name)),
         )
+        return bool(asked)
 
     async def leave(self, name: str) -> None:
         """Raises `ServiceError`; then the key expires by itself."""
-        await self._link.ask(("DEL", keys.worker(name)), ("SREM", keys.workers(), name))
+        gone = (keys.worker(name), keys.drain(name))
+        await self._link.ask(("DEL", *gone), ("SREM", keys.workers(), name))
+
+    async def drain(self, name: str) -> None:
+        """Ask a worker to end when its running calls have. Raises `ServiceError`."""
+        await self._link.ask(("SET", keys.drain(name), 1, "EX", HOUR))
 
     async def present(self) -> Sequence[Present]:
         """Who is there, by name. Raises `ServiceError`."""

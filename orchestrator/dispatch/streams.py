@@ -19,7 +19,7 @@ from orchestrator.dispatch.progress import heard
 from orchestrator.errors import QueueUnavailable, ServiceError
 from orchestrator.link import Backoff, Link, RedisRefused
 
-__all__ = ["OpenCalls", "StreamCalls", "pairs", "signal"]
+__all__ = ["OpenCalls", "StreamCalls", "pairs", "readable", "signal"]
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ class OpenCalls:
         """The oldest first; those whose deadline has passed are left out."""
         streams = (keys.work(self._queue), keys.jobs(self._queue))
         lanes = await self._link.ask(*(("XRANGE", stream, "-", "+") for stream in streams))
-        calls = [_readable(pairs(fields)) for entries in lanes for _, fields in entries]
+        calls = [readable(pairs(fields)) for entries in lanes for _, fields in entries]
         return [call for call in calls if call and call.deadline > time.time()]
 
     async def settle(self, call: Call, outcome: Outcome) -> Outcome:
@@ -156,7 +156,8 @@ class OpenCalls:
         return Outcome.from_json(stood)
 
 
-def _readable(fields: Mapping[str, str]) -> Call | None:
+def readable(fields: Mapping[str, str]) -> Call | None:
+    """The call of an entry or a record; None, and a word in the log, if that is none."""
     try:
         return Call.from_json(fields["request"])
     except (KeyError, ValueError) as error:

@@ -27,6 +27,7 @@ from mcp.types import (
 from pydantic import ValidationError
 
 from orchestrator.dispatch.call import Call, Json, Outcome
+from orchestrator.dispatch.roster import Handled
 from orchestrator.errors import UsageError
 from orchestrator.mcp_host import lock
 from orchestrator.mcp_host.lock import Tools
@@ -69,6 +70,17 @@ class Host:
         """The names of the pinned tools by queue."""
         servers = {queue: each.server.name for queue, each in self.supervisors.items()}
         return {queue: sorted(self._lock.tools(name)) for queue, name in servers.items()}
+
+    @property
+    def handled(self) -> dict[str, dict[str, Handled]]:
+        """What the pinned tools take, by queue and name."""
+        servers = {queue: each.server.name for queue, each in self.supervisors.items()}
+        return {
+            queue: {
+                tool: Handled(each.input_schema) for tool, each in self._lock.tools(name).items()
+            }
+            for queue, name in servers.items()
+        }
 
     async def run(self, call: Call) -> Outcome:
         """The outcome of one call."""

@@ -1,16 +1,19 @@
 """`orchestrator mcp-host`: connect to the registered servers and run the calls for them."""
 
 import logging
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
 
 from orchestrator.dispatch.claims import LEASE, StreamClaims
+from orchestrator.dispatch.roster import Present
 from orchestrator.errors import UsageError
 from orchestrator.link import connect
 from orchestrator.mcp_host.host import Host
 from orchestrator.mcp_host.registry import FILE, read_registry
+from orchestrator.worker.listing import listed
 from orchestrator.worker.process import announce, consumer_name, run
 from orchestrator.worker.runtime import Worker
 
@@ -54,5 +57,8 @@ async def serve(
             Worker(StreamClaims(link, queue, consumer, lease=lease), host.run, slots)
             for queue in host.supervisors
         ]
-        await run(workers, lifeline=lifeline, ready=lambda: announce(host.queues, as_json=ready))
+        async with listed(link, Present(consumer, time.time(), slots, host.handled), workers):
+            await run(
+                workers, lifeline=lifeline, ready=lambda: announce(host.queues, as_json=ready)
+            )
         sessions.cancel_scope.cancel()

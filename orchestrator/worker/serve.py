@@ -3,19 +3,17 @@
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import anyio
-
 from orchestrator.dispatch.claims import LEASE, StreamClaims
 from orchestrator.dispatch.progress import StreamProgress
-from orchestrator.dispatch.roster import Handled, Present, Roster
-from orchestrator.errors import ServiceError, UsageError
-from orchestrator.link import Link, connect
+from orchestrator.dispatch.roster import Handled, Present
+from orchestrator.errors import UsageError
+from orchestrator.link import connect
 from orchestrator.worker.handlers import Handlers
+from orchestrator.worker.listing import beside, listed
 from orchestrator.worker.load import load
 from orchestrator.worker.process import announce, consumer_name, run
 from orchestrator.worker.runtime import Worker
@@ -58,7 +56,8 @@ async def serve(
         ]
         progress = StreamProgress(link)
         handlers.tell = progress.tell
-        async with _beside(progress.run), _listed(link, _present(name, handlers, slots)):
+        present = _present(name, handlers, slots)
+        async with beside(progress.run), listed(link, present, workers):
             await run(
                 workers, lifeline=lifeline, ready=partial(announce, handlers.queues, as_json=ready)
             )
@@ -77,25 +76,6 @@ def _present(name: str, handlers: Handlers, slots: int) -> Present:
     for each in handlers.all:
         served[each.queue][each.name] = Handled(each.schema, each.returns)
     return Present(name, time.time(), slots, served)
-
-
-@asynccontextmanager
-async def _listed(link: Link, worker: Present) -> AsyncGenerator[None]:
-    """In the roster while the block runs."""
-    roster = Roster(link)
-    async with _beside(partial(roster.stay, worker)):
-        yield
-    with suppress(ServiceError):  # then the entry expires
-        await roster.leave(worker.name)
-
-
-@asynccontextmanager
-async def _beside(errand: Callable[[], Coroutine[None, None, None]]) -> AsyncGenerator[None]:
-    """Run something for as long as the block runs."""
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(errand)
-        yield
-        tasks.cancel_scope.cancel()
 
 
 def _leave_threads(handlers: Handlers) -> None:

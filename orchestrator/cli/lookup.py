@@ -1,0 +1,52 @@
+"""How commands that look into Redis reach it, and how they show a table."""
+
+import json
+import os
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import click
+
+from orchestrator import broker
+from orchestrator.dispatch.call import Json
+from orchestrator.link import Link, connect
+from orchestrator.settings import from_environ
+
+__all__ = ["age", "linked", "show"]
+
+
+@asynccontextmanager
+async def linked() -> AsyncGenerator[Link]:
+    """The Redis of this project or of REDIS_URL."""
+    settings = from_environ(os.environ, Path.cwd())
+    async with broker.find(settings) as redis, connect(redis.url) as link:
+        yield link
+
+
+def show(rows: Sequence[Mapping[str, Json]], as_json: bool, nothing: str) -> None:
+    """One JSON object a line, or a table with the fields as its head; `nothing` if it is empty."""
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row, ensure_ascii=False))
+        return
+    if not rows:
+        click.echo(nothing)
+        return
+    lines = [list(rows[0]), *([_word(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+def _word(value: Json) -> str:
+    return "-" if value is None else str(value)
+
+
+def age(seconds: float) -> str:
+    """As people say it: 12s, 5m, 3h, 2d."""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{seconds:.0f}s"

@@ -1,0 +1,119 @@
+"""What lies in the queues, for people: how much waits, for how long, and what became of a call.
+
+Nothing here is one atomic look: the figures of a busy queue are of almost the same moment.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.dispatch import keys
+from orchestrator.dispatch.acts import LANES, stream
+from orchestrator.dispatch.call import Call
+from orchestrator.dispatch.roster import Roster
+from orchestrator.dispatch.streams import OpenCalls, pairs, readable
+from orchestrator.link import Link, RedisRefused
+
+__all__ = ["QueueState", "find_call", "held_by", "queue_names", "queue_state", "record"]
+
+MOST = 10_000
+"""How many calls of a queue are looked at for who has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """`waiting` calls were taken by nobody yet, `running` ones are some worker's, `parked` ones
+    are held back by a limit or rate of their tool. `oldest` is how many seconds ago the oldest
+    of all these entered its stream; None if there is none. `dead` counts dead letters.
+    """
+
+    queue: str
+    waiting: int
+    running: int
+    parked: int
+    oldest: float | None
+    workers: int
+    dead: int
+
+
+async def queue_names(link: Link) -> Sequence[str]:
+    """The queues that were ever used or are served now, sorted. Raises `QueueUnavailable`."""
+    head, tail = keys.work("\0").split("\0")
+    found = {queue for worker in await Roster(link).present() for queue in worker.queues}
+    cursor = "0"
+    while True:
+        [(cursor, names)] = await link.ask(("SCAN", cursor, "MATCH", f"{head}*{tail}"))
+        found |= {name.removeprefix(head).removesuffix(tail) for name in names}
+        if cursor == "0":
+            return sorted(found)
+
+
+async def queue_state(link: Link, queue: str) -> QueueState:
+    """Raises `QueueUnavailable`."""
+    streams = [stream(queue, lane) for lane in LANES]
+    *found, parked, dead = await link.ask(
+        *(("XLEN", each) for each in streams),
+        *(("XRANGE", each, "-", "+", "COUNT", 1) for each in streams),
+        ("ZCARD", keys.due(queue)),
+        ("XLEN", keys.dead(queue)),
+    )
+    lengths, firsts = found[: len(LANES)], found[len(LANES) :]
+    running = len(await held_by(link, queue))
+    since = [_since(entries[0][0]) for entries in firsts if entries]
+    present = await Roster(link).present()
+    return QueueState(
+        queue,
+        waiting=max(0, sum(lengths) - running - parked),
+        running=running,
+        parked=parked,
+        oldest=round(max(since), 1) if since else None,
+        workers=sum(queue in worker.queues for worker in present),
+        dead=dead,
+    )
+
+
+def _since(entry: str) -> float:
+    """Seconds since an entry was added: its id begins with the time, in milliseconds."""
+    return max(0.0, time.time() - int(entry.partition("-")[0]) / 1000)
+
+
+async def held_by(link: Link, queue: str) -> Mapping[str, str]:
+    """Which worker has which call that nobody has settled, by the call's id."""
+    held: dict[str, str] = {}
+    for lane in LANES:
+        rows = await _pending(link, stream(queue, lane))
+        entries = await link.ask(*(("XRANGE", stream(queue, lane), row[0], row[0]) for row in rows))
+        for row, found in zip(rows, entries, strict=True):
+            if found:  # else it was withdrawn, and its worker does not know yet
+                held[pairs(found[0][1]).get("call", "")] = row[1]
+    return held
+
+
+async def _pending(link: Link, name: str) -> Sequence[Any]:
+    try:
+        [rows] = await link.ask(("XPENDING", name, keys.GROUP, "-", "+", MOST))
+    except RedisRefused as refusal:
+        if refusal.code != "NOGROUP":
+            raise
+        return ()  # no worker was ever there
+    return list(rows)
+
+
+async def record(link: Link, queue: str, call_id: str) -> Mapping[str, str]:
+    """The record of a call as it lies in Redis; empty if there is none."""
+    [found] = await link.ask(("HGETALL", keys.call_record(queue, call_id)))
+    return dict(found)
+
+
+async def find_call(link: Link, name: str) -> tuple[Call, Mapping[str, str]] | None:
+    """A call and its record, by its id, or of open ones by the id that `run --json` prints."""
+    for queue in await queue_names(link):
+        ids = [name]
+        if "." not in name:
+            ids += [c.id for c in await OpenCalls(link, queue).list() if name in c.id.split(".")]
+        for each in ids:
+            found = await record(link, queue, each)
+            if found and (call := readable(found)):
+                return call, found
+    return None

@@ -1,0 +1,194 @@
+"""`orchestrator queues`, `calls` and `workers`, with a worker and a Redis that are there."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Coroutine, Generator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from orchestrator import Client, Outcome
+from orchestrator.dispatch.call import Call
+from orchestrator.dispatch.streams import StreamCalls
+from orchestrator.link import Link, connect
+from tests.interaction.project import PATIENCE, Project
+from tests.redis_server import RedisServer
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+
+HANDLERS = """
+import asyncio
+from orchestrator import handler
+
+@handler(queue="sums")
+def add(a: int, b: int) -> int:
+    return a + b
+
+@handler(queue="waits")
+async def hang(whom: str = "") -> None:
+    open("started", "w").close()
+    try:
+        await asyncio.sleep(1000)
+    finally:
+        open("cancelled", "w").close()
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, own_redis: RedisServer) -> Generator[Project]:
+    made = Project(tmp_path)
+    made.environ["REDIS_URL"] = own_redis.url
+    (tmp_path / "tools.py").write_text(HANDLERS)
+    yield made
+    made.gone(20)
+
+
+@pytest.fixture
+def process(project: Project) -> Generator[subprocess.Popen[str]]:
+    with project.part("worker", "tools.py") as process:
+        while not rows(project, "workers", "list"):
+            pass
+        yield process
+
+
+def rows(project: Project, *command: str) -> list[dict[str, Any]]:
+    told = project.command(*command, "--json")
+    assert told.returncode == 0, told.stderr
+    return [json.loads(line) for line in told.stdout.splitlines()]
+
+
+def publish(project: Project, *calls: Call) -> None:
+    async def act(link: Link) -> None:
+        for each in calls:
+            await StreamCalls(link, "asker").publish(each)
+
+    on_redis(project, act)
+
+
+def on_redis(project: Project, act: Callable[[Link], Coroutine[None, None, None]]) -> None:
+    async def run() -> None:
+        async with connect(project.environ["REDIS_URL"]) as link:
+            await act(link)
+
+    anyio.run(run)
+
+
+def call(name: str, queue: str, tool: str, **arguments: Any) -> Call:
+    now = time.time()
+    return Call(f"s1.{name}.1", queue, tool, arguments, name, 1, 60, now + 60, "s1", "asker", now)
+
+
+def exists(path: Path) -> None:
+    deadline = time.monotonic() + 20
+    while not path.exists():
+        assert time.monotonic() < deadline, path
+        time.sleep(0.01)
+
+
+def test_where_nothing_is_that_is_said(project: Project) -> None:
+    told = [project.command(*each).stdout for each in (["queues"], ["calls", "list"])]
+    assert [*told, project.command("workers", "list").stdout] == [
+        "no queues yet\n",
+        "no open calls\n",
+        "no workers\n",
+    ]
+
+
+def test_queues_tell_what_runs_and_what_waits(
+    project: Project, process: subprocess.Popen[str]
+) -> None:
+    publish(project, call("c1", "waits", "hang"), call("c2", "idle", "x"), call("c3", "idle", "x"))
+    exists(project.directory / "started")
+    found = {row.pop("queue"): row for row in rows(project, "queues")}
+    oldest = {queue: row.pop("oldest") for queue, row in found.items()}
+    assert oldest["sums"] is None and oldest["waits"] >= 0 and oldest["idle"] >= 0
+    nothing = {"waiting": 0, "running": 0, "parked": 0, "workers": 0, "dead": 0}
+    assert found == {
+        "idle": {**nothing, "waiting": 2},
+        "sums": {**nothing, "workers": 1},
+        "waits": {**nothing, "running": 1, "workers": 1},
+    }
+    head, *lines = project.command("queues").stdout.splitlines()
+    assert head.split() == ["queue", "waiting", "running", "parked", "oldest", "workers", "dead"]
+    assert [line.split()[0] for line in lines] == ["idle", "sums", "waits"]
+
+
+def test_an_open_call_is_listed_with_who_has_it_and_without_its_arguments(
+    project: Project, process: subprocess.Popen[str]
+) -> None:
+    publish(project, call("c1", "waits", "hang", whom="Ana"), call("c2", "idle", "x"))
+    exists(project.directory / "started")
+    listed = {row["call"]: row for row in rows(project, "calls", "list")}
+    assert str(process.pid) in listed["s1.c1.1"]["worker"]
+    assert listed["s1.c2.1"]["worker"] is None
+    assert "Ana" not in str(listed)
+    assert [row["call"] for row in rows(project, "calls", "list", "idle")] == ["s1.c2.1"]
+
+
+def test_a_call_is_shown_with_its_outcome(project: Project, process: subprocess.Popen[str]) -> None:
+    async def ask() -> None:
+        async with Client.connect(project.environ["REDIS_URL"]) as client:
+            await client.call("sums", "add", {"a": 2, "b": 3}, id="s1.c1.1", timeout=20)
+
+    anyio.run(ask)
+    shown = json.loads(project.command("calls", "show", "s1.c1.1").stdout)
+    assert shown["status"] == "settled"
+    assert shown["request"]["arguments"] == {"a": 2, "b": 3}
+    assert shown["outcome"] == {"by": "worker", "result": 5, "error": None}
+    assert str(process.pid) in shown["worker"]
+    late = project.command("calls", "cancel", "s1.c1.1")
+    assert (late.returncode, late.stderr) == (
+        2,
+        "error: s1.c1.1 was settled before, by worker\n",
+    )
+
+
+def test_a_cancelled_call_stops_its_handler_and_is_told(
+    project: Project, process: subprocess.Popen[str]
+) -> None:
+    publish(project, call("c1", "waits", "hang"))
+    exists(project.directory / "started")
+    assert project.command("calls", "cancel", "c1").stdout == "c1: cancelled\n"
+    exists(project.directory / "cancelled")
+
+    async def heard(link: Link) -> None:
+        calls = StreamCalls(link, "asker")
+        await calls.publish(call("c1", "waits", "hang"))
+        with anyio.fail_after(10):
+            assert await anext(calls.settled()) == ("s1.c1.1", Outcome.withdrawn("cancel"))
+
+    on_redis(project, heard)
+
+
+def test_a_call_that_there_is_not_is_the_users_mistake(project: Project) -> None:
+    for command in ("show", "cancel"):
+        told = project.command("calls", command, "c9")
+        assert (told.returncode, told.stdout) == (2, "")
+        assert "there is no record of a call c9" in told.stderr
+
+
+def test_workers_are_listed_with_what_they_take(
+    project: Project, process: subprocess.Popen[str]
+) -> None:
+    [worker] = rows(project, "workers", "list")
+    assert str(process.pid) in worker["worker"]
+    assert (worker["slots"], worker["state"]) == (10, "serving")
+    assert list(worker["queues"]["sums"]["add"]["arguments"]["properties"]) == ["a", "b"]
+    head, line = project.command("workers", "list").stdout.splitlines()
+    assert head.split() == ["worker", "up", "slots", "state", "queues"]
+    assert line.endswith("serving  sums: add; waits: hang")
+
+
+def test_a_worker_that_is_drained_ends_by_itself(
+    project: Project, process: subprocess.Popen[str]
+) -> None:
+    [worker] = rows(project, "workers", "list")
+    drained = project.command("workers", "drain", worker["worker"], "--wait")
+    assert drained.stdout == f"{worker['worker']}: gone\n"
+    assert process.wait(PATIENCE) == 0
+    again = project.command("workers", "drain", worker["worker"])
+    assert again.returncode == 2
+    assert again.stderr.startswith(f"error: not there: {worker['worker']}; ")
