@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.loader import Node, Table
 from orchestrator.flow.part import Part, Report
-from orchestrator.flow.shapes import Key, Lines, Seconds, parse_duration
+from orchestrator.flow.shapes import EventName, Key, Lines, Seconds, parse_duration
 
 __all__ = [
     "Act",
@@ -140,17 +140,30 @@ class Denial(Part):
     note: str = Field("", description="Why, for the model and the flow")
 
 
+class Told(Part):
+    """A signal."""
+
+    fallback: ClassVar[Mapping[str, Json]] = {"name": ""}
+
+    name: EventName
+    data: dict[str, Any] = {}
+
+
 class Turn(Part):
     """What the caller does, what the model answers, and what comes of it."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"image", "signal", "interrupts"})
-    ACTS: ClassVar[tuple[str, ...]] = ("caller", "digit", "line", "approve", "deny")
+    later: ClassVar[frozenset[str]] = frozenset({"image"})
+    ACTS: ClassVar[tuple[str, ...]] = ("caller", "digit", "line", "signal", "approve", "deny")
 
     caller: str | None = None
     digit: Key | None = Field(None, description="A key of the caller's telephone")
     line: Literal["voicemail", "busy", "no_answer"] | None = Field(
         None, description="Who took our call instead of a caller"
     )
+    interrupts: bool = Field(
+        False, description="The caller speaks into the agent's last words (with a voice)"
+    )
+    signal: Told | None = Field(None, description="What the session is told from outside")
     model: list[Answer] = Field([], description="Its answers, in the order they are asked for")
     approve: str | None = Field(None, description="A person agrees to a call of this tool")
     deny: Denial | None = Field(None, description="A person says no to a call of this tool")
@@ -161,6 +174,8 @@ class Turn(Part):
     expect: Expect | None = None
 
     def rules(self) -> Iterator[tuple[str, str]]:
+        if self.interrupts and self.caller is None:
+            yield "interrupts", "only a `caller` who speaks cuts in"
         acts = [key for key in self.ACTS if key in self.node.keys]
         for key in acts[1:]:
             yield (
@@ -183,6 +198,7 @@ class Phone(Part):
     caller: str | None = None
     to: str | None = None
     direction: Literal["inbound", "outbound"] = "inbound"
+    channel: Literal["text", "websocket", "webrtc", "sip"] = "text"
     headers: dict[str, str] = {}
 
 

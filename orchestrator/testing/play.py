@@ -18,10 +18,13 @@ from orchestrator.flow.commands import Ask, Command, Play, Report, Speak, Withdr
 from orchestrator.flow.definition import Flow, Mark, Scope, Tool
 from orchestrator.flow.engine import step
 from orchestrator.flow.events import (
+    AgentFinished,
     AgentSaid,
     Answered,
     AnswerEnded,
+    CallerBegan,
     CallerLeft,
+    CallerStopped,
     CallerTyped,
     CallSettled,
     DigitPressed,
@@ -31,10 +34,12 @@ from orchestrator.flow.events import (
     NativeSettled,
     ProviderLost,
     SessionStarted,
+    Signalled,
     TimerFired,
     ToolAsked,
     TranscriptFinal,
     TransferEnded,
+    TurnCommitted,
 )
 from orchestrator.flow.snapshot import Snapshot
 from orchestrator.testing.document import Act, Answer, Canned, Case, Phone, Setting, Start, Turn
@@ -121,10 +126,12 @@ def play(flow: Flow, defaults: Setting | None, case: Case) -> Iterator[Played]:
     Where the caller has the first word of the script, the session starts in a turn before it.
     """
     stage = _Stage(flow, around(defaults, case), case.start)
+    turns = [(turn, turn.mark) for turn in case.turns]
     if case.turns[0].caller is not None or case.turns[0].digit is not None:
-        yield stage.turn(Turn.model_construct(), case.mark)
-    for turn in case.turns:
-        yield stage.turn(turn, turn.mark)
+        turns.insert(0, (Turn.model_construct(), case.mark))
+    cut = [turn.interrupts for turn, _ in turns[1:]]
+    for (turn, mark), cut_off in zip(turns, [*cut, False], strict=True):
+        yield stage.turn(turn, mark, cut_off=cut_off)
 
 
 def start_scope(flow: Flow, around: Around, start: Start) -> Scope:
@@ -168,12 +175,16 @@ class _Stage:
         self._lines = 0
         self._asked: Speak | None = None
         self._playing = ""
+        self._voice = around.call.channel != "text"
+        self._cut_off = False
         self._place: Mark
         self._script: deque[Answer]
         self._items: list[Item]
         self._kept: tuple[str, ...]
 
-    def turn(self, turn: Turn, place: Mark) -> Played:
+    def turn(self, turn: Turn, place: Mark, *, cut_off: bool = False) -> Played:
+        """`cut_off`: the caller will speak into the last words of this turn."""
+        self._cut_off = cut_off
         began = self._snapshot.place.state
         self._place, self._script = place, deque(turn.model)
         self._items, self._kept = [], ()
@@ -204,7 +215,9 @@ class _Stage:
         now, call = self._around.now, self._around.call
         zone = self._flow.session.zone or now.tzname() or "UTC"
         offset = int((now.utcoffset() or timedelta()).total_seconds())
-        started = SessionStarted(self._at, call.id, zone, offset, values=self._values)
+        started = SessionStarted(
+            self._at, call.id, zone, offset, channel=call.channel, values=self._values
+        )
         headers = {name.lower(): value for name, value in call.headers.items()}
         started = replace(started, caller=call.caller, to=call.to, direction=call.direction)
         if call.caller:
@@ -219,13 +232,26 @@ class _Stage:
             self._decide(turn.deny.tool, turn.deny.mark, approved=False, note=turn.deny.note)
         if turn.line is not None:
             self._apply(LineFound(self._at, turn.line))
+        if turn.signal is not None:
+            self._apply(Signalled(self._at, turn.signal.name, turn.signal.data))
         if turn.digit is not None:
             self._apply(DigitPressed(self._at, turn.digit))
         elif turn.caller is not None and self._flow.session.mode == "transcribe":
             self._lines += 1
             self._apply(TranscriptFinal(self._at, f"line_{self._lines}", turn.caller))
+        elif turn.caller is not None and self._voice:
+            self._speak_up(turn.caller)
         elif turn.caller is not None:
             self._apply(CallerTyped(self._at, turn.caller))
+
+    def _speak_up(self, text: str) -> None:
+        """A spoken turn, whose words are known as soon as it is over."""
+        self._lines += 1
+        item = f"line_{self._lines}"
+        self._apply(CallerBegan(self._at))
+        self._apply(CallerStopped(self._at))
+        self._apply(TurnCommitted(self._at, item))
+        self._apply(TranscriptFinal(self._at, item, text))
 
     def _decide(self, tool: str, mark: Mark, *, approved: bool, note: str = "") -> None:
         """A person says yes or no to the call of this tool that has waited longest."""
@@ -237,7 +263,7 @@ class _Stage:
         self._apply(CallSettled(self._at, asked.id, 0, decision))
 
     def _expect_somebody(self, turn: Turn) -> None:
-        for key in ("caller", "digit", "line", "then") if self._ended else ():
+        for key in ("caller", "digit", "line", "signal", "then") if self._ended else ():
             if getattr(turn, key) is not None:
                 message = f"the session has ended before ({self._snapshot.run.ended})"
                 raise self._stuck(turn.node.key(key), message)
@@ -263,6 +289,8 @@ class _Stage:
                 self._answer(self._snapshot.talk.speaking)
             elif behind and not self._script:
                 return
+            elif self._heard_out():
+                pass
             elif self._snapshot.place.transferring:
                 self._apply(TransferEnded(self._at, self._around.transfers))
             elif not self._next(until):
@@ -271,6 +299,13 @@ class _Stage:
             raise self._stuck(self._place, "this turn does not come to an end")
         if not self._ended:
             self._at = max(self._at, until)
+
+    def _heard_out(self) -> bool:
+        """What is being heard is heard to its end at once, unless the caller is to cut it off."""
+        answer = self._snapshot.talk.hearing
+        if answer and not self._cut_off:
+            self._apply(AgentFinished(self._at, answer))
+        return bool(answer and not self._cut_off)
 
     def _next(self, until: float) -> bool:
         """The next outcome or timer, if one is due by then; an outcome is first of equals."""

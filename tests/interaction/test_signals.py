@@ -34,6 +34,7 @@ def test_a_signal_reaches_the_session_that_it_names(project: Project) -> None:
         sent = project.command("signal", session, "shop.closing", "--data", '{"minutes": 5}')
         assert (sent.returncode, "sent" in sent.stdout) == (0, True), sent.stderr
         talk.until("agent.said", text="We close in 5 minutes.")
+        talk.hang_up()
         talk.finish()
 
 
