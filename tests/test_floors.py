@@ -21,7 +21,7 @@ DRIVERS = ("session", "worker", "mcp_host")
 EMULATOR_SEES = ("realtime.protocol", "realtime.objects", "dispatch.call", "errors", "emulator")
 
 PURE_MAY_IMPORT = {
-    *("abc", "ast", "collections", "contextlib", "dataclasses", "datetime", "difflib"),
+    *("abc", "ast", "base64", "collections", "contextlib", "dataclasses", "datetime", "difflib"),
     *("enum", "functools", "hashlib", "inspect", "itertools", "json", "keyword", "math"),
     *("operator", "posixpath", "re", "string", "types", "typing", "typing_extensions"),
     "unicodedata",

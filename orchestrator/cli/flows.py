@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 from orchestrator.errors import Problem, UsageError
-from orchestrator.files import read_text
+from orchestrator.files import read_bytes, read_text
 from orchestrator.flow.compile import Lock, check, compile_flow, document_of
 from orchestrator.flow.definition import Flow
 from orchestrator.flow.document import Document
+from orchestrator.flow.images import data_uri, is_image
 from orchestrator.flow.loader import MAX_SIZE
 from orchestrator.mcp_host.lock import FILE as LOCK
 from orchestrator.mcp_host.lock import read_lock
@@ -69,7 +70,7 @@ class Files:
             raise UsageError(f"{name}: that is no file")
         if real.exists() and real.stat().st_size > 4 * MAX_SIZE:
             raise UsageError(f"{name}: larger than {4 * MAX_SIZE:,} bytes")
-        return read_text(path)
+        return data_uri(name, read_bytes(path)) if is_image(name) else read_text(path)
 
     def _see(self, path: Path) -> Path:
         self.seen.setdefault(path, stamp(path))

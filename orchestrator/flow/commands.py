@@ -121,12 +121,15 @@ class SendDigits:
 
 @dataclass(frozen=True, slots=True)
 class AddItem:
-    """Add a message to the conversation (repeatable): at its end, or before all else (`first`)."""
+    """Add a message to the conversation (repeatable): at its end, or before all else (`first`).
+    Where there is an `image` (a data URI), that is the message.
+    """
 
     item: str
     role: Literal["user", "system"]
     text: str
     first: bool = False
+    image: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from orchestrator.flow import document as doc
 from orchestrator.flow.checks import check_document
 from orchestrator.flow.declared import remembered, variable
 from orchestrator.flow.guard_compile import compile_guards
+from orchestrator.flow.images import gather_images
 from orchestrator.flow.part import Overwhelmed, Report
 from orchestrator.flow.servers import server_tools
 from orchestrator.flow.settings import compile_session
@@ -79,8 +80,9 @@ def _make(text: str, file: str, lock: Lock, read: Read, report: Report) -> made.
     if document is None:
         return None
     symbols = declare(document, lock)
-    sources = made.Sources(tree.texts, _used(document, lock))
-    flow = _Compiler(document, symbols, lock, report).flow(sources)
+    images = gather_images(document, read, report)
+    sources = made.Sources({**tree.texts, **images}, _used(document, lock))
+    flow = _Compiler(document, symbols, lock, report, images).flow(sources)
     check_document(document, symbols, lock, report)
     return flow
 
@@ -100,10 +102,11 @@ class _Compiler:
     symbols: Symbols
     lock: Lock
     report: Report
+    images: Mapping[str, str]
 
     def flow(self, sources: made.Sources) -> made.Flow:
         document = self.document
-        steps = Steps(self.symbols, self._everywhere(), document.silence, self.report)
+        steps = Steps(self.symbols, self._everywhere(), document.silence, self.report, self.images)
         states, report = self.symbols.check_state, self.report
         states(document.start, document.node.at("start").mark, report)
         states(document.on_error, document.node.at("on_error").mark, report)

@@ -45,6 +45,7 @@ __all__ = [
     "SendDigits",
     "Session",
     "Set",
+    "Show",
     "Side",
     "Silence",
     "Silent",
@@ -241,7 +242,18 @@ class Play:
     when: Expression | None = None
 
 
-Step: TypeAlias = Say | Prompt | Note | Set | UseTool | Emit | Wait | Classify | SendDigits | Play
+@dataclass(frozen=True, slots=True)
+class Show:
+    """The model sees this as if the caller had shown it: a text, or an image's data URI."""
+
+    text: Template | None = None
+    image: str = field(default="", repr=False)
+    when: Expression | None = None
+
+
+Step: TypeAlias = (
+    Say | Prompt | Note | Set | UseTool | Emit | Wait | Classify | SendDigits | Play | Show
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,14 +228,24 @@ class McpServer(Part):
     retry: dict[str, Annotated[Retry | None, BeforeValidator(_unless_never)]] = {}
 
 
+class Show(Part):
+    """Something that the model sees as if the caller had shown it: exactly one of the two."""
+
+    text: str | None = None
+    image: str | None = Field(None, description="A PNG or JPEG of the project")
+
+    def rules(self) -> Iterator[tuple[str, str]]:
+        if (self.text is None) == (self.image is None):
+            yield "image", "one thing is shown: a `text` or an `image`"
+
+
 class Step(Part):
     """One thing to do, of `KINDS`."""
 
     KINDS: ClassVar[tuple[str, ...]] = (
         "say", "prompt", "note", "set", "tool", "emit", "wait", "classify", "dtmf", "play",
+        "show",
     )  # fmt: skip
-    later: ClassVar[frozenset[str]] = frozenset({"show"})
-
     when: str | None = Field(None, alias="if")
     say: str | None = None
     prompt: str | None = None
@@ -250,6 +260,7 @@ class Step(Part):
     into: str | None = Field(None, description="The enum or bool that `classify` sets")
     dtmf: str | None = Field(None, description="Keys to press on the caller's line")
     play: str | None = Field(None, description="A recorded file")
+    show: Show | None = Field(None, description="A text or an image, into the conversation")
     exact: bool = Field(False, description="The words of `say` are played, from `audio`")
     audio: str | None = Field(None, description="The recorded file of an exact `say`")
     arguments: Values = Field({}, alias="with")

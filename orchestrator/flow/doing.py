@@ -24,6 +24,7 @@ from orchestrator.flow.definition import (
     Say,
     SendDigits,
     Set,
+    Show,
     Step,
     Template,
     UseTool,
@@ -93,6 +94,9 @@ def do(m: Macrostep, todo: Step) -> None:
             _emit(m, name, data)
         case Classify():
             classify(m, todo)
+        case Show(text=text, image=image):
+            words = m.text(text) if text else ""
+            m.emit(AddItem(m.new_id("item"), "user", words, image=image))
         case SendDigits(digits=digits):
             _send(m, m.text(digits))
         case Play(file=file):

@@ -19,10 +19,11 @@ from orchestrator.flow.document import Included
 from orchestrator.flow.loader import MAX_NODES, Node, Table, load
 from orchestrator.flow.part import Report
 
-__all__ = ["Read", "Tree", "alone", "beside", "gather"]
+__all__ = ["NO_PATH", "Read", "Tree", "alone", "beside", "gather"]
 
 Read: TypeAlias = Callable[[str], str]
-"""The text of the file with this path. Raises `UsageError` that says why there is none."""
+"""The text of the file with this path; of an image its data URI. Raises `UsageError` that says
+why there is none."""
 
 MAPS = ("vars", "tools", "mcp", "interrupts", "states")
 MAX_FILES = 32

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from orchestrator.flow import definition as made
 from orchestrator.flow import document as doc
 from orchestrator.flow.approvals import agreement
+from orchestrator.flow.images import path_of
 from orchestrator.flow.loader import Node
 from orchestrator.flow.part import Report
 from orchestrator.flow.symbols import Symbols, ToolSymbol
@@ -26,10 +27,12 @@ class Steps:
         everywhere: Sequence[str],
         silence: Sequence[doc.Silence],
         report: Report,
+        images: Mapping[str, str],
     ) -> None:
         self.symbols = symbols
         self.everywhere = everywhere
         self.report = report
+        self.images = images
         self.texts = Texts(report, symbols.names, symbols.missing)
         self.whole_silence = self.silence(silence)
 
@@ -131,6 +134,10 @@ class Steps:
             return made.Wait(step.wait, when)
         if step.dtmf is not None:
             return made.SendDigits(texts.exact(node.at("dtmf")), when)
+        if step.show is not None:
+            text = texts.template(step.show.node.at("text")) if step.show.text is not None else None
+            image = self.images.get(path_of(step), "") if step.show.image is not None else ""
+            return made.Show(text, image, when)
         if step.play is not None:
             return made.Play(step.play, when)
         if step.classify is not None:

@@ -153,7 +153,7 @@ class Realtime:
             case Say():
                 return (_message(command.item, "assistant", command.text),)
             case AddItem():
-                message = _message(command.item, command.role, command.text)
+                message = _message(command.item, command.role, command.text, command.image)
                 return (message | {"previous_item_id": "root"} if command.first else message,)
             case DropItems(items=items):
                 return tuple(_delete(item) for item in items)
@@ -352,9 +352,10 @@ def _question(ask: Ask) -> Send:
     return {"type": "response.create", "event_id": ask.id, "response": response}
 
 
-def _message(item: str, role: str, text: str) -> Send:
+def _message(item: str, role: str, text: str, image: str = "") -> Send:
     kind = "output_text" if role == "assistant" else "input_text"
-    content = [{"type": kind, "text": text}]
+    part = {"type": "input_image", "image_url": image} if image else {"type": kind, "text": text}
+    content = [part]
     return _item({"id": item, "type": "message", "role": role, "content": content})
 
 

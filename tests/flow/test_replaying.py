@@ -83,7 +83,13 @@ def test_other_words_are_a_difference_where_they_are_said_and_nowhere_else() -> 
 def test_a_step_more_shifts_ids_and_is_no_other_difference(name: str) -> None:
     check = "      - tool: check_availability\n"
     more = found(name, (check, f"      - note: Look it up.\n{check}"))
-    note: Plain = {"command": "AddItem", "role": "system", "text": "Look it up.", "first": False}
+    note: Plain = {
+        "command": "AddItem",
+        "role": "system",
+        "text": "Look it up.",
+        "first": False,
+        "image": "",
+    }
     assert [each.come for each in more] == [(note,)] * ENDS[name][0]["check"]
     assert not any(each.gone for each in more)
 

@@ -247,7 +247,7 @@ def _turns(items: Sequence[Mapping[str, Json]]) -> tuple[Turn, ...]:
 def _add(turns: list[Turn], item: Mapping[str, Json], outputs: Mapping[Json, Json]) -> None:
     turn = turns[-1]
     match item.get("type"), item.get("role"):
-        case "message", "user":
+        case "message", "user" if _text(item):  # an image says nothing to us
             before = turn.said[-1] if turn.said else turn.after
             turns.append(Turn(after=before, text=_text(item), last="user"))
         case "message", "assistant":
