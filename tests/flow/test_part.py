@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 from orchestrator.errors import Problem
 from orchestrator.flow.document import Document, read
 from orchestrator.flow.loader import load
@@ -79,9 +81,17 @@ def test_an_edge_that_is_no_mapping_leaves_its_neighbours_alone() -> None:
     assert [edge.goto for edge in document.states["talk"].next] == ["bye"]
 
 
+class Early(Part):
+    """A part of a language that has more than this version."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"soon"})
+
+
 def test_a_key_of_a_later_version_is_no_unknown_key() -> None:
-    _, problems = read_text(GOOD + "guards: {}\nx-mine: 1\n")
-    assert [p.code for p in problems] == ["X001"]
+    root, report = load("soon: 1\nnever: 2\n", "f").root, Report()
+    assert root
+    Early.model_validate(root.value, context=report)
+    assert [p.code for p in report.problems] == ["X001", "S010"]
 
 
 def test_an_alias_is_told_once_where_it_was_written() -> None:
