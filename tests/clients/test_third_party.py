@@ -15,7 +15,9 @@ from orchestrator.emulator.faults import Faults
 from orchestrator.emulator.model import CallTool, Fail, Output, Speech
 from orchestrator.emulator.scripted import ScriptedModel
 from orchestrator.emulator.server import serve
+from orchestrator.emulator.servers import Outcome
 from orchestrator.emulator.session import Session
+from tests.emulator.test_native import answer, asking, streamed
 
 HERE = Path(__file__).parent
 SCRIPT = [
@@ -118,7 +120,19 @@ def everything() -> list[dict[str, Any]]:
     faulty.send("response.create")
     cut = Recorder(both, faults=Faults(incomplete_calls=True))
     cut.send("response.create", response={"output_modalities": ["text"]})
-    return [*client.events, *vad.events, *faulty.events, *cut.events]
+    return [*client.events, *vad.events, *faulty.events, *cut.events, *at_a_server()]
+
+
+def at_a_server() -> list[dict[str, Any]]:
+    """What it sends of MCP servers that a session asks itself."""
+    calls = [[CallTool("kb__search", "{}")], [Speech("Well.")], [CallTool("kb__search", "{}")]]
+    client, listed = asking(*calls, [CallTool("kb__file", "{}")])
+    error = {"type": "tool_execution_error", "message": "no"}
+    events = [*listed, *streamed(client, client.start(), Outcome('{"found": 1}'))]
+    events += streamed(client, client.start(), Outcome(error=error))
+    reaction = answer(client, events[-1]["response"]["output"][-1]["id"], True)
+    [call] = reaction.calls
+    return [*events, *reaction.events, *client.session.called(call, Outcome("filed"))]
 
 
 SENT = {
@@ -131,6 +145,8 @@ SENT = {
     "error",
     "input_audio_buffer.cleared",
     "input_audio_buffer.committed",
+    "mcp_list_tools.completed",
+    "mcp_list_tools.in_progress",
     "rate_limits.updated",
     "response.content_part.added",
     "response.content_part.done",
@@ -138,6 +154,11 @@ SENT = {
     "response.done",
     "response.function_call_arguments.delta",
     "response.function_call_arguments.done",
+    "response.mcp_call.completed",
+    "response.mcp_call.failed",
+    "response.mcp_call.in_progress",
+    "response.mcp_call_arguments.delta",
+    "response.mcp_call_arguments.done",
     "response.output_audio.delta",
     "response.output_audio.done",
     "response.output_audio_transcript.delta",
