@@ -81,7 +81,7 @@ class MemoryQueue:
     def _refusal(self, call: Call) -> Outcome | None:
         if (told := self._keys.get((call.tool, call.key))) is not None:
             fingerprint, outcome = told
-            return outcome if fingerprint == call.fingerprint() else Outcome.conflict(call)
+            return outcome if fingerprint == call.fingerprint() else Outcome.conflict(call.tool)
         lane = [each for each in self._entries.values() if each.call.priority == call.priority]
         return Outcome.busy() if call.backlog and len(lane) >= call.backlog else None
 

@@ -6,6 +6,7 @@ lie under one queue's hash tag.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from orchestrator.dispatch import keys
@@ -83,10 +84,15 @@ def publish(call: Call) -> Act:
         PUBLISH,
         (record, key, stream(call.queue, call.priority)),
         (
-            *(call.id, call.to_json(), call.fingerprint(), Outcome.conflict(call).to_json()),
+            *(call.id, call.to_json(), call.fingerprint(), _conflict(call.tool)),
             *(_keep_open(call), HOUR, call.backlog or 0, BUSY),
         ),
     )
+
+
+@lru_cache
+def _conflict(tool: str) -> str:
+    return Outcome.conflict(tool).to_json()
 
 
 def withdraw(call: Call, outcome: Outcome) -> Act:
@@ -122,7 +128,7 @@ def settle(held: Held, call: Call, outcome: Outcome, text: str, started: float) 
     key = keys.key_record(held.queue, call.tool, call.key)
     return Act(
         SETTLE,
-        (record, key, *held.streams, *_slots(held, call.tool)),
+        (record, key, *held.streams, *(_slots(held, call.tool) if call.limit else ())),
         (
             *(keys.GROUP, held.holder, held.lane, held.entry, call.id, text),
             *(int(outcome.ok), call.fingerprint(), started, HOUR, DAY),

@@ -8,8 +8,9 @@ what a second writer says is kept in the record as `late` for people to read.
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from types import UnionType
 from typing import Any, Literal, TypeAlias, cast, get_args, get_origin
 
@@ -65,7 +66,7 @@ class Outcome:
         return self.error is None
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"))
+        return _json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Outcome":
@@ -89,11 +90,9 @@ class Outcome:
         return cls.failed(by, *_WITHDRAWN[by])
 
     @classmethod
-    def conflict(cls, call: "Call") -> "Outcome":
-        """The key of `call` has an outcome already, of a call with other arguments."""
-        return cls.failed(
-            "refused", "conflict", f"{call.tool}: its key was used with other arguments"
-        )
+    def conflict(cls, tool: str) -> "Outcome":
+        """The key of a call of this tool has an outcome already, of one with other arguments."""
+        return cls.failed("refused", "conflict", f"{tool}: its key was used with other arguments")
 
     @classmethod
     def busy(cls) -> "Outcome":
@@ -127,7 +126,7 @@ class Progress:
     data: Json = None
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"))
+        return _json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Progress":
@@ -141,6 +140,10 @@ class Rate:
 
     calls: int
     seconds: float
+
+    def __post_init__(self) -> None:
+        if self.calls < 1 or not 0 < self.seconds <= 31_536_000:
+            raise ValueError("a rate is at least one call, in at most a year")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +179,7 @@ class Call:
     backlog: int | None = None
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), separators=(",", ":"))
+        return _json(self)
 
     def fingerprint(self) -> str:
         """SHA-256 of the arguments as canonical JSON: equal for equal requests."""
@@ -189,6 +192,15 @@ class Call:
         return cast("Call", _read(cls, _parsed(text)))
 
 
+def _plain(value: object) -> dict[str, Json]:
+    """A record as JSON has it; `dataclasses.asdict` copies all that is in it, deeply."""
+    kind: Any = value.__class__
+    return {name: getattr(value, name) for name, _, _ in _shape(kind)}
+
+
+_json = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
+
+
 def _parsed(text: str | bytes) -> Json:
     try:
         return json.loads(text)
@@ -196,18 +208,36 @@ def _parsed(text: str | bytes) -> Json:
         raise ValueError("JSON that is nested too deeply") from None
 
 
-def _read(cls: type[Any], data: Json) -> object:
+def _read(cls: Any, data: Json) -> object:
     """A `cls` from JSON that anybody may have written. Raises `ValueError`."""
     if not isinstance(data, dict):
         raise ValueError(f"a {cls.__name__} is a JSON object")
     values = cast("dict[str, Json]", data)
-    known = {
-        f.name: _value(f.type, values[f.name], f.name) for f in fields(cls) if f.name in values
-    }
+    known: dict[str, Json] = {}
+    for name, kind, plain in _shape(cls):
+        if name in values:
+            value = values[name]
+            known[name] = value if type(value) in plain else _value(kind, value, name)
     try:
         return cls(**known)
     except TypeError as missing:
         raise ValueError(str(missing)) from None
+
+
+@cache
+def _shape(cls: Any) -> Sequence[tuple[str, Any, frozenset[type]]]:
+    """Each field: its name, its type, and the types of values that certainly fit."""
+    return [(f.name, f.type, _PLAIN.get(f.type, frozenset())) for f in fields(cls)]
+
+
+_PLAIN: Mapping[Any, frozenset[type]] = {
+    str: frozenset({str}),
+    int: frozenset({int}),
+    float: frozenset({int, float}),
+    bool: frozenset({bool}),
+    Mapping[str, Any]: frozenset({dict}),
+    Mapping[str, str]: frozenset({dict}),
+}
 
 
 def _value(kind: Any, value: Json, name: str) -> Json:
@@ -215,7 +245,7 @@ def _value(kind: Any, value: Json, name: str) -> Json:
     kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
     for each in kinds:
         if is_dataclass(each) and isinstance(value, dict):
-            return _read(cast("type[Any]", each), value)
+            return _read(each, value)
         if _fits(each, value):
             return value
     raise ValueError(f"{name} is no {kind}")

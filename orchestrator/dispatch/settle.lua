@@ -1,6 +1,6 @@
 -- What a worker says that a call came to. Returns settled, late, fenced or gone.
 -- KEYS: the call's record, its key's record, the streams of live calls and of jobs,
---       the tool's slots, the tool's waiting calls
+--       the tool's slots and its waiting calls, of a call that has a limit
 -- ARGV: group, consumer, lane (live or job), entry, id, outcome, 1 if it succeeded,
 --       fingerprint of the arguments, when the call was taken (epoch s),
 --       how long to keep the record and the key's (s)
@@ -21,7 +21,9 @@ end
 local held = taken(stream, group, entry, consumer, 0)
 if held then
   redis.call('XDEL', stream, entry)
-  release(slots, waiting, lanes, id)
+  if slots then
+    release(slots, waiting, lanes, id)
+  end
 end
 if not status then
   return 'gone'

@@ -7,6 +7,7 @@ that any number of workers may sweep at a time. See docs/redis.md.
 """
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -31,9 +32,12 @@ logger = logging.getLogger(__name__)
 def read_entry(fields: Mapping[str, str]) -> tuple[Call, int] | str:
     """The call of an entry and how often it was delivered before; why it is none otherwise."""
     try:
-        return Call.from_json(fields["request"]), int(fields.get("deliveries", 0))
+        call, deliveries = Call.from_json(fields["request"]), int(fields.get("deliveries", 0))
     except (KeyError, ValueError) as error:
         return f"not a call: {error!r}"
+    if not math.isfinite(call.deadline + call.created):
+        return "not a call: its times are no numbers"
+    return call, deliveries
 
 
 def bury(held: Held, fields: Mapping[str, str], reason: str, deliveries: int) -> Act:

@@ -234,7 +234,7 @@ async def test_a_call_beyond_the_rate_runs_when_its_turn_comes(twins: Twins) -> 
 async def test_a_call_whose_turn_comes_after_its_deadline_is_refused_at_once(twins: Twins) -> None:
     calls, claims = twins.calls(), twins.claims()
     for number in range(3):
-        await calls.publish(other(number, rate=Rate(1, 60.0)))
+        await calls.publish(other(number, rate=Rate(1, 3600.0)))
     assert await ids(claims) == [other(0).id]
     assert dict(await answers(calls, 2)) == {other(1).id: OFTEN, other(2).id: OFTEN}
 

@@ -29,6 +29,18 @@ def read_as(consumer: str) -> tuple[str, ...]:
 POISON = [
     ("call", "x", "request", "not JSON"),
     ("call", "x", "request", "{}"),
+    (
+        "call",
+        "x",
+        "request",
+        CALL.to_json().replace(f'"deadline":{CALL.deadline}', '"deadline":NaN'),
+    ),
+    (
+        "call",
+        "x",
+        "request",
+        CALL.to_json().replace('"rate":null', '"rate":{"calls":0,"seconds":1}'),
+    ),
     ("call", "x", "request", CALL.to_json(), "deliveries", "many"),
     ("call", "x"),
     ("something", "else"),
