@@ -137,7 +137,8 @@ class OpenCall:
     `answers` is the model's call that still waits for the output; `told` says that it was
     answered `pending`, so that the result has to come as a system item. A `corrected` call
     belongs to a past that the caller has changed: its outcome counts for nothing. One that is
-    `queued` waits until fewer calls of its tool are under way.
+    `outdated` was made by a step with what the caller has changed since: it is an event like any
+    other, and assigns nothing. A `queued` one waits until fewer calls of its tool are under way.
     """
 
     id: str
@@ -154,6 +155,7 @@ class OpenCall:
     told: bool = False
     result_name: str | None = None  # of a guard's call: the guard
     corrected: bool = False
+    outdated: bool = False
     fillers: int = 0
     news: str = ""  # what its handler said last, until a filler has told it
 

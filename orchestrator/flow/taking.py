@@ -137,7 +137,7 @@ def _close(m: Macrostep, held: Held) -> None:
 def _changed(m: Macrostep, before: Mapping[str, Json], path: str | None) -> None:
     if m.values.vars is not before:
         asking.void(m)
-        work.correct(m, leaving=path is not None)
+        work.correct(m, before, leaving=path is not None)
 
 
 def _collected(m: Macrostep, *, complete: bool) -> dict[str, Json]:

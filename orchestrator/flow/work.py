@@ -141,10 +141,14 @@ def _key(m: Macrostep, call: OpenCall, tool: Tool) -> str:
 
 def _supersede(m: Macrostep, call: OpenCall) -> None:
     """The same tool with other arguments: what the earlier call does is no longer wanted."""
-    if m.flow.tools[call.tool].undo:
-        for other in _open_calls(m):
-            if other.tool == call.tool and other.arguments != call.arguments:
-                _mark_corrected(m, other)
+    undo = m.flow.tools[call.tool].undo
+    for other in _open_calls(m):
+        if (
+            other.tool == call.tool
+            and other.arguments != call.arguments
+            and (undo or other.outdated)
+        ):
+            _mark_corrected(m, other)
 
 
 def settled(m: Macrostep, event: CallSettled) -> None:
@@ -223,7 +227,8 @@ def _done(m: Macrostep, call: OpenCall, result: Json) -> None:
         m.verdicts[call.id] = result
         return
     if call.origin not in ("undo", "guard") and tool.mode != "detached":
-        _assign(m, call, tool, result)
+        if not call.outdated:
+            _assign(m, call, tool, result)
         if call.result_name and call.epoch == m.place.epoch:
             m.values = replace(m.values, results={**m.values.results, call.result_name: result})
         m.happen(f"tool.{call.tool}.done", result=result)
@@ -328,17 +333,27 @@ def interrupted(m: Macrostep) -> None:
             tell(m, call, {"error": "cancelled", "message": "the caller cut in"})
 
 
-def correct(m: Macrostep, *, leaving: bool) -> None:
-    """The caller changed something: calls of this state that were made with it are outdated.
+def correct(m: Macrostep, before: Mapping[str, Json], *, leaving: bool) -> None:
+    """The caller changed something that was as in `before`: what becomes of calls made with it?
 
-    What a step of the state was made with is not known; if the caller is `leaving` over the
-    change, it is taken to be outdated, too.
+    A call of the model counts for nothing; one of a step, which the state may be waiting for,
+    assigns nothing. What else a step was made with is not known: if the caller is `leaving` over
+    the change, its call counts for nothing, too.
     """
     for call in _open_calls(m):
         here = call.epoch == m.place.epoch
-        by_step, by_model = call.origin == "step", call.origin == "model"
-        if here and ((by_step and leaving) or (by_model and not still_so(m, call))):
+        touched = _is_bound_to_change(m, m.flow.tools[call.tool], before)
+        if here and ((call.origin == "step" and leaving) or (call.origin == "model" and touched)):
             _mark_corrected(m, call)
+        elif touched and call.origin in ("step", "model"):
+            put(m, replace(call, outdated=True))
+
+
+def _is_bound_to_change(m: Macrostep, tool: Tool, before: Mapping[str, Json]) -> bool:
+    """Whether an argument that the author bound was another one before."""
+    scope = m.scope()
+    old = {**scope, **before}
+    return any(each.evaluate(old) != each.evaluate(scope) for each in tool.bound.values())
 
 
 def _mark_corrected(m: Macrostep, call: OpenCall) -> None:

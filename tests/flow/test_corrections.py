@@ -195,3 +195,61 @@ def test_an_idempotency_key_with_something_unset_in_it_is_not_shared_by_calls() 
     scene.asks("order", {"dish": "risotto"})
     first, second = scene.dispatches("order")
     assert first.key != second.key
+
+
+VERIFY = """
+vars:
+  number: {type: text, clears: [verified]}
+  verified: {type: bool, default: false, writable: engine}
+tools:
+  verify:
+    queue: identity
+    params: {number: text}
+    args: {number: "${number}"}
+    returns: {ok: bool}
+    mode: background
+    assign: {verified: "${result.ok}"}
+start: identify
+states:
+  identify:
+    goal: Ask for the number.
+    collect: {vars: [number]}
+    next:
+      - {event: collected, if: not verified, do: [{tool: verify}]}
+      - {if: verified, goto: inside}
+      - {event: tool.verify.done, if: not verified, goto: outside}
+      - {event: tool.verify.failed, goto: outside}
+  inside: {end: {reason: inside}}
+  outside: {end: {reason: outside}}
+"""
+
+
+def verifying(*numbers: str) -> tuple[Scene, list[str]]:
+    """The caller gives these numbers one after another, while each is looked at."""
+    scene = play(VERIFY)
+    for number in numbers:
+        scene.caller(f"It is {number}.")
+        scene.model(set_identify={"number": number})
+        scene.model("One moment.")
+    return scene, [dispatch.call for dispatch in scene.dispatches("verify")]
+
+
+def test_nobody_is_let_in_with_what_was_found_out_about_another_number() -> None:
+    scene, [first, second] = verifying("E1", "E2")
+    scene.apply(CallSettled(scene.at, first, 1, Outcome("worker", {"ok": True})))
+    assert (scene.state, scene.vars["verified"]) == ("identify", False)
+    scene.apply(CallSettled(scene.at, second, 1, Outcome("worker", {"ok": True})))
+    assert scene.snapshot.run.ended == "inside"
+
+
+def test_a_step_that_is_not_done_again_after_a_change_assigns_nothing_but_goes_on() -> None:
+    scene = play(VERIFY.replace("collected, if: not verified,", "collected, if: number == 'E1',"))
+    scene.caller("E1.")
+    scene.model(set_identify={"number": "E1"})
+    scene.model("One moment.")
+    scene.caller("No, E2.")
+    scene.model(set_identify={"number": "E2"})
+    scene.model("One moment.")
+    [call] = [dispatch.call for dispatch in scene.dispatches("verify")]
+    scene.apply(CallSettled(scene.at, call, 1, Outcome("worker", {"ok": True})))
+    assert scene.snapshot.run.ended == "outside"
