@@ -224,13 +224,13 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
     connection, model = await _connected(options, provider, stack)
     adapter = Realtime()
     persona, functions = fixed(options.flow)
-    tools = (*mcp_tools(options.flow, options.native), *functions)
+    servers = mcp_tools(options.flow, options.native)
     settled = replace(options.flow.session, persona=persona)
-    opening = session_object(settled, "text", model=model, tools=tools)
+    opening = session_object(settled, "text", model=model, tools=(*servers, *functions))
     watch = any(guard.side == "output" and guard.match for guard in options.flow.guards)
     for frame in adapter.start(opening, watch=watch):
         await connection.send(frame)
-    await listed(connection, len(tools), options.notice)
+    await listed(connection, len(servers), options.notice)
     spoken = anyio.Event()
     session = Session(
         options.flow,

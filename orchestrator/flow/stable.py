@@ -17,9 +17,9 @@ from orchestrator.flow.offer import (
     CONFIRMED,
     STORE,
     function,
-    functions,
     instructions,
     intent_prose,
+    offers,
     properties,
 )
 
@@ -38,7 +38,7 @@ def fixed(flow: Flow) -> tuple[str, tuple[Schema, ...]]:
 def tell(m: Macrostep, purpose: Purpose, text: str, *, mute: bool) -> None:
     """What this answer is for, unless that was the last thing that the model was told."""
     words = instructions(m, purpose, text, role=False)
-    names = () if mute else functions(m)
+    names = () if mute else offers(m)
     if names:
         words += "\n\n# Offered now\n" + "\n".join(f"- {name}" for name in names)
     if words != m.talk.told:
