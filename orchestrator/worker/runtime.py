@@ -5,8 +5,8 @@ under its attempt's timeout, settled. What runs it is the constructor's business
 that the host of MCP servers is this worker with another `run`.
 
 Beside that, on a timer of its own, the worker renews its leases and sweeps: it judges the
-calls that dead workers left. Everybody may renew first, at the start and after an absence of
-Redis, before anybody is taken for dead.
+calls that dead workers left. Everybody may renew first, at the start, after an absence of Redis
+and after a stall of this machine, before anybody is taken for dead.
 
 Nothing is cancelled to stop: a cancelled claim can strand a call that was just
 delivered. `stop` lets the current claim end, hands back what it brings, and lets the running
@@ -149,9 +149,12 @@ class Worker:
                 scope.cancel()
 
     async def _keep_leases(self) -> None:
-        beats = 0
+        beats, last = 0, time.time()
         while True:
-            beats = beats + 1 if await self._claims.renew() else 0
+            renewed, since = await self._claims.renew(), time.time() - last
+            beats, last = beats + 1, last + since
+            if not renewed or since > self._claims.lease:
+                beats = 0  # nobody could renew meanwhile, or not on this machine
             if beats > BEATS:
                 await self._claims.sweep()
             await anyio.sleep(self._claims.lease / BEATS)

@@ -11,6 +11,7 @@ from orchestrator.dispatch.call import Call, Outcome
 from orchestrator.errors import QueueUnavailable
 from orchestrator.interfaces import Claimed, Settlement
 from orchestrator.memory import MemoryBroker, MemoryCalls, MemoryClaims
+from orchestrator.worker import runtime
 from orchestrator.worker.runtime import BEATS, Run, Worker
 
 
@@ -207,6 +208,35 @@ async def test_what_outlasts_the_grace_and_may_not_run_twice_has_an_unknown_outc
     assert await desk.outcomes(1) == {"s.1.1": unknown}
 
 
+async def test_a_stopped_worker_does_not_wait_for_redis_for_ever(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "LAST_WORDS", 0.05)
+    started = anyio.Event()
+
+    async def run(call: Call) -> Outcome:
+        started.set()
+        return await never(call)
+
+    async with working(Worker(Flaky(desk.claims, failures=1000), run, grace=0)):
+        await desk.calls.publish(call())
+        await started.wait()
+    assert desk.broker.queue("booking").outcome("s.1.1") is None  # others will sweep it
+
+
+async def test_a_stall_of_the_machine_makes_nobody_dead(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = Beating(MemoryClaims(desk.broker, "booking", "worker-1", lease=0.3))
+    async with working(Worker(claims, echo)):
+        await claims.sweeps(1)
+        claims.said.clear()
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now + 60)
+        await claims.sweeps(1)
+        assert claims.said == ["renewed"] * (BEATS + 2) + ["swept"]
+
+
 async def test_what_a_stopped_worker_is_still_given_is_handed_back_unrun(desk: Desk) -> None:
     ran: list[str] = []
 
@@ -224,7 +254,7 @@ async def test_what_a_stopped_worker_is_still_given_is_handed_back_unrun(desk: D
 
 
 async def test_a_running_call_keeps_its_lease_however_long_it_takes(desk: Desk) -> None:
-    claims = Beating(MemoryClaims(desk.broker, "booking", "worker-1", lease=0.01))
+    claims = Beating(MemoryClaims(desk.broker, "booking", "worker-1", lease=0.05))
     started, finish = anyio.Event(), anyio.Event()
 
     async def run(call: Call) -> Outcome:
@@ -244,13 +274,13 @@ async def test_a_dead_workers_call_is_run_by_another(desk: Desk) -> None:
     await desk.calls.publish(replace(call(7), rerun=True))
     await MemoryClaims(desk.broker, "booking", "dead").claim(1, 0)
     desk.broker.queue("booking").age(60)
-    claims = MemoryClaims(desk.broker, "booking", "worker-1", lease=0.01)
+    claims = MemoryClaims(desk.broker, "booking", "worker-1", lease=0.05)
     async with working(Worker(claims, echo)):
         assert await desk.outcomes(1) == {"s.7.1": Outcome("worker", {"number": 7})}
 
 
 async def test_nobody_is_taken_for_dead_until_everybody_could_renew(desk: Desk) -> None:
-    claims = Beating(MemoryClaims(desk.broker, "booking", "worker-1", lease=0.01), away=3)
+    claims = Beating(MemoryClaims(desk.broker, "booking", "worker-1", lease=0.3), away=3)
     async with working(Worker(claims, echo)):
         await claims.sweeps(1)
     assert claims.said[: 3 + BEATS + 1] == ["away"] * 3 + ["renewed"] * (BEATS + 1)
