@@ -36,7 +36,14 @@ from orchestrator.flow.events import (
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.snapshot import Snapshot
 from orchestrator.placeholders import placeholders
-from orchestrator.projection import KEPT, MASK, looks, texts
+from orchestrator.projection import (
+    KEPT,
+    MASK,
+    known_values,
+    looks,
+    personal_variables,
+    texts,
+)
 
 __all__ = ["Disguise", "hide"]
 
@@ -66,7 +73,7 @@ class Disguise:
 
     def __init__(self, flow: Flow) -> None:
         self._flow = flow
-        self._personal = {name: v for name, v in flow.variables.items() if v.pii}
+        self._personal = personal_variables(flow)
         self._looks = {look: v for v in self._personal.values() for look in looks(v.schema)}
         self._known: dict[str, Json] = {}  # a value as its variable holds it -> its stand-in
         self._pieces: dict[str, str] = {}  # the texts in them, in lower case
@@ -76,7 +83,8 @@ class Disguise:
         """The event without personal values; `snapshot` is the one after it."""
         self._scope = Macrostep(self._flow, snapshot, event).scope()
         for name, variable in self._personal.items():
-            self._stand_in(variable, snapshot.values.vars.get(name))
+            for values in known_values(snapshot):
+                self._stand_in(variable, values.get(name))
         match event:
             case SessionStarted():
                 return self._started(event)

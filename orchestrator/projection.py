@@ -19,11 +19,21 @@ from typing import TypeAlias, cast
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import Command, Emit, End, Play, Report, Say, Speak, Transfer
-from orchestrator.flow.definition import Flow
+from orchestrator.flow.definition import Flow, Variable
 from orchestrator.flow.events import AgentSaid, CallerTyped, Event, SessionStarted, TranscriptFinal
 from orchestrator.flow.snapshot import Snapshot
 
-__all__ = ["KEPT", "MASK", "Record", "conceal", "looks", "record", "texts"]
+__all__ = [
+    "KEPT",
+    "MASK",
+    "Record",
+    "conceal",
+    "known_values",
+    "looks",
+    "personal_variables",
+    "record",
+    "texts",
+]
 
 MASK = "•••"
 PHONE = r"(?<!\w)\+?\d(?:[\s().-]*\d){5,}"
@@ -51,12 +61,16 @@ def record(
     if named is None or (isinstance(item, AgentSaid) and item.speak == snapshot.talk.stopped):
         return None
     name, data = named
-    if name.startswith("value.") and flow.variables[str(data["name"])].pii:
-        data = {"name": data["name"], "value" if "value" in data else "reason": MASK}
+    if name.startswith("value.") and _variable(flow, data).pii:
+        data = {**data, "value" if "value" in data else "reason": MASK}
     spoken = name in ("agent.said", "caller.said")
     if masked or not (spoken or name == "transfer"):
         data = conceal(flow, snapshot, data)
     return {"event": name, "at": round(snapshot.run.at, 3), **data}
+
+
+def _variable(flow: Flow, data: Mapping[str, Json]) -> Variable:
+    return flow.named(str(data.get("flow", ""))).variables[str(data["name"])]
 
 
 def _name(flow: Flow, item: Event | Command) -> tuple[str, Mapping[str, Json]] | None:
@@ -90,10 +104,10 @@ def _name(flow: Flow, item: Event | Command) -> tuple[str, Mapping[str, Json]] |
 
 def conceal(flow: Flow, snapshot: Snapshot, data: Mapping[str, Json]) -> Mapping[str, Json]:
     """The fields with everything personal, and what looks like it, behind a mask."""
-    personal = {name: variable for name, variable in flow.variables.items() if variable.pii}
+    personal = personal_variables(flow)
     if not personal:
         return data
-    known = [snapshot.values.vars, *(held.values for held in snapshot.work.held)]
+    known = [*known_values(snapshot), *(held.values for held in snapshot.work.held)]
     held = {text for name in personal for each in known for text in texts(each.get(name))}
     shapes = {look for variable in personal.values() for look in looks(variable.schema)}
     longest_first = sorted(held, key=lambda text: (-len(text), text))
@@ -117,6 +131,17 @@ def conceal(flow: Flow, snapshot: Snapshot, data: Mapping[str, Json]) -> Mapping
         return MASK if str(value) in held else value
 
     return {key: value if key in NAMES else mask(value) for key, value in data.items()}
+
+
+def personal_variables(flow: Flow) -> Mapping[str, Variable]:
+    """Those that are marked `pii` in the flow, or in one that it may lead to."""
+    return {name: v for each in flow.family for name, v in each.variables.items() if v.pii}
+
+
+def known_values(snapshot: Snapshot) -> list[Mapping[str, Json]]:
+    """The variables of the flow that the talk is in, and of those that wait for it."""
+    waiting = (frame.values for frame in snapshot.frames.values())
+    return [values.vars for values in (snapshot.values, *waiting)]
 
 
 def _concealed(text: str, look: re.Pattern[str]) -> str:

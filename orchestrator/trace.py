@@ -47,7 +47,8 @@ class Trace:
         """Whether the trace leads where the session went. It may not where the flow decides on
         a personal value, which another stands for."""
         place, other = snapshot.place, self._replayed.place
-        return place.visits == other.visits and place.state == other.state
+        same = (place.visits, place.flow) == (other.visits, other.flow)
+        return same and place.state == other.state
 
     def _write(self, entry: Mapping[str, Json]) -> None:
         """Unbuffered. A talk does not end because a disk is full; its trace does."""

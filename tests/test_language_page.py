@@ -19,6 +19,19 @@ LOCK = read_lock(ROOT / "mcp.lock.json").definitions()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.M | re.S)
 WHOLE = [example for example in EXAMPLES if example.startswith("dsl:")]
 SHARED = "dsl: 1\ntools: {find: {queue: shop, describe: Find., safe: true}}\n"
+INNER = """
+dsl: 1
+flow: {flow}
+version: "1"
+on_error: bye
+vars: {{{input}: {{type: text, from: input}}}}
+start: talk
+states:
+  talk: {{goal: Talk., next: [{{intent: Done., id: done, goto: bye}}]}}
+  bye: {{end: {{reason: completed, outcome: {{street: "${{{input}}}"}}}}}}
+"""
+ADDRESS = INNER.format(flow="address", input="city")
+BILLING = INNER.format(flow="billing", input="customer")
 LATER = "What is not there yet"
 HEADINGS = {
     "Check": "A tool that checks",
@@ -43,8 +56,11 @@ HEADINGS = {
 
 
 def beside(path: str) -> str:
-    assert path == "shared/tools.yaml"
-    return SHARED
+    return {
+        "shared/tools.yaml": SHARED,
+        "address.flow.yaml": ADDRESS,
+        "billing.flow.yaml": BILLING,
+    }[path]
 
 
 def models() -> Iterator[type[Part]]:

@@ -16,7 +16,7 @@ async def serve(
     memory: MemoryBroker, flow: Flow, settings: Settings, notice: Callable[[str], None]
 ) -> None:
     """Serve the flow's queues with the project's handlers, until cancelled."""
-    queues = {tool.queue for tool in flow.tools.values() if not tool.native}
+    queues = {tool.queue for tool in flow.all_tools if not tool.native}
     if any(queue.startswith("mcp.") for queue in queues):
         notice("in process: tools of MCP servers are not served")
     if any(not queue.startswith("mcp.") for queue in queues):

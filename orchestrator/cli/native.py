@@ -22,7 +22,7 @@ def addresses(flow: Flow, directory: Path) -> Mapping[str, Address]:
 
     Raises `UsageError` with every server that the service could not reach.
     """
-    names = {tool.native.server for tool in flow.tools.values() if tool.native}
+    names = {tool.native.server for tool in flow.all_tools if tool.native}
     if not names:
         return {}
     registry, _ = read_registry(directory)

@@ -350,7 +350,7 @@ async def _serve(dispatch: Dispatch, spoken: anyio.Event) -> None:
 
 async def _parts(options: Options, settings: Settings, redis_url: str) -> None:
     """Start worker and MCP host, as far as the flow needs them."""
-    queues = {tool.queue for tool in options.flow.tools.values() if not tool.native}
+    queues = {tool.queue for tool in options.flow.all_tools if not tool.native}
     servers = sorted(q.removeprefix("mcp.") for q in queues if q.startswith("mcp."))
     wanted: dict[str, list[str]] = {}
     if options.worker and len(queues) > len(servers):

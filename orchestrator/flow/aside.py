@@ -25,7 +25,8 @@ TASK = "Nobody hears this answer. Judge what was said, and answer with one of th
 def ask(m: Macrostep, asked: OpenAsk, instructions: str, about: str = "") -> str:
     """Ask now; the question's id is returned."""
     name = m.new_id("ask")
-    m.work = replace(m.work, asks={**m.work.asks, name: asked})
+    here = replace(asked, flow=m.place.flow, frame=m.place.frame)
+    m.work = replace(m.work, asks={**m.work.asks, name: here})
     m.set_timer(f"ask:{name}", PATIENCE)
     m.emit(Ask(name, asked.purpose, instructions, about))
     return name

@@ -81,7 +81,8 @@ def _begin(m: Macrostep, call: OpenCall, asked: str) -> None:
 def _under_review(m: Macrostep, call: OpenCall) -> bool:
     """Whether a person is being asked about the same thing already."""
     return any(
-        other.attempt == 0 and (other.tool, other.arguments) == (call.tool, call.arguments)
+        other.attempt == 0
+        and (other.tool, other.flow, other.arguments) == (call.tool, m.place.flow, call.arguments)
         for other in m.work.calls.values()
     )
 

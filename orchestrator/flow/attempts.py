@@ -27,7 +27,7 @@ def about(call: OpenCall, **more: Json) -> dict[str, Json]:
 
 def begin(m: Macrostep, call: OpenCall) -> None:
     """The first attempt, unless so many calls of the tool are under way that it has to wait."""
-    tool = m.flow.tools[call.tool]
+    tool = m.tool(call)
     if tool.concurrency is None or len(_under_way(m, call)) < tool.concurrency:
         put(m, call)
         _dispatch(m, call)
@@ -45,7 +45,7 @@ def _under_way(m: Macrostep, call: OpenCall) -> list[OpenCall]:
     return [
         other
         for other in m.work.calls.values()
-        if other.tool == call.tool
+        if (other.tool, other.flow) == (call.tool, call.flow)
         and other.id != call.id
         and other.attempt > 0
         and not other.queued
@@ -54,7 +54,7 @@ def _under_way(m: Macrostep, call: OpenCall) -> list[OpenCall]:
 
 def take_turns(m: Macrostep, tool: Tool) -> None:
     """A call of this tool is over: the next one that waits begins."""
-    waiting = [c for c in m.work.calls.values() if c.tool == tool.name and c.queued]
+    waiting = [c for c in m.work.calls.values() if c.queued and m.tool(c) is tool]
     if waiting and len(_under_way(m, waiting[0])) < (tool.concurrency or 0):
         begun = replace(waiting[0], queued=False)
         put(m, begun)
@@ -62,7 +62,7 @@ def take_turns(m: Macrostep, tool: Tool) -> None:
 
 
 def _dispatch(m: Macrostep, call: OpenCall) -> None:
-    tool = m.flow.tools[call.tool]
+    tool = m.tool(call)
     if tool.native:
         m.emit(AnswerNative(m.new_id("item"), call.id, True))
     else:

@@ -4,13 +4,14 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.errors import FlowInvalid, Problem
 from orchestrator.flow import definition as made
 from orchestrator.flow import document as doc
 from orchestrator.flow.checks import check_document
 from orchestrator.flow.declared import remembered, variable
+from orchestrator.flow.family import Member, check_handoffs, gather_family, named
 from orchestrator.flow.guard_compile import compile_guards
 from orchestrator.flow.images import gather_images
 from orchestrator.flow.part import Overwhelmed, Report
@@ -18,9 +19,9 @@ from orchestrator.flow.servers import server_tools
 from orchestrator.flow.settings import compile_session
 from orchestrator.flow.sources import Read, alone, gather
 from orchestrator.flow.steps import Steps
-from orchestrator.flow.symbols import Lock, Symbols, allowed, declare
+from orchestrator.flow.symbols import Callee, Lock, Symbols, allowed, callee, declare
 from orchestrator.flow.tools import function_tool, undone_types
-from orchestrator.flow.types import ANY
+from orchestrator.flow.types import ANY, TEXT, Type
 
 __all__ = ["Lock", "check", "compile_flow", "compile_sources", "document_of"]
 
@@ -75,16 +76,54 @@ def _compile(
 
 
 def _make(text: str, file: str, lock: Lock, read: Read, report: Report) -> made.Flow | None:
-    tree = gather(text, file, read, report)
-    document = doc.read(tree.root, report) if tree.root else None
-    if document is None:
+    own = Report()
+    try:
+        family = gather_family(text, file, read, own)
+    finally:
+        report.tell(own.problems)
+    if family is None:
         return None
-    symbols = declare(document, lock)
+    callees: dict[str, Callee] = {}
+    flows: dict[str, made.Flow] = {}
+    for name, member in family.in_order():
+        for each in named(member.document):  # those that it hands over to may come after it
+            other = family.members.get(each.flow)
+            if other and other.document.whole:
+                callees.setdefault(each.flow, callee(other.document, ANY))
+        try:
+            flows[name], outcome = _member(member, callees, lock, read)
+        finally:
+            report.tell(member.report.problems)
+        if member.document.whole:
+            callees[name] = callee(member.document, outcome)
+    root = flows.pop(family.root)
+    check_handoffs(family, report)
+    return _together(root, flows) if flows else root
+
+
+def _member(
+    member: Member, callees: Mapping[str, Callee], lock: Lock, read: Read
+) -> tuple[made.Flow, Type]:
+    """One flow of a family, and what it ends with."""
+    document, report = member.document, member.report
+    symbols = replace(declare(document, lock), flows=dict(callees))
     images = gather_images(document, read, report)
-    sources = made.Sources({**tree.texts, **images}, _used(document, lock))
-    flow = _Compiler(document, symbols, lock, report, images).flow(sources)
+    sources = made.Sources({**member.texts, **images}, _used(document, lock))
+    compiler = _Compiler(document, symbols, lock, report)
+    steps = Steps(symbols, compiler.everywhere(), document.silence, report, images)
+    flow = compiler.flow(sources, steps)
     check_document(document, symbols, lock, report)
-    return flow
+    return flow, Type("object", fields={"reason": TEXT, **steps.outcomes})
+
+
+def _together(root: made.Flow, others: Mapping[str, made.Flow]) -> made.Flow:
+    texts, used = dict(root.sources.texts), dict(root.sources.lock)
+    for other in others.values():
+        texts |= {path: text for path, text in other.sources.texts.items() if path not in texts}
+        for server, tools in other.sources.lock.items():
+            used[server] = {**used.get(server, {}), **tools}
+    sources = made.Sources(texts, used)
+    return replace(root, sources=sources, sha256=sources.sha256, flows=dict(others))
 
 
 def _used(document: doc.Document, lock: Lock) -> Lock:
@@ -102,11 +141,9 @@ class _Compiler:
     symbols: Symbols
     lock: Lock
     report: Report
-    images: Mapping[str, str]
 
-    def flow(self, sources: made.Sources) -> made.Flow:
+    def flow(self, sources: made.Sources, steps: Steps) -> made.Flow:
         document = self.document
-        steps = Steps(self.symbols, self._everywhere(), document.silence, self.report, self.images)
         states, report = self.symbols.check_state, self.report
         states(document.start, document.node.at("start").mark, report)
         states(document.on_error, document.node.at("on_error").mark, report)
@@ -169,7 +206,7 @@ class _Compiler:
                 states[f"call.{key}"] = state
         return states
 
-    def _everywhere(self) -> tuple[str, ...]:
+    def everywhere(self) -> tuple[str, ...]:
         node = self.document.node.at("tools_everywhere")
         for index, name in enumerate(self.document.tools_everywhere):
             self.symbols.tool(name, node.at(index).mark, self.report)

@@ -11,7 +11,7 @@ from orchestrator.flow.functions import FUNCTIONS
 from orchestrator.flow.part import Report
 from orchestrator.flow.patterns import compile_pattern
 from orchestrator.flow.shapes import ID, Check, Shape, Variable
-from orchestrator.flow.symbols import EVERYWHERE, Symbols, ToolSymbol
+from orchestrator.flow.symbols import EVERYWHERE, INPUT, Symbols, ToolSymbol
 from orchestrator.flow.texts import Texts
 from orchestrator.flow.types import CALL, choices, of_shape
 from orchestrator.flow.values import acceptor, fits, normaliser, schema_of
@@ -40,7 +40,8 @@ def variable(
         schema_of(given),
         _accept(given, symbols, report),
         default=_default(name, given, report),
-        source=_source(given, report) if given.source is not None else None,
+        source=_source(given, report) if given.source not in (None, INPUT) else None,
+        input=given.source == INPUT,
         clears=tuple(given.clears),
         pii=given.pii,
         engine_only=given.writable == "engine",

@@ -27,6 +27,7 @@ __all__ = [
     "Find",
     "Flow",
     "Guard",
+    "Handoff",
     "Intent",
     "Interrupt",
     "Limits",
@@ -52,6 +53,7 @@ __all__ = [
     "Sources",
     "State",
     "Step",
+    "SubFlow",
     "Template",
     "Then",
     "Tool",
@@ -154,6 +156,7 @@ class Variable:
     checked_by: str | None = None  # the tool that has to agree to what the model gives
     message: str = ""  # the author's, for a value that is refused
     ttl: float | None = None  # seconds for which it is remembered of a caller, if it is
+    input: bool = False  # `from: input`: given by who runs the flow
     choices: Mapping[str, Json] = field(default_factory=dict[str, Json])
     """Of an enum or a bool: the words that the model chooses from, and the values they mean."""
 
@@ -311,9 +314,20 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
+class SubFlow:
+    """A flow within this one: begun with `given` for its variables, its end is seen as
+    `result_name`, an object of its reason and outcome."""
+
+    flow: str
+    given: Mapping[str, Template]
+    result_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Interrupt:
-    """From anywhere: leave for `goto`, or do the steps and return to where the talk was. One
-    without a trigger is taken when its condition becomes true, once until it is false again."""
+    """From anywhere: leave for `goto`, or do the steps and what `run` says, and return to where the
+    talk was. One without a trigger is taken when its condition becomes true, once until it is false
+    again."""
 
     id: str
     mark: Mark
@@ -324,6 +338,7 @@ class Interrupt:
     returns: bool = False
     except_in: tuple[str, ...] = ()
     cool_down: int = 0  # how many moves must pass before it is offered again
+    run: SubFlow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +352,10 @@ class Collect:
 
 @dataclass(frozen=True, slots=True)
 class End:
+    """Of the session; of a sub-flow alone, whose state sees reason and outcome."""
+
     reason: Template
+    outcome: Mapping[str, Template] = field(default_factory=dict[str, Template])
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,6 +424,15 @@ class Voice:
 
 
 @dataclass(frozen=True, slots=True)
+class Handoff:
+    """Another flow takes the session over."""
+
+    flow: str
+    given: Mapping[str, Template]
+    context: Context | None = None  # None: all of it stays
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     name: str
     mark: Mark
@@ -415,8 +442,9 @@ class State:
     tools: tuple[str, ...] = ()  # names in `Flow.tools`, `tools_everywhere` included
     next: tuple[Edge, ...] = ()
     examples: tuple[str, ...] = ()
-    final: End | Transfer | None = None
     context: Context | None = None  # None: all of it stays
+    final: End | Transfer | Handoff | None = None
+    run: SubFlow | None = None
     silence: tuple[Silence, ...] = ()  # the flow's, unless the state has its own
     voice: Voice | None = None
 
@@ -625,7 +653,8 @@ class Flow:
     """`sha256` is that of its `sources`; a journal's header carries it.
 
     `carriers` says what the flow asks for that only a carrier of calls can serve, `unanswered`
-    where it goes when nobody takes the call that it made.
+    where it goes when nobody takes the call that it made. `flows` are all that it runs or hands
+    over to, and those that they do.
     """
 
     name: str
@@ -647,9 +676,28 @@ class Flow:
     carriers: tuple[str, ...] = ()
     unanswered: Mapping[str, str] = field(default_factory=dict[str, str])  # event -> state
     sources: Sources = Sources({"": ""})
+    flows: Mapping[str, "Flow"] = field(default_factory=dict[str, "Flow"])
+
+    @property
+    def family(self) -> tuple["Flow", ...]:
+        """This flow, and all that it may lead to."""
+        return (self, *self.flows.values())
+
+    @property
+    def all_tools(self) -> tuple[Tool, ...]:
+        """Its own, and those of all flows that it may lead to."""
+        return tuple(tool for flow in self.family for tool in flow.tools.values())
+
+    def named(self, name: str) -> "Flow":
+        """The flow with this name that this one runs or hands over to; without one, itself."""
+        return self.flows.get(name, self) if name else self
 
     @property
     def hears_signals(self) -> bool:
+        return any(flow._hears_signals for flow in self.family)
+
+    @property
+    def _hears_signals(self) -> bool:
         edges = (edge.trigger for state in self.states.values() for edge in state.next)
         triggers = (*edges, *(interrupt.trigger for interrupt in self.interrupts))
         return any(isinstance(t, On) and t.event.startswith("signal.") for t in triggers)

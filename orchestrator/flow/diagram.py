@@ -37,6 +37,10 @@ def _shape(name: str, state: State) -> str:
         return f'{_node(name)}(["{name}<br>ends: {_text(state.end.reason)}"])'
     if state.transfer:
         return f'{_node(name)}[["{name}<br>transfers to {_text(state.transfer.to)}"]]'
+    if state.handoff:
+        return f'{_node(name)}[["{name}<br>hands over to {state.handoff.flow}"]]'
+    if state.run is not None:
+        return f'{_node(name)}[["{name}<br>runs {state.run}"]]'
     return f'{_node(name)}["{name}"]'
 
 
@@ -76,8 +80,9 @@ def _anywhere(document: Document) -> Iterator[str]:
 
 def _why(interrupt: Interrupt) -> str:
     unless = f", not in {', '.join(interrupt.except_in)}" if interrupt.except_in else ""
+    runs = f", runs {interrupt.run}" if interrupt.run is not None else ""
     back = ", and back" if interrupt.returns else ""
-    return _occasion(interrupt) + unless + back
+    return _occasion(interrupt) + unless + runs + back
 
 
 def _occasion(interrupt: Interrupt) -> str:

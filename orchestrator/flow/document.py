@@ -39,6 +39,7 @@ __all__ = [
     "Edge",
     "End",
     "Filler",
+    "Handoff",
     "Included",
     "Interrupt",
     "Limits",
@@ -321,7 +322,6 @@ class Interrupt(Part):
     """What leads away, or aside, from every state."""
 
     TRIGGERS: ClassVar[tuple[str, ...]] = ("intent", "event", "dtmf", "signal")
-    later: ClassVar[frozenset[str]] = frozenset({"run"})
 
     intent: str | None = Field(None, description="The model decides: what the caller wants")
     event: str | None = None
@@ -334,6 +334,8 @@ class Interrupt(Part):
     unless: str = Field("", alias="not")
     goto: str | None = None
     do: list[Step] = []
+    run: Id | None = Field(None, description="A sub-flow, after which the talk goes on")
+    arguments: Values = Field({}, alias="with", description="Its inputs")
     returns: bool = Field(False, alias="return")
     except_in: list[str] = Field([], alias="except", description="States where it does not apply")
     cool_down: Annotated[int, Field(ge=0, le=1000)] = 0
@@ -349,6 +351,10 @@ class Interrupt(Part):
                 yield key, f"only an intent has '{key}'"
         if self.goto is not None and self.returns:
             yield "return", "an interrupt that leaves by goto does not return"
+        if self.run is not None and not self.returns:
+            yield "run", "an interrupt with `run` has `return: true`"
+        if "with" in self.node.keys and self.run is None:
+            yield "with", "only a `run` has 'with'"
 
 
 class Collect(Part):
@@ -380,9 +386,9 @@ def _context(value: Json) -> Json:
 
 class End(Part):
     fallback: ClassVar[Mapping[str, Json]] = {"reason": ""}
-    later: ClassVar[frozenset[str]] = frozenset({"outcome"})
 
     reason: str
+    outcome: Values = Field({}, description="Of a sub-flow: what the flow that runs it gets")
 
 
 class Transfer(Part):
@@ -439,10 +445,52 @@ class Voice(Part):
     interrupt: bool | None = None
 
 
+def _handed_on(value: Json) -> Json:
+    """`all` stays; `none`; a summary; the last so many items."""
+    words = {"all": None, "none": {"keep_last": 0}, "summary": {"keep_last": 0, "summary": True}}
+    if isinstance(value, str):
+        return words.get(value, value)
+    if isinstance(value, Table) and value.keys() == {"last"}:
+        return {"keep_last": value["last"]}
+    return value
+
+
+HandedOn: TypeAlias = Annotated[
+    Context | None,
+    BeforeValidator(_handed_on),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": ["all", "none", "summary"]},
+                {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {"last": {"type": "integer"}},
+                    "required": ["last"],
+                },
+            ]
+        }
+    ),
+]
+
+
+class Handoff(Part):
+    """Another flow takes the session over."""
+
+    fallback: ClassVar[Mapping[str, Json]] = {"flow": "unnamed"}
+    later: ClassVar[frozenset[str]] = frozenset({"on_failed"})
+
+    flow: Id
+    arguments: Values = Field({}, alias="with", description="Its inputs")
+    context: HandedOn = Field(None, description="What the other flow sees of the conversation")
+
+
 class State(Part):
     """A stage of the call."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"limits", "handoff", "run", "with", "as"})
+    ENDINGS: ClassVar[tuple[str, ...]] = ("end", "transfer", "handoff")
+
+    later: ClassVar[frozenset[str]] = frozenset({"limits"})
 
     do: list[Step] = []
     goal: str | None = None
@@ -455,14 +503,35 @@ class State(Part):
     voice: Voice | None = Field(None, description="Instead of the session's")
     end: End | None = None
     transfer: Transfer | None = None
+    handoff: Handoff | None = None
+    run: Id | None = Field(None, description="A sub-flow, in NAME.flow.yaml beside this flow")
+    arguments: Values = Field({}, alias="with", description="Its inputs")
+    name: Id | None = Field(None, alias="as", description="Name of its reason and outcome")
+
+    @property
+    def ends(self) -> bool:
+        return bool(self.end or self.transfer or self.handoff)
 
     def rules(self) -> Iterator[tuple[str, str]]:
-        if self.end and self.transfer:
-            yield "transfer", "a state ends in one way; this one has 'end' already"
-        if self.end or self.transfer:
-            for key in ("goal", "collect", "tools", "next", "examples", "silence"):
+        endings = [key for key in self.ENDINGS if key in self.node.keys]
+        for key in endings[1:]:
+            yield key, f"a state ends in one way; this one has '{endings[0]}' already"
+        if endings:
+            for key in ("goal", "collect", "tools", "next", "examples", "silence", "run"):
                 if key in self.node.keys:
                     yield key, f"a state that ends has no '{key}'"
+        for key in ("with", "as"):
+            if key in self.node.keys and self.run is None:
+                yield key, f"only a state with `run` has '{key}'"
+        if self.run is not None:
+            yield from self._running()
+
+    def _running(self) -> Iterator[tuple[str, str]]:
+        for key in ("goal", "collect", "tools", "examples"):
+            if key in self.node.keys:
+                yield key, f"while a sub-flow runs, it has the word: no '{key}' here"
+        if any(not {"intent", "dtmf", "after"}.isdisjoint(edge.node.keys) for edge in self.next):
+            yield "next", "a sub-flow is left by its end: edges have an `event`, or only `if`"
 
 
 class Turns(Part):

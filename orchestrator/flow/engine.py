@@ -52,6 +52,7 @@ from orchestrator.flow import (
     attempts,
     context,
     fillers,
+    frames,
     guards,
     hearing,
     native,
@@ -103,17 +104,19 @@ from orchestrator.flow.moves import (
     enter,
     event_of,
     fail,
+    fail_all,
     fail_for,
     finish,
     follow,
     give_up,
     hand_over,
+    run,
     start,
     steps_done,
     take_silence,
     transfer_ended,
 )
-from orchestrator.flow.offer import may_interrupt, missing, offers
+from orchestrator.flow.offer import around, may_interrupt, missing, offers
 from orchestrator.flow.prices import cost
 from orchestrator.flow.requests import judge_again, refuse, tool_asked
 from orchestrator.flow.snapshot import AGAIN, Happened, Kept, OpenAsk, Snapshot
@@ -273,23 +276,24 @@ def _answered(m: Macrostep, name: str, asked: OpenAsk | None, text: str | None) 
         return
     match asked.purpose:
         case "classify":
-            aside.classified(m, name, asked, text)
+            with m.within(asked.frame, asked.flow):
+                aside.classified(m, name, asked, text)
         case "summary" if asked.subject == TRANSFER:
             hand_over(m, text)
         case "summary":
             context.summarised(m, asked, text)
         case "guard":
-            guards.answered(m, asked.subject, text)
+            guards.answered(m, asked, text)
 
 
 def _heed_limits(m: Macrostep) -> None:
-    limits = m.flow.limits
+    limits = m.session.limits
     for name, most, used in (
         ("turns", limits.turns, m.talk.turns),
         ("tool_calls", limits.tool_calls, m.run.tool_calls),
     ):
         if most is not None and used > most and not m.ended and m.run.erred != f"limit.{name}":
-            fail(m, f"limit.{name}")
+            fail_all(m, f"limit.{name}")
 
 
 def _timer_fired(m: Macrostep, timer: str) -> None:
@@ -305,14 +309,14 @@ def _timer_fired(m: Macrostep, timer: str) -> None:
         case "filler":
             fillers.filler_due(m, name)
         case "after":
-            m.happen(timer)
+            frames.time_is_up(m, timer)
         case "silence":
             silence.passed(m)
         case "caller" | "heard":
             m.drop_timers(timer)
             hearing.unheard_of(m, timer)
         case "wait":
-            m.let_go(timer)
+            frames.let_go(m, timer)
         case "answer":
             fail_for(m, overdue(m))
         case "ask":
@@ -321,7 +325,7 @@ def _timer_fired(m: Macrostep, timer: str) -> None:
             ask_again(m)
         case "limit":
             if not m.ended:
-                fail(m, f"limit.{name}")
+                fail_all(m, f"limit.{name}")
         case _:
             raise AssertionError(timer)
 
@@ -331,6 +335,7 @@ def _settle(m: Macrostep) -> None:
     if not _settles(m):
         fail(m, "loop")
         if not _settles(m):
+            frames.leave_all(m)
             give_up(m, "loop")
 
 
@@ -353,6 +358,8 @@ def _microstep(m: Macrostep) -> bool:
         return _refuse_left_over(m)
     elif place.steps:
         _next_step(m)
+    elif place.resumes is not None and not _is_fatal(m):
+        frames.goes_on(m)
     elif m.work.asked:
         judge_again(m)
     elif (path := _risen(m)) is not None:
@@ -363,6 +370,8 @@ def _microstep(m: Macrostep) -> bool:
         if m.talk.hearing:
             return False
         finish(m, m.state.final)
+    elif m.state.run and not place.ran:
+        run(m, m.state.run, by=f"state:{place.state}")
     elif index := _bare_edge(m):
         follow(m, f"edge:{place.state}:{index - 1}")
     elif place.collected:
@@ -372,6 +381,11 @@ def _microstep(m: Macrostep) -> bool:
     else:
         return False
     return True
+
+
+def _is_fatal(m: Macrostep) -> bool:
+    """Whether a failure waits for an edge of this state, or for the error state."""
+    return any(outcome.fatal_in == m.place.epoch for outcome in m.place.outcomes)
 
 
 def _refuse_left_over(m: Macrostep) -> bool:
@@ -385,15 +399,25 @@ def _refuse_left_over(m: Macrostep) -> bool:
 def _interrupted(m: Macrostep) -> bool:
     """Whether an interrupt takes one of the events: it is first, even where steps wait."""
     for index, happened in enumerate(m.place.outcomes):
-        for interrupt in m.flow.interrupts:
-            if event_of(interrupt.trigger) == happened.name and may_interrupt(
-                m, interrupt, event=happened.data
-            ):
-                others = (*m.place.outcomes[:index], *m.place.outcomes[index + 1 :])
-                m.place = replace(m.place, outcomes=others)
-                follow(m, f"interrupt:{interrupt.id}", happened.data)
-                return True
+        path = _interrupt_for(m, happened)
+        if path is not None:
+            others = (*m.place.outcomes[:index], *m.place.outcomes[index + 1 :])
+            m.place = replace(m.place, outcomes=others)
+            follow(m, path, happened.data)
+            return True
     return False
+
+
+def _interrupt_for(m: Macrostep, happened: Happened) -> str | None:
+    """The path of the first interrupt that waits for this: those around the flow come last."""
+    for interrupt in m.flow.interrupts:
+        named = event_of(interrupt.trigger) == happened.name
+        if named and may_interrupt(m, interrupt, event=happened.data):
+            return f"interrupt:{interrupt.id}"
+    for path, interrupt in around(m, event=happened.data):
+        if event_of(interrupt.trigger) == happened.name:
+            return path
+    return None
 
 
 def _risen(m: Macrostep) -> str | None:

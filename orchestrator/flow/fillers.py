@@ -17,11 +17,12 @@ A_MOMENT = "Say in a few words that it takes a moment. Promise nothing."
 def filler_due(m: Macrostep, call_id: str) -> None:
     """The caller has waited for a while: say so, unless somebody is speaking anyway."""
     call = m.work.calls.get(call_id)
-    filler = m.flow.tools[call.tool].filler if call else None
+    filler = m.tool(call).filler if call else None
     if not call or not filler or m.ended:
         return
     if not busy(m) and not m.talk.hearing:
-        _say_filler(m, call, filler)
+        with m.within(call.frame, call.flow):
+            _say_filler(m, call, filler)
     if filler.every:
         m.set_timer(f"filler:{call_id}", filler.every)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from orchestrator.dispatch.call import Json, Outcome
+from orchestrator.flow import frames
 from orchestrator.flow.aside import ask, chosen, question
 from orchestrator.flow.commands import Hush
 from orchestrator.flow.definition import Guard, Rejected, Side, Then
@@ -29,8 +30,10 @@ __all__ = ["answered", "heard", "said", "saying", "settled"]
 
 def heard(m: Macrostep, text: str) -> None:
     """The caller has said this."""
-    for guard in _due(m, "input"):
-        _look(m, guard, text)
+    for frame in (m.place.frame, *frames.parents(m)):
+        with m.within(frame):
+            for guard in _due(m, "input"):
+                _look(m, guard, text)
 
 
 def saying(m: Macrostep, speak: str, text: str) -> None:
@@ -45,11 +48,16 @@ def said(m: Macrostep, speak: str, text: str) -> None:
 
 
 def _watch(m: Macrostep, speak: str, text: str, *, whole: bool) -> None:
-    for guard in _due(m, "output"):
-        if speak != m.talk.speaking or m.talk.purpose == "say":  # stopped, or the author's words
-            return
-        if whole or guard.match:
-            _look(m, guard, text)
+    for frame in (m.place.frame, *frames.parents(m)):
+        with m.within(frame):
+            due = [guard for guard in _due(m, "output") if whole or guard.match]
+        for guard in due:
+            if speak != m.talk.speaking or m.talk.purpose == "say":  # stopped, or our own words
+                return
+            with m.within(frame):
+                hit = _look(m, guard, text)
+            if hit:
+                _act(m, guard, frame)
 
 
 def _due(m: Macrostep, side: Side) -> Iterator[Guard]:
@@ -59,15 +67,17 @@ def _due(m: Macrostep, side: Side) -> Iterator[Guard]:
             yield guard
 
 
-def _look(m: Macrostep, guard: Guard, text: str) -> None:
+def _look(m: Macrostep, guard: Guard, text: str) -> bool:
+    """Whether it found something at once."""
     if guard.match:
-        _judged(m, guard, guard.match(text))
-    elif guard.classify and not _is_asking(m, guard):
+        return _judged(m, guard, guard.match(text))
+    if guard.classify and not _is_asking(m, guard):
         choices = _choices(m, guard)
         about = text if guard.side == "output" else ""
         ask(m, OpenAsk("guard", guard.id), question(m.text(guard.classify), choices), about)
     elif guard.tool and not _is_asking(m, guard):
         _call(m, guard, guard.tool, text)
+    return False
 
 
 def _is_asking(m: Macrostep, guard: Guard) -> bool:
@@ -90,44 +100,57 @@ def _call(m: Macrostep, guard: Guard, name: str, text: str) -> None:
     start(m, replace(call, result_name=guard.id))
 
 
-def answered(m: Macrostep, name: str, text: str | None) -> None:
+def answered(m: Macrostep, asked: OpenAsk, text: str | None) -> None:
     """The model has answered a guard's question, or did not."""
-    guard = _named(m, name)
-    choices = _choices(m, guard)
-    word = chosen(text, choices) if text is not None else None
-    if word is None:
-        m.report("guard.failed", id=name, reason=text or "no answer")
-    else:
-        _judged(m, guard, choices[word])
+    with m.within(asked.frame, asked.flow):
+        guard = _named(m, asked.subject)
+        choices = _choices(m, guard)
+        word = chosen(text, choices) if text is not None else None
+        hit = word is not None and _judged(m, guard, choices[word])
+        if word is None:
+            m.report("guard.failed", id=guard.id, reason=text or "no answer")
+    if hit:
+        _act(m, guard, asked.frame)
 
 
 def settled(m: Macrostep, call: OpenCall, outcome: Outcome) -> None:
     """A guard's tool has come back, and is not tried again."""
     result = outcome.result
-    hit = result.get("hit") if is_object(result) else None
-    if outcome.ok and isinstance(hit, bool):
-        _judged(m, _named(m, call.result_name or ""), hit)
-    else:
+    found = result.get("hit") if is_object(result) else None
+    if not (outcome.ok and isinstance(found, bool)):
         reason = outcome.error.code if outcome.error else "the result has no `hit`"
         m.report("guard.failed", id=call.result_name, reason=reason)
+        return
+    with m.within(call.frame, call.flow):
+        guard = _named(m, call.result_name or "")
+        hit = _judged(m, guard, found)
+    if hit:
+        _act(m, guard, call.frame)
 
 
 def _named(m: Macrostep, name: str) -> Guard:
     return next(guard for guard in m.flow.guards if guard.id == name)
 
 
-def _judged(m: Macrostep, guard: Guard, value: Json) -> None:
-    """`value` is whether it found something, or what its variable gets."""
+def _judged(m: Macrostep, guard: Guard, value: Json) -> bool:
+    """`value` is whether it found something, or what its variable gets. Whether there is
+    something to do about it."""
     if guard.into:
         give(m, {guard.into: value})
     if value is False:
-        return
+        return False
     m.report("guard.hit", id=guard.id)
-    if guard.then and not m.place.transferring:
-        _stop(m)
-        _then(m, guard, guard.then)
     if not (guard.then and guard.then.goto):
         m.happen(f"guard.{guard.id}", value=value)
+    return guard.then is not None
+
+
+def _act(m: Macrostep, guard: Guard, frame: int) -> None:
+    """Of a flow that is over nothing is done any more."""
+    there = frame == m.place.frame or frame in m.frames
+    if guard.then and there and not m.place.transferring:
+        _stop(m)
+        _then(m, guard, guard.then, frame)
 
 
 def _stop(m: Macrostep) -> None:
@@ -143,8 +166,11 @@ def _stop(m: Macrostep) -> None:
         cut_off(m, heard)
 
 
-def _then(m: Macrostep, guard: Guard, then: Then) -> None:
+def _then(m: Macrostep, guard: Guard, then: Then, frame: int) -> None:
     if then.say and not busy(m):
-        say(m, then.say)
+        with m.within(frame):
+            say(m, then.say)
     if then.goto:
+        if frame != m.place.frame:
+            frames.unwind(m, frame)
         enter(m, then.goto, by=f"guard:{guard.id}")

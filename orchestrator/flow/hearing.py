@@ -44,7 +44,7 @@ def caller_began(m: Macrostep) -> None:
 def may_cut_in(m: Macrostep) -> bool:
     voice = m.state.voice
     own = voice.interrupt if voice else None
-    return m.flow.session.turns.interrupt if own is None else own
+    return m.session.session.turns.interrupt if own is None else own
 
 
 def _cut_in(m: Macrostep) -> None:
@@ -67,7 +67,7 @@ def committed(m: Macrostep) -> None:
     """What the caller said is a turn. Where a flow only transcribes, lines are what counts."""
     m.talk = replace(m.talk, caller=False)
     m.drop_timers(CALLER)
-    if m.flow.session.mode != "transcribe":
+    if m.session.session.mode != "transcribe":
         turn(m)
 
 

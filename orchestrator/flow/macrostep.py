@@ -4,15 +4,25 @@ It lives only while one event is handled. Its parts stay frozen records and are 
 whole, so that putting the snapshot together again costs nothing that did not change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import AddItem, AnswerCall, Command, Report, Say
-from orchestrator.flow.definition import Flow, State, Template
+from orchestrator.flow.definition import Flow, State, Template, Tool
 from orchestrator.flow.events import Event
-from orchestrator.flow.snapshot import Cursor, Happened, Kept, Snapshot
+from orchestrator.flow.snapshot import (
+    Cursor,
+    Frame,
+    Happened,
+    Kept,
+    OpenCall,
+    Place,
+    Snapshot,
+    Values,
+)
 
 __all__ = ["Macrostep", "local_time"]
 
@@ -27,16 +37,17 @@ def local_time(at: float, offset: int) -> datetime:
 
 class Macrostep:
     def __init__(self, flow: Flow, snapshot: Snapshot, event: Event) -> None:
-        self.flow = flow
+        self.root = flow
         self.event = event
         self.at = event.at
-        self.place = snapshot.place
-        self.values = snapshot.values
+        self.place: Place = snapshot.place
+        self.values: Values = snapshot.values
         self.talk = snapshot.talk
         self.work = snapshot.work
         self.timers = snapshot.timers
         self.items = snapshot.items
         self.run = replace(snapshot.run, seq=snapshot.run.seq + 1, at=event.at)
+        self.frames = snapshot.frames
         self.commands: list[Command] = []
         self.verdicts: dict[str, Json] = {}  # of tools about values that are held, by call
         self._ids = 0
@@ -45,8 +56,47 @@ class Macrostep:
 
     def snapshot(self) -> Snapshot:
         return Snapshot(
-            self.place, self.values, self.talk, self.work, self.timers, self.run, self.items
+            self.place,
+            self.values,
+            self.talk,
+            self.work,
+            self.timers,
+            self.run,
+            self.items,
+            self.frames,
         )
+
+    @property
+    def flow(self) -> Flow:
+        """The flow that the talk is in."""
+        return self.root.named(self.place.flow)
+
+    @property
+    def session(self) -> Flow:
+        """The flow whose persona and limits are the session's."""
+        return self.root.named(self.run.flow)
+
+    def tool(self, call: OpenCall) -> Tool:
+        return self.root.named(call.flow).tools[call.tool]
+
+    @contextmanager
+    def within(self, frame: int, flow: str = "") -> Generator[None]:
+        """Be in this frame of the flow, which may wait meanwhile; nowhere, if it is over."""
+        if frame == self.place.frame:
+            yield
+            return
+        here, waiting = Frame(self.place, self.values), self.frames.get(frame)
+        there = waiting or self._over(frame, flow)
+        self.place, self.values = there.place, there.values
+        yield
+        if waiting:
+            there = replace(waiting, place=self.place, values=self.values)
+            self.frames = {**self.frames, frame: there}
+        self.place, self.values = here.place, here.values
+
+    def _over(self, frame: int, flow: str) -> Frame:
+        unset = {name: v.default for name, v in self.root.named(flow).variables.items()}
+        return Frame(Place(flow=flow, frame=frame, epoch=-1), Values(unset))
 
     @property
     def state(self) -> State:
@@ -75,6 +125,11 @@ class Macrostep:
 
     def report(self, what: str, /, **data: Json) -> None:
         self.emit(Report(what, data))
+
+    @property
+    def here(self) -> Mapping[str, Json]:
+        """For reports: the flow that the talk is in, unless it is the session's own."""
+        return {"flow": self.place.flow} if self.place.flow else {}
 
     def new_id(self, prefix: str) -> str:
         """An id that no other step of this session makes."""

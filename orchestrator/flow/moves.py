@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from orchestrator.dispatch.call import Json
-from orchestrator.flow import silence, taking, work
+from orchestrator.flow import frames, silence, taking, work
 from orchestrator.flow.aside import ask
 from orchestrator.flow.commands import End as EndSession
 from orchestrator.flow.commands import Say, Transfer
@@ -18,10 +18,13 @@ from orchestrator.flow.definition import (
     Digit,
     End,
     Flow,
+    Handoff,
     Intent,
     Interrupt,
     On,
     Silent,
+    SubFlow,
+    Template,
     Trigger,
 )
 from orchestrator.flow.definition import Transfer as TransferTo
@@ -40,11 +43,13 @@ __all__ = [
     "enter",
     "event_of",
     "fail",
+    "fail_all",
     "fail_for",
     "finish",
     "follow",
     "give_up",
     "hand_over",
+    "run",
     "start",
     "steps_done",
     "take_silence",
@@ -72,9 +77,14 @@ def start(m: Macrostep, event: SessionStarted) -> None:
     )
     m.values = replace(m.values, vars={name: v.default for name, v in m.flow.variables.items()})
     _give_first_values(m, event)
-    if m.flow.limits.duration:
+    _begin(m, by="start")
+
+
+def _begin(m: Macrostep, by: str) -> None:
+    """A flow begins in its frame: its first state is entered."""
+    if m.place.parent is None and m.flow.limits.duration:
         m.set_timer("limit:duration", m.flow.limits.duration)
-    enter(m, m.flow.start, by="start")
+    enter(m, m.flow.start, by=by)
     if m.flow.on_start:
         m.push("start")
 
@@ -99,11 +109,14 @@ def follow(m: Macrostep, path: str, event: Mapping[str, Json] | None = None) -> 
     `event` is the data of the event that the edge waited for.
     """
     m.place = replace(m.place, move=None)
+    if path.startswith("outer:"):
+        path = _out_to(m, path)
     if path.startswith("interrupt:"):
         _follow_interrupt(m, path, event)
         return
     edge = edge_at(m.flow, path)
-    m.report("edge.taken", state=m.place.state, index=int(path.rpartition(":")[2]))
+    index = int(path.rpartition(":")[2])
+    m.report("edge.taken", state=m.place.state, index=index, **m.here)
     assign(m, edge.set, event=event)
     if edge.do:
         m.push(path, event)
@@ -120,13 +133,25 @@ def _followed(m: Macrostep, path: str, spoke: bool) -> None:
         owe(m, "answer")
 
 
+def _out_to(m: Macrostep, path: str) -> str:
+    """To the flow around this one whose interrupt is followed; the interrupt's path there."""
+    _, frame, name = path.split(":")
+    with m.within(int(frame)):
+        leaves = interrupt_at(m.flow, f"interrupt:{name}").goto is not None
+    if leaves:
+        frames.unwind(m, int(frame))
+    else:
+        frames.detour(m, int(frame))
+    return f"interrupt:{name}"
+
+
 def _follow_interrupt(m: Macrostep, path: str, event: Mapping[str, Json] | None) -> None:
     interrupt = interrupt_at(m.flow, path)
     moves = interrupt.cool_down + bool(interrupt.goto)
-    cooling = {**m.place.cooling, interrupt.id: m.place.epoch + moves}
+    cooling = {**m.place.cooling, interrupt.id: m.run.entered + moves}
     if interrupt.cool_down:
         m.place = replace(m.place, cooling=cooling)
-    m.report("interrupt.taken", id=interrupt.id)
+    m.report("interrupt.taken", id=interrupt.id, **m.here)
     if interrupt.do:
         m.push(path, event)
     else:
@@ -137,6 +162,8 @@ def _leave_interrupt(m: Macrostep, interrupt: Interrupt, spoke: bool) -> None:
     """Away, or back to what was under way: in words if the model, or the detour, had some."""
     if interrupt.goto:
         enter(m, interrupt.goto, by=f"interrupt:{interrupt.id}")
+    elif interrupt.run:
+        run(m, interrupt.run, by=f"interrupt:{interrupt.id}")
     elif isinstance(interrupt.trigger, Intent) or (spoke and _talks(m)):
         owe(m, "resume")
 
@@ -153,27 +180,101 @@ def take_silence(m: Macrostep, name: str) -> None:
             return
 
 
+def run(m: Macrostep, todo: SubFlow, by: str) -> None:
+    """Begin a sub-flow: it has its own variables, and gets of ours what it is given."""
+    m.place = replace(m.place, ran=True)
+    if frames.depth(m) >= frames.MAX_DEPTH:
+        fail(m, "run.depth")
+        return
+    given, parent = _values(m, todo.given), m.place.frame
+    frames.put_aside(m)
+    frames.begin(m, m.root.named(todo.flow), parent, by)
+    m.report("run.started", flow=todo.flow)
+    _give_inputs(m, given)
+    _begin(m, by="run")
+
+
+def _give_inputs(m: Macrostep, given: Mapping[str, Json]) -> None:
+    scope = m.scope(headers={}, remembered={})  # which the session's own flow has
+    first = {name: v.source.evaluate(scope) for name, v in m.flow.variables.items() if v.source}
+    give(m, {name: value for name, value in first.items() if value is not None})
+    give(m, given)
+
+
+def _values(m: Macrostep, given: Mapping[str, Template]) -> dict[str, Json]:
+    scope = m.scope()
+    values = {name: template.evaluate(scope) for name, template in given.items()}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _return(m: Macrostep, reason: str, outcome: Mapping[str, Json], *, failed: bool) -> None:
+    """A sub-flow is over: whoever began it goes on with what came of it."""
+    if m.place.resumes is not None:
+        frames.unwind(m, m.place.frame)
+    name, by, parent = m.flow.name, m.place.by, m.place.parent
+    assert parent is not None
+    frames.drop(m, reason)
+    frames.back(m, parent)
+    how = "failed" if failed else "done"
+    todo = m.state.run
+    if by.startswith("interrupt:"):
+        _interrupted(m, f"run.{name}.{how}", failed)
+        return
+    if todo and todo.result_name:
+        result = {**outcome, "reason": reason}
+        m.values = replace(m.values, results={**m.values.results, todo.result_name: result})
+    fatal_in = m.place.epoch if failed else None
+    m.happen(f"run.{name}.{how}", fatal_in=fatal_in, reason=reason, outcome=dict(outcome))
+
+
+def _interrupted(m: Macrostep, what: str, failed: bool) -> None:
+    """The sub-flow of an interrupt is over: go on as if it had not been, unless it failed."""
+    if failed:
+        fail(m, what)
+    else:
+        owe(m, "resume")
+
+
+def hand_on(m: Macrostep, final: Handoff) -> None:
+    """Another flow has the session from now on; this one, and all that are around it, are over."""
+    given = _values(m, final.given)
+    frames.leave_all(m)
+    frames.drop(m)
+    flow = m.root.named(final.flow)
+    frames.begin(m, flow, None, "")
+    m.run = replace(m.run, flow=m.place.flow, erred=None)
+    m.report("handed.over", flow=flow.name)
+    if final.context:
+        shorten(m, final.context)
+    _give_inputs(m, given)
+    _begin(m, by="handoff")
+
+
 def enter(m: Macrostep, name: str, by: str) -> None:
     """Enter a state, which may be the one we are in. Whatever was under way there is over."""
+    if m.place.resumes is not None:
+        frames.unwind(m, m.place.frame)
     work.abandon(m)
     taking.drop(m)
     state = m.flow.states[name]
     visits = {**m.place.visits, name: m.place.visits.get(name, 0) + 1}
+    m.run = replace(m.run, entered=m.run.entered + 1)
     m.place = replace(
         m.place,
         state=name,
-        epoch=m.place.epoch + 1,
+        epoch=m.run.entered,
         steps=(),
         move=None,
         collected=False,
         transferring=False,
+        ran=False,
         visits=visits,
     )
     stale = m.values.stale | state.collect.fresh if state.collect else m.values.stale
     m.values = replace(m.values, results={}, stale=stale)
     m.talk = replace(m.talk, owed=None)
     silence.broken(m)
-    m.report("state.entered", state=name, epoch=m.place.epoch, by=_cause(m.flow, by))
+    m.report("state.entered", state=name, epoch=m.place.epoch, by=_cause(m.flow, by), **m.here)
     if visits[name] > m.flow.limits.visits:
         fail(m, "limit.visits")
     else:
@@ -187,7 +288,7 @@ def enter(m: Macrostep, name: str, by: str) -> None:
 
 def _arm(m: Macrostep) -> None:
     """Time runs for the edges of the state that was entered, and no more for those before it."""
-    m.drop_timers(*[timer for timer in m.timers if timer.startswith(("after:", "wait:"))])
+    frames.stop_time(m)
     for index, edge in enumerate(m.state.next):
         if isinstance(edge.trigger, After):
             m.set_timer(f"after:{m.place.epoch}.{index}", edge.trigger.seconds)
@@ -259,10 +360,12 @@ def event_of(trigger: Trigger | None, epoch: int = 0, index: int = 0) -> str | N
             return None
 
 
-def finish(m: Macrostep, final: End | TransferTo) -> None:
+def finish(m: Macrostep, final: End | TransferTo | Handoff) -> None:
     match final:
-        case End(reason=reason):
-            end(m, m.text(reason), "completed")
+        case End(reason=reason, outcome=outcome):
+            _finish(m, m.text(reason), _values(m, outcome))
+        case Handoff():
+            hand_on(m, final)
         case TransferTo():
             m.place = replace(m.place, transferring=True)
             if final.summary:
@@ -280,15 +383,29 @@ def hand_over(m: Macrostep, summary: str | None = None) -> None:
         m.emit(Transfer(m.text(final.to), note, (summary or "").strip(), headers))
 
 
+def _finish(m: Macrostep, reason: str, outcome: Mapping[str, Json]) -> None:
+    if m.place.parent is None:
+        end(m, reason, "completed")
+    else:
+        _return(m, reason, outcome, failed=reason == "error")
+
+
+def fail_all(m: Macrostep, reason: str) -> None:
+    """An error of the session: no sub-flow can handle it."""
+    frames.leave_all(m)
+    fail(m, reason)
+
+
 def fail(m: Macrostep, reason: str) -> None:
     """An error that nothing in the flow handles: to the flow's error state, once."""
     m.report("error", reason=reason)
-    target = m.flow.on_error
-    if target is None or m.run.erred:
+    target, inner = m.flow.on_error, m.place.parent is not None
+    if target is None or (m.place.erred if inner else m.run.erred):
         give_up(m, reason)
         return
-    m.run = replace(m.run, erred=reason)
-    m.place = replace(m.place, outcomes=())
+    if not inner:
+        m.run = replace(m.run, erred=reason)
+    m.place = replace(m.place, outcomes=(), erred=True)
     m.talk = replace(m.talk, rounds=0)
     m.drop_timers(AGAIN)
     enter(m, target, by=f"error:{reason}")
@@ -300,12 +417,17 @@ def fail_for(m: Macrostep, reason: str | None) -> None:
 
 
 def give_up(m: Macrostep, reason: str) -> None:
+    """The flow cannot go on. Of a sub-flow, whoever began it is told."""
+    if m.place.parent is not None:
+        _return(m, "error", {}, failed=True)
+        return
     m.run = replace(m.run, erred=m.run.erred or reason)
     m.emit(Say(m.new_id("item"), SORRY))
     end(m, "error", "error")
 
 
 def end(m: Macrostep, reason: str, how: str) -> None:
+    frames.leave_all(m)
     work.close_all(m)
     take_leave(m)
     m.run = replace(m.run, ended=reason, how=how)

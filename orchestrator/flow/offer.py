@@ -17,6 +17,7 @@ __all__ = [
     "CONFIRMED",
     "STORE",
     "Offer",
+    "around",
     "function",
     "functions",
     "gate_is_open",
@@ -73,13 +74,40 @@ Offer: TypeAlias = Go | SetValues | Decide | Use
 
 
 def offers(m: Macrostep) -> dict[str, Offer]:
-    """Everything that the model may ask for now, by the name that it asks with."""
-    return dict(_offers(m))
+    """Everything that the model may ask for now, by the name that it asks with: what is around
+    the flow of the talk comes last."""
+    own = dict(_offers(m))
+    for name, offer in _outer(m):
+        own.setdefault(name, offer)
+    return own
+
+
+def _outer(m: Macrostep) -> Iterator[tuple[str, Offer]]:
+    for path, interrupt in around(m):
+        if isinstance(interrupt.trigger, Intent):
+            yield f"go_{interrupt.id}", Go(path, interrupt.trigger)
+
+
+def around(m: Macrostep, **event: Json) -> Iterator[tuple[str, Interrupt]]:
+    """Interrupts of the flows around this one, by their paths, the innermost first. One that
+    returns waits for another one's end."""
+    by, frame = m.place.by, m.place.parent
+    while frame is not None:
+        with m.within(frame):
+            under_way = by.startswith("interrupt:") or m.place.resumes is not None
+            possible = [
+                interrupt
+                for interrupt in m.flow.interrupts
+                if (interrupt.goto or not under_way) and may_interrupt(m, interrupt, **event)
+            ]
+            by, outer = m.place.by, m.place.parent
+        yield from ((f"outer:{frame}:{interrupt.id}", interrupt) for interrupt in possible)
+        frame = outer
 
 
 def functions(m: Macrostep) -> dict[str, Offer]:
     """What of it the model asks *us* for; the rest it has from the Realtime service."""
-    return {name: offer for name, offer in _offers(m) if not _native(offer)}
+    return {name: offer for name, offer in offers(m).items() if not _native(offer)}
 
 
 def _native(offer: Offer) -> Native | None:
@@ -116,7 +144,7 @@ def may_interrupt(m: Macrostep, interrupt: Interrupt, **event: Json) -> bool:
     """Not where it leads to, not while it is cooling, and not an ending; detours do not go deep."""
     place = m.place
     elsewhere = interrupt.goto != place.state and place.state not in interrupt.except_in
-    rested = place.cooling.get(interrupt.id, 0) <= place.epoch
+    rested = place.cooling.get(interrupt.id, 0) <= m.run.entered
     if not (elsewhere and rested) or m.state.final or _too_deep(m, interrupt):
         return False
     return interrupt.condition is None or interrupt.condition.evaluate(m.scope(**event)) is True
@@ -191,7 +219,7 @@ def missing(m: Macrostep) -> tuple[str, ...]:
 def instructions(m: Macrostep, purpose: Purpose, text: str = "", *, role: bool = True) -> str:
     """Whole instructions for one answer, or all but the `role`, which never changes. `text` is
     the author's, where the purpose has some."""
-    persona = m.flow.session.persona.strip() if role else ""
+    persona = m.session.session.persona.strip() if role else ""
     sections = [("Role", persona), ("Date and zone", _today(m))]
     if purpose == "say":
         sections.append(("Say exactly", text))

@@ -16,7 +16,7 @@ from orchestrator.dispatch.call import Json
 from orchestrator.errors import JournalMismatch, UsageError
 from orchestrator.flow import events
 from orchestrator.flow.commands import Ask, Command, Dispatch, Play, Report, Speak
-from orchestrator.flow.definition import Flow, Mark
+from orchestrator.flow.definition import Flow, Mark, State
 from orchestrator.flow.engine import SEMANTICS, step
 from orchestrator.flow.events import (
     AgentSaid,
@@ -164,12 +164,18 @@ def concerned(flow: Flow, difference: Difference, decision: Decision) -> Mark:
     taken, or the state in which it was decided.
     """
     if _entered(difference.old) == _entered(difference.new):
-        return flow.states[decision.snapshot.place.state].mark
+        return _state(flow, decision.snapshot).mark
     for command in decision.commands:
         if isinstance(command, Report) and command.name == "edge.taken":
-            state = flow.states[str(command.data["state"])]
+            own = flow.named(str(command.data.get("flow", "")))
+            state = own.states[str(command.data["state"])]
             return state.next[int(command.data["index"])].mark
-    return flow.states[decision.before.place.state or flow.start].mark
+    return _state(flow, decision.before).mark
+
+
+def _state(flow: Flow, snapshot: Snapshot) -> State:
+    own = flow.named(snapshot.place.flow)
+    return own.states[snapshot.place.state or own.start]
 
 
 def _entered(decision: Decision) -> list[Json]:

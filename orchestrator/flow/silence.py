@@ -74,7 +74,7 @@ def _arm(m: Macrostep, left: list[float]) -> None:
 def _is_quiet(m: Macrostep) -> bool:
     """Nobody speaks, and nothing is under way that would."""
     talk, place = m.talk, m.place
-    heard = m.run.channel != "text" or m.flow.session.mode == "text"
+    heard = m.run.channel != "text" or m.session.session.mode == "text"
     speaks = talk.speaking or talk.hearing or talk.caller or talk.owed or AGAIN in m.timers
     waits = any(call.answers or call.attempt == 0 for call in m.work.calls.values())
     return heard and not (speaks or waits or place.steps or place.transferring)

@@ -15,6 +15,7 @@ __all__ = [
     "Asked",
     "Confirmation",
     "Cursor",
+    "Frame",
     "Happened",
     "Held",
     "Kept",
@@ -65,9 +66,23 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the talk is. `epoch` counts the states entered; the innermost cursor is last."""
+    """Where the talk is. `epoch` is how many states had been entered when this one was; the
+    innermost cursor is last.
+
+    `flow` is the sub-flow that this is in, empty for the session's own; `frame` tells how many
+    states had been entered when that began, so that no two have the same. `parent` is the frame
+    that began it, for the state or the interrupt `by`. `resumes` is the frame to go on with when
+    the interrupt that is followed here is over.
+    """
 
     state: str = ""
+    flow: str = ""
+    frame: int = 0
+    parent: int | None = None
+    by: str = ""
+    resumes: int | None = None
+    ran: bool = False  # whether the sub-flow of this state has begun
+    erred: bool = False  # whether the error state of this sub-flow has been entered
     epoch: int = 0
     steps: tuple[Cursor, ...] = ()
     move: str | None = None  # path of the edge or interrupt to follow when the answer ends
@@ -157,6 +172,8 @@ class OpenCall:
     corrected: bool = False
     outdated: bool = False
     fillers: int = 0
+    flow: str = ""  # the sub-flow that it was made in, and which of its frames
+    frame: int = 0
     news: str = ""  # what its handler said last, until a filler has told it
 
 
@@ -192,6 +209,16 @@ class Confirmation:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """A flow that waits, while a sub-flow of it or an interrupt of its parent is under way. What
+    was to be confirmed is read back again afterwards."""
+
+    place: Place
+    values: Values
+    confirming: Confirmation | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OpenAsk:
     """What the model was asked beside the conversation. `subject` is what the answer is for:
     the variable of a step, or a guard. `items` are those that a summary will stand for."""
@@ -199,6 +226,8 @@ class OpenAsk:
     purpose: AskPurpose
     subject: str = ""
     items: tuple[str, ...] = ()
+    flow: str = ""
+    frame: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +284,8 @@ class Run:
     to: str | None = None
     direction: str = "inbound"
     erred: str | None = None
+    flow: str = ""  # that the session was handed to; empty for the one that it began with
+    entered: int = 0  # states
     tool_calls: int = 0
     model: str = ""
     cost: float = 0.0  # dollars, as far as answers have told
@@ -275,6 +306,7 @@ class Snapshot:
     timers: Mapping[str, float] = field(default_factory=dict[str, float])
     run: Run = Run()
     items: tuple[Kept, ...] = ()  # the conversation, in order
+    frames: Mapping[int, Frame] = field(default_factory=dict[int, Frame])  # by `place.frame`
 
 
 def quiescent(snapshot: Snapshot) -> bool:

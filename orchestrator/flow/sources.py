@@ -28,8 +28,8 @@ why there is none."""
 MAPS = ("vars", "tools", "mcp", "interrupts", "states")
 MAX_FILES = 32
 NO_PATH = re.compile(r"\A[/~]|\A[A-Za-z]:|://|[*?\[\]\\\x00-\x1f]")
-ENDINGS = ("end", "transfer")
-"""A state with one of these says nothing to anybody, and gets no defaults."""
+ENDINGS = ("end", "transfer", "handoff", "run")
+"""A state with one of these does not talk, and gets no defaults."""
 
 
 @dataclass(frozen=True, slots=True)

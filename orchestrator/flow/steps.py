@@ -7,7 +7,7 @@ from orchestrator.flow import document as doc
 from orchestrator.flow.approvals import agreement
 from orchestrator.flow.images import path_of
 from orchestrator.flow.loader import Node
-from orchestrator.flow.part import Report
+from orchestrator.flow.part import Report, did_you_mean
 from orchestrator.flow.symbols import Symbols, ToolSymbol
 from orchestrator.flow.texts import Texts
 from orchestrator.flow.types import ANY, OBJECT, Type, choices, join
@@ -35,9 +35,11 @@ class Steps:
         self.images = images
         self.texts = Texts(report, symbols.names, symbols.missing)
         self.whole_silence = self.silence(silence)
+        self.outcomes: dict[str, Type] = {}  # of the flow's ends, all of them together
 
     def state(self, name: str, state: doc.State, mark: made.Mark) -> made.State:
-        texts = self.texts.seeing(**self._results(state.do, *(edge.do for edge in state.next)))
+        results = self._results(state.do, *(edge.do for edge in state.next))
+        texts = self.texts.seeing(**results, **self._returned(state))
         final = self._final(state, texts)
         node = state.node
         silence = self.whole_silence if state.silence is None else self.silence(state.silence)
@@ -51,6 +53,7 @@ class Steps:
             next=tuple(self._edge(edge, texts) for edge in state.next),
             examples=tuple(state.examples),
             final=final,
+            run=self._run(state, texts),
             context=_context(state.context),
             silence=() if final else silence,
             voice=made.Voice(state.voice.eagerness, state.voice.interrupt) if state.voice else None,
@@ -74,6 +77,7 @@ class Steps:
             returns=interrupt.returns,
             except_in=tuple(interrupt.except_in),
             cool_down=interrupt.cool_down,
+            run=self._run(interrupt, self.texts),
         )
 
     def _interrupting(
@@ -100,6 +104,50 @@ class Steps:
         elif item.prompt is not None:
             do = (made.Prompt(self.texts.template(node.at("prompt"))),)
         return made.Silence(node.mark, item.after, do, item.goto)
+
+    def _returned(self, state: doc.State) -> Mapping[str, Type]:
+        """What the edges of a state see of the sub-flow that has run there."""
+        if state.run is None or state.name is None:
+            return {}
+        self._check_name(state.name, state.node.at("as"))
+        flow = self.symbols.flows.get(state.run)
+        return {state.name: flow.outcome if flow else ANY}
+
+    def _run(self, part: doc.State | doc.Interrupt, texts: Texts) -> made.SubFlow | None:
+        if part.run is None:
+            return None
+        name = part.name if isinstance(part, doc.State) else None
+        return made.SubFlow(part.run, self._given(part, part.run, "run", texts), name)
+
+    def _given(
+        self, part: doc.State | doc.Interrupt | doc.Handoff, flow: str, key: str, texts: Texts
+    ) -> Mapping[str, made.Template]:
+        """What a flow is given for its variables."""
+        callee = self.symbols.flows.get(flow)
+        node = part.node.at("with")
+        given: dict[str, made.Template] = {}
+        for name in part.arguments:
+            taken = callee.inputs.get(name) if callee else None
+            if callee and not taken:
+                hint = did_you_mean(name, callee.inputs) or f"give {flow} a variable from: input"
+                self.report("F003", node.key(name), f"{flow} takes no '{name}'", hint)
+            given[name] = texts.value(node.at(name), taken.type if taken else ANY, "V002", name)
+        needed = [name for name, p in callee.inputs.items() if p.required] if callee else []
+        missing = [name for name in needed if name not in given]
+        if missing and part.whole:
+            message = f"{flow} needs {', '.join(missing)}"
+            self.report("F003", part.node.at(key).mark, message, "add it to `with`")
+        return given
+
+    def _outcome(self, end: doc.End, texts: Texts) -> Mapping[str, made.Template]:
+        node, given = end.node.at("outcome"), dict[str, made.Template]()
+        for name in end.outcome:
+            if name == "reason":
+                self.report("S001", node.key(name), "'reason' is always in an outcome")
+            type_ = texts.type_of(node.at(name))
+            self.outcomes[name] = join(self.outcomes.get(name, type_), type_)
+            given[name] = texts.template(node.at(name))
+        return given
 
     def _results(self, *lists: Sequence[doc.Step]) -> Mapping[str, Type]:
         """The types of tool results that these steps name."""
@@ -263,9 +311,16 @@ class Steps:
             self.symbols.tool(name, state.node.at("tools", index).mark, self.report)
         return tuple(dict.fromkeys([*state.tools, *self.everywhere]))
 
-    def _final(self, state: doc.State, texts: Texts) -> made.End | made.Transfer | None:
+    def _final(
+        self, state: doc.State, texts: Texts
+    ) -> made.End | made.Transfer | made.Handoff | None:
         if state.end:
-            return made.End(texts.exact(state.end.node.at("reason")))
+            reason = texts.exact(state.end.node.at("reason"))
+            return made.End(reason, self._outcome(state.end, texts))
+        if state.handoff:
+            other = state.handoff
+            given = self._given(other, other.flow, "flow", texts)
+            return made.Handoff(other.flow, given, _context(other.context))
         if state.transfer is None:
             return None
         node = state.transfer.node

@@ -26,6 +26,8 @@ __all__ = [
 Lock: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Json]]]
 """Pinned tools: server, then tool, then `description`, `input_schema` and `annotations`."""
 
+INPUT = "input"
+"""The `from` of a variable whose first value is given by whoever runs the flow."""
 DAYPART = Type("enum", ("morning", "afternoon", "evening", "night"))
 EVERYWHERE: Mapping[str, Type] = {
     "call": CALL,
@@ -68,6 +70,14 @@ class ToolSymbol:
 
 
 @dataclass(frozen=True, slots=True)
+class Callee:
+    """A flow as those see it that run it or hand over to it. `outcome` is what it ends with."""
+
+    inputs: Mapping[str, Parameter]
+    outcome: Type
+
+
+@dataclass(frozen=True, slots=True)
 class Symbols:
     """`states` and `tools` hold names only whose parts could not be read, too (as None)."""
 
@@ -76,6 +86,7 @@ class Symbols:
     states: frozenset[str]
     missing: Mapping[str, str] = field(default_factory=dict[str, str])
     """What is said of variables that have no value."""
+    flows: Mapping[str, Callee] = field(default_factory=dict[str, Callee])
 
     @property
     def names(self) -> Mapping[str, Type]:
@@ -98,6 +109,15 @@ class Symbols:
             hint = did_you_mean(name, self.variables)
             report("V001", mark, f"no variable '{name}'", hint)
         return name in self.variables
+
+
+def callee(document: Document, outcome: Type) -> Callee:
+    inputs = {
+        name: Parameter(of_shape(variable), variable.default is None)
+        for name, variable in document.vars.items()
+        if variable.source == INPUT
+    }
+    return Callee(inputs, outcome)
 
 
 def declare(document: Document, lock: Lock) -> Symbols:

@@ -67,7 +67,7 @@ def speak(m: Macrostep, purpose: Purpose, text: str = "") -> str:
     answer = _open(m, purpose, text)
     mute = purpose in MUTE
     choice: ToolChoice = "none" if mute else "auto"
-    if m.flow.session.prompting == "stable":
+    if m.session.session.prompting == "stable" and not m.place.flow:  # whose tools it has
         tell(m, purpose, text, mute=mute)
         m.emit(Speak(answer, purpose, m.place.epoch, "", (), choice, whole=False))
     else:

@@ -36,7 +36,7 @@ def tell(m: Macrostep, call: OpenCall, output: Json, *, aloud: bool = True) -> N
     if call.answers:
         answer(m, call.answers, output)
     elif call.told:
-        note_result(m, m.flow.tools[call.tool].alias, output)
+        note_result(m, m.tool(call).alias, output)
     if aloud and (call.answers or call.told):
         owe(m, "answer" if call.answers else "result")
 

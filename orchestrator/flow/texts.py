@@ -46,6 +46,10 @@ class Texts:
         checked = compile_expression(str(node.value), self.names, self._tell(node))
         return Expression(str(node.value), node.mark, checked.evaluate), checked.type
 
+    def type_of(self, node: Node) -> Type:
+        """Of what this text or value comes to."""
+        return self._text(node, node.value).type
+
     def template(self, node: Node) -> Template:
         """Words for somebody."""
         if not isinstance(node.value, str):

@@ -24,7 +24,7 @@ def give(m: Macrostep, values: Mapping[str, Json]) -> dict[str, Json]:
             accepted[name] = taken
         except Rejected as problem:
             rejected[name] = str(problem)
-            m.report("value.rejected", name=name, reason=str(problem))
+            m.report("value.rejected", name=name, reason=str(problem), **m.here)
     _store(m, _cleared(m, accepted) | accepted)
     m.values = replace(m.values, stale=m.values.stale - accepted.keys())
     return rejected
@@ -62,7 +62,7 @@ def _store(m: Macrostep, values: Mapping[str, Json]) -> None:
     if changed:
         m.values = replace(m.values, vars={**old, **changed})
     for name, value in changed.items():
-        m.report("value.set", name=name, value=value)
+        m.report("value.set", name=name, value=value, **m.here)
     _remember(m, changed)
 
 

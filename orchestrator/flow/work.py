@@ -70,7 +70,8 @@ def still_so(m: Macrostep, asked: Confirmation | OpenCall) -> bool:
 
 def start(m: Macrostep, call: OpenCall, stricter: Review | None = None) -> None:
     """The call is made, or a person is asked first; `stricter` is the review of the step's own."""
-    tool = m.flow.tools[call.tool]
+    call = replace(call, flow=m.place.flow, frame=m.place.frame)
+    tool = m.tool(call)
     m.run = replace(m.run, tool_calls=m.run.tool_calls + 1)
     _supersede(m, call)
     reviews = (who for who in (stricter, tool.review) if asks(m, who, call.arguments))
@@ -107,7 +108,7 @@ def _decision(result: Json) -> Mapping[str, Json]:
 def _reviewed(m: Macrostep, call: OpenCall, outcome: Outcome) -> None:
     """The person has decided, or nobody has in time. What has changed since is not approved."""
     decision = _decision(outcome.result)
-    tool = m.flow.tools[call.tool]
+    tool = m.tool(call)
     if outcome.error:
         if outcome.error.code == "timeout":
             _denied(m, call, "timeout", "nobody approved it in time")
@@ -141,13 +142,10 @@ def _key(m: Macrostep, call: OpenCall, tool: Tool) -> str:
 
 def _supersede(m: Macrostep, call: OpenCall) -> None:
     """The same tool with other arguments: what the earlier call does is no longer wanted."""
-    undo = m.flow.tools[call.tool].undo
+    undo = m.tool(call).undo
     for other in _open_calls(m):
-        if (
-            other.tool == call.tool
-            and other.arguments != call.arguments
-            and (undo or other.outdated)
-        ):
+        same = (other.tool, other.frame) == (call.tool, call.frame)
+        if same and other.arguments != call.arguments and (undo or other.outdated):
             _mark_corrected(m, other)
 
 
@@ -157,12 +155,18 @@ def settled(m: Macrostep, event: CallSettled) -> None:
     idle = call and (call.pausing or call.queued)
     if call is None or call.attempt != event.attempt or idle:
         m.report("call.late", call=event.call, attempt=event.attempt, ok=event.outcome.ok)
-    elif call.attempt == 0:
-        _reviewed(m, call, event.outcome)
-    elif event.outcome.error:
-        _attempt_failed(m, call, event.outcome.error)
     else:
-        _returned(m, call, event.outcome.result)
+        with m.within(call.frame, call.flow):
+            _settled(m, call, event.outcome)
+
+
+def _settled(m: Macrostep, call: OpenCall, outcome: Outcome) -> None:
+    if call.attempt == 0:
+        _reviewed(m, call, outcome)
+    elif outcome.error:
+        _attempt_failed(m, call, outcome.error)
+    else:
+        _returned(m, call, outcome.result)
 
 
 def _returned(m: Macrostep, call: OpenCall, result: Json) -> None:
@@ -173,7 +177,7 @@ def _returned(m: Macrostep, call: OpenCall, result: Json) -> None:
         return
     try:
         if not call.corrected:
-            result = m.flow.tools[call.tool].returned(result, m.scope())
+            result = m.tool(call).returned(result, m.scope())
     except Rejected as problem:
         _attempt_failed(m, call, Error("bad_result", str(problem)))
     else:
@@ -181,7 +185,7 @@ def _returned(m: Macrostep, call: OpenCall, result: Json) -> None:
 
 
 def _is_fine(m: Macrostep, call: OpenCall, result: Json) -> bool:
-    fine = m.flow.tools[call.tool].ok_if
+    fine = m.tool(call).ok_if
     return fine is None or fine.evaluate(m.scope(result=result, args=call.arguments)) is True
 
 
@@ -189,16 +193,25 @@ def timed_out(m: Macrostep, call_id: str) -> None:
     """An attempt took too long: settle it from our side. The outcome that stands comes back, and
     it is the worker's if that was first after all."""
     call = m.work.calls.get(call_id)
-    if call and call.queued:
-        _failed(m, call, Error("timeout", "its turn did not come in time"))
-    elif call and call.attempt and m.flow.tools[call.tool].native:
-        _failed(m, call, Error("timeout", "the Realtime service did not make the call in time"))
+    why = _why_not(m, call) if call else None
+    if call and why:
+        with m.within(call.frame, call.flow):
+            _failed(m, call, Error("timeout", why))
     elif call:
         m.emit(Withdraw(call.id, call.attempt, "deadline"))
 
 
+def _why_not(m: Macrostep, call: OpenCall) -> str | None:
+    """What kept a call of which nobody has an outcome."""
+    if call.queued:
+        return "its turn did not come in time"
+    if call.attempt and m.tool(call).native:
+        return "the Realtime service did not make the call in time"
+    return None
+
+
 def _attempt_failed(m: Macrostep, call: OpenCall, error: Error) -> None:
-    tool = m.flow.tools[call.tool]
+    tool = m.tool(call)
     pause = max(pause_after(tool, call), error.after or 0.0)
     total = m.at + pause + tool.timeout - call.since
     again = (
@@ -217,7 +230,7 @@ def _attempt_failed(m: Macrostep, call: OpenCall, error: Error) -> None:
 
 
 def _done(m: Macrostep, call: OpenCall, result: Json) -> None:
-    tool = m.flow.tools[call.tool]
+    tool = m.tool(call)
     _close(m, call)
     m.report("call.done", **about(call, seconds=round(m.at - call.since, 3), result=result))
     if call.corrected:
@@ -260,7 +273,7 @@ def _undo(m: Macrostep, call: OpenCall, tool: Tool, result: Json) -> None:
 
 
 def _failed(m: Macrostep, call: OpenCall, error: Error) -> None:
-    tool = m.flow.tools[call.tool]
+    tool = m.tool(call)
     m.cut_short(call.id)
     _close(m, call)
     _refuse_native(m, call, error.message)
@@ -275,7 +288,7 @@ def _failed(m: Macrostep, call: OpenCall, error: Error) -> None:
 
 def _refuse_native(m: Macrostep, call: OpenCall, why: str) -> None:
     """The service waits for our word on a call of its own, unless it has it already."""
-    if m.flow.tools[call.tool].native and call.attempt == 0:
+    if m.tool(call).native and call.attempt == 0:
         m.emit(AnswerNative(m.new_id("item"), call.id, False, why))
 
 
@@ -303,7 +316,7 @@ def _close(m: Macrostep, call: OpenCall) -> None:
     )
     m.drop_timers(f"timeout:{call.id}", f"retry:{call.id}", f"filler:{call.id}")
     m.let_go(call.id)
-    take_turns(m, m.flow.tools[call.tool])
+    take_turns(m, m.tool(call))
 
 
 def _open_calls(m: Macrostep) -> Iterator[OpenCall]:
@@ -325,7 +338,7 @@ def keep_company(m: Macrostep) -> None:
 def interrupted(m: Macrostep) -> None:
     """The caller cuts in: tools that are to be cancelled then are, where that does no harm."""
     for call in _open_calls(m):
-        tool = m.flow.tools[call.tool]
+        tool = m.tool(call)
         wanted = tool.on_interrupt == "keep" or call.origin not in ("model", "step")
         if not wanted and (tool.safe or call.pausing or call.queued or not call.attempt):
             m.cut_short(call.id)
@@ -342,7 +355,7 @@ def correct(m: Macrostep, before: Mapping[str, Json], *, leaving: bool) -> None:
     """
     for call in _open_calls(m):
         here = call.epoch == m.place.epoch
-        touched = _is_bound_to_change(m, m.flow.tools[call.tool], before)
+        touched = _is_bound_to_change(m, m.tool(call), before)
         if here and ((call.origin == "step" and leaving) or (call.origin == "model" and touched)):
             _mark_corrected(m, call)
         elif touched and call.origin in ("step", "model"):
@@ -370,7 +383,7 @@ def abandon(m: Macrostep) -> None:
     """The state is left: what only it waited for is withdrawn where that does no harm."""
     waiting = {cursor.waiting for cursor in m.place.steps}
     for call in _open_calls(m):
-        harmless = m.flow.tools[call.tool].safe or call.attempt == 0
+        harmless = m.tool(call).safe or call.attempt == 0
         if call.id in waiting and harmless:
             cancel(m, call)
     drop_read_back(m, "the conversation went on")
@@ -379,8 +392,10 @@ def abandon(m: Macrostep) -> None:
 def close_all(m: Macrostep) -> None:
     """The session is over: cancel what is cancelled on hang-up, keep the rest open."""
     for call in _open_calls(m):
+        if call.origin == "end":
+            continue
         useless = call.origin == "check" or (call.corrected and call.pausing)
-        if useless or m.flow.tools[call.tool].on_hangup == "cancel":
+        if useless or m.tool(call).on_hangup == "cancel":
             cancel(m, call)
         else:
             put(m, replace(call, answers=None, told=False))
@@ -390,9 +405,9 @@ def close_all(m: Macrostep) -> None:
 def cancel(m: Macrostep, call: OpenCall) -> None:
     _close(m, call)
     _refuse_native(m, call, "no longer wanted")
-    ours = call.attempt == 0 or not m.flow.tools[call.tool].native
+    ours = call.attempt == 0 or not m.tool(call).native
     if ours and not (call.pausing or call.queued):
         m.emit(Withdraw(call.id, call.attempt, "cancel"))
     m.report("call.cancelled", **about(call))
-    if call.origin in ("model", "step") and m.flow.tools[call.tool].mode != "detached":
+    if call.origin in ("model", "step") and m.tool(call).mode != "detached":
         m.happen(f"tool.{call.tool}.cancelled")

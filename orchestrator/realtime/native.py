@@ -34,9 +34,11 @@ def mcp_tools(flow: Flow, servers: Mapping[str, Address]) -> tuple[dict[str, Jso
 
 def _by_server(flow: Flow) -> dict[tuple[str, str], list[Tool]]:
     found: dict[tuple[str, str], list[Tool]] = {}
-    for tool in flow.tools.values():
+    for tool in flow.all_tools:
         if tool.native:
-            found.setdefault((tool.native.label, tool.native.server), []).append(tool)
+            tools = found.setdefault((tool.native.label, tool.native.server), [])
+            if all(other.handler != tool.handler for other in tools):
+                tools.append(tool)
     return found
 
 

@@ -36,10 +36,12 @@ class Untaken:
 
 
 def taken(items: Iterable[Item]) -> Iterator[Way]:
-    """The states and ways that these events and commands went through."""
+    """The states and ways of the flow itself that these events and commands went through."""
     state = ""
     for item in items:
         match item.what:
+            case Report(data={"flow": _}):
+                pass
             case Report("state.entered", data):
                 if data["by"] == "transfer.failed":
                     yield "failed", state, 0

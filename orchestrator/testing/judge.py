@@ -12,6 +12,7 @@ from orchestrator.flow.engine import offered
 from orchestrator.flow.events import AgentSaid
 from orchestrator.projection import record
 from orchestrator.testing.document import Expect
+from orchestrator.testing.places import known_by_name, where, where_entered
 from orchestrator.testing.play import SOMETHING, Item, Played
 
 __all__ = ["Failure", "judge"]
@@ -74,7 +75,7 @@ class _Judged:
     @property
     def _path(self) -> list[str]:
         began = [self.played.began] if self.played.began else []
-        return [*began, *(str(data["state"]) for data in self.reports("state.entered"))]
+        return [*began, *(where_entered(data) for data in self.reports("state.entered"))]
 
     def visits(self) -> Iterator[Failure]:
         for index, state in enumerate(self.expect.visits):
@@ -82,12 +83,12 @@ class _Judged:
                 yield self.failure("visits", state, _way(self._path), index)
 
     def state(self) -> Iterator[Failure]:
-        state = self.played.snapshot.place.state
+        state = where(self.played.snapshot.place)
         if state != self.expect.state:
             yield self.failure("state", self.expect.state, state)
 
     def vars(self) -> Iterator[Failure]:
-        known = self.played.snapshot.values.vars
+        known = known_by_name(self.played.snapshot)
         for name, value in self.expect.vars.items():
             if not _same(known.get(name), value):
                 expected, found = _json(value), _json(known.get(name))

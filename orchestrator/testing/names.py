@@ -6,6 +6,7 @@ from orchestrator.flow.definition import Flow, Intent, Mark, Rejected
 from orchestrator.flow.part import Report, did_you_mean
 from orchestrator.flow.stable import asked_about
 from orchestrator.testing.document import Act, Case, Expect, Setting, Start, Suite
+from orchestrator.testing.places import states_of, variables_of
 from orchestrator.testing.play import Around, around, start_scope
 
 __all__ = ["EVENTS", "check_names", "offerable"]
@@ -21,7 +22,7 @@ EVENTS = (
     "call.denied",
     "call.undone", "call.late", "tool.refused", "tool.ignored", "say.unset", "step.skipped",
     "emitted", "error",
-    "transfer", "session.ended",
+    "transfer", "run.started", "run.ended", "handed.over", "session.ended",
 )  # fmt: skip
 """The events of docs/events.md."""
 
@@ -62,7 +63,7 @@ class _Names:
     def __init__(self, flow: Flow, report: Report) -> None:
         self.flow = flow
         self.report = report
-        self.offers = frozenset(offerable(flow))
+        self.offers = frozenset(name for each in flow.family for name in offerable(each))
 
     def _known(
         self, code: str, kind: str, known: Iterable[str], given: Iterable[tuple[str, Mark]]
@@ -73,13 +74,14 @@ class _Names:
                 self.report(code, mark, f"no {kind} '{name}'", did_you_mean(name, known))
 
     def _tools(self, given: Iterable[tuple[str, Mark]]) -> None:
-        self._known("T001", "tool", self.flow.tools, given)
+        tools = {tool.name for tool in self.flow.all_tools}
+        self._known("T001", "tool", tools, given)
 
     def _states(self, given: Iterable[tuple[str, Mark]]) -> None:
-        self._known("G001", "state", self.flow.states, given)
+        self._known("G001", "state", states_of(self.flow), given)
 
     def _variables(self, given: Iterable[tuple[str, Mark]]) -> None:
-        self._known("V001", "variable", self.flow.variables, given)
+        self._known("V001", "variable", variables_of(self.flow), given)
 
     def setting(self, part: Setting) -> None:
         keys = part.node.at("tools").key
@@ -109,9 +111,11 @@ class _Names:
 
     def start(self, start: Start, around: Around) -> None:
         if start.state is not None:
-            self._states([(start.state, start.node.at("state").mark)])
+            given = [(start.state, start.node.at("state").mark)]
+            self._known("G001", "state", self.flow.states, given)
         keys = start.node.at("vars").key
-        self._variables((name, keys(name)) for name in start.vars)
+        named = ((name, keys(name)) for name in start.vars)
+        self._known("V001", "variable", self.flow.variables, named)
         scope = start_scope(self.flow, around, start)
         for name, value in start.vars.items():
             variable = self.flow.variables.get(name)
@@ -129,7 +133,8 @@ class _Names:
         )
         if act.call.startswith(("set_", "go_")) and act.call in self.offers:
             keys = act.node.at("args").key
-            self._variables((name, keys(name)) for name in act.args)
+            known = {name for flow in self.flow.family for name in flow.variables}
+            self._known("V001", "variable", known, ((name, keys(name)) for name in act.args))
 
     def expect(self, expect: Expect) -> None:
         node = expect.node

@@ -43,6 +43,7 @@ from orchestrator.flow.events import (
 )
 from orchestrator.flow.snapshot import Snapshot
 from orchestrator.testing.document import Act, Answer, Canned, Case, Phone, Setting, Start, Turn
+from orchestrator.testing.places import where
 
 __all__ = ["NOW", "SOMETHING", "Around", "Item", "Played", "Stuck", "around", "play", "start_scope"]
 
@@ -165,7 +166,7 @@ class _Stage:
         self._around = around
         self._snapshot = Snapshot()
         self._at = around.now.timestamp()
-        self._native = {tool.alias: tool for tool in flow.tools.values() if tool.native}
+        self._native = {tool.alias: tool for tool in flow.all_tools if tool.native}
         self._canned = {tool: deque(answers) for tool, answers in around.tools.items()}
         self._chosen = deque(around.classify)
         self._guards = {name: deque(answers) for name, answers in around.guards.items()}
@@ -185,7 +186,7 @@ class _Stage:
     def turn(self, turn: Turn, place: Mark, *, cut_off: bool = False) -> Played:
         """`cut_off`: the caller will speak into the last words of this turn."""
         self._cut_off = cut_off
-        began = self._snapshot.place.state
+        began = where(self._snapshot.place)
         self._place, self._script = place, deque(turn.model)
         self._items, self._kept = [], ()
         if not began:

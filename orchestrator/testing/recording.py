@@ -37,6 +37,7 @@ from orchestrator.flow.events import (
 )
 from orchestrator.flow.replaying import Decision
 from orchestrator.flow.snapshot import Snapshot
+from orchestrator.testing.places import known_by_name, where, where_entered
 
 __all__ = ["case_of"]
 
@@ -134,7 +135,7 @@ def _unplayable_command(decision: Decision, command: Command) -> Iterator[str]:
 def _told_news(flow: Flow, before: Snapshot, timer: str) -> bool:
     kind, _, name = timer.partition(":")
     call = before.work.calls.get(name)
-    filler = flow.tools[call.tool].filler if call else None
+    filler = flow.named(call.flow).tools[call.tool].filler if call else None
     return bool(kind == "filler" and call and call.news and filler and filler.progress)
 
 
@@ -213,7 +214,7 @@ class _Session:
         event = decision.event
         act = _act(decision)
         if isinstance(event, SessionStarted) or act:
-            self._turns.append(_Turn(event, act, decision.before.place.state))
+            self._turns.append(_Turn(event, act, where(decision.before.place)))
         self._turns[-1].decisions.append(decision)
         self._hear(decision)
         for command in decision.commands:
@@ -270,7 +271,7 @@ class _Session:
 
     def _end(self) -> Data:
         last = self._turns[-1].decisions[-1].snapshot
-        known = {name: value for name, value in last.values.vars.items() if value is not None}
+        known = {name: value for name, value in known_by_name(last).items() if value is not None}
         return {"vars": known, "ended": last.run.ended}
 
 
@@ -303,7 +304,7 @@ def _decided(tool: str, decision: Data) -> Data:
 
 
 def _expected(turn: _Turn) -> Data:
-    entered = [str(data["state"]) for data in turn.reports("state.entered")]
+    entered = [where_entered(data) for data in turn.reports("state.entered")]
     tried = turn.reports("call.dispatched")
     again = {str(data["tool"]) for data in tried if data["attempt"] > 1}
     return _given(

@@ -6,7 +6,7 @@ from textwrap import indent
 
 import pytest
 
-from orchestrator.errors import Problem
+from orchestrator.errors import Problem, UsageError
 from orchestrator.flow.checks.surroundings import Surroundings, check_surroundings
 from orchestrator.flow.codes import Explanation, explanations
 from orchestrator.flow.compile import check, document_of
@@ -44,7 +44,23 @@ KEYS = {
     *("description", "interrupts", "limits", "mcp", "on_error", "session", "silence", "tools"),
     *("tools_everywhere", "use", "vars", "x-common", "x-deep"),
 }
-SHARED = "dsl: 1\ntools: {find: {queue: shop, describe: Find., safe: true}}\n"
+OTHER = """\
+dsl: 1
+flow: {flow}
+version: "1"
+session: {{mode: text}}
+start: talk
+states:
+  talk: {{goal: Talk., next: [{{intent: Done., id: done, goto: bye}}]}}
+  bye: {{end: {{reason: completed}}}}
+"""
+ADDRESS = OTHER.format(flow="address") + "vars: {city: {type: text, from: input}}\n"
+FILES = {
+    "shared/tools.yaml": "dsl: 1\ntools: {find: {queue: shop, describe: Find., safe: true}}\n",
+    "address.flow.yaml": ADDRESS,
+    "moved.flow.yaml": OTHER.format(flow="removed"),
+    "mini.flow.yaml": OTHER.format(flow="mini").replace("text}", "text, model: gpt-mini}"),
+}
 
 
 def blocks(text: str) -> dict[str, str]:
@@ -63,8 +79,9 @@ def whole(example: str) -> str:
 
 
 def beside(path: str) -> str:
-    assert path == "shared/tools.yaml"
-    return SHARED
+    if path not in FILES:
+        raise UsageError(f"{path}: there is no such file")
+    return FILES[path]
 
 
 def reported(code: str, example: str) -> list[Problem]:

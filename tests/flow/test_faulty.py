@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.errors import UsageError
 from orchestrator.flow.codes import explanations
 from orchestrator.flow.compile import check
 
@@ -32,7 +33,10 @@ LOCK = {
 
 
 def beside(name: str) -> str:
-    return (Path(__file__).parent / "faulty" / name).read_text()
+    path = Path(__file__).parent / "faulty" / name
+    if not path.exists():
+        raise UsageError(f"{name}: there is no such file")
+    return path.read_text()
 
 
 @pytest.mark.parametrize("path", FAULTY, ids=lambda path: path.name.removesuffix(".flow.yaml"))

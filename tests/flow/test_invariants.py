@@ -14,6 +14,7 @@ from orchestrator.flow.engine import replay
 from orchestrator.flow.events import from_json, to_json
 from orchestrator.flow.snapshot import drained
 from orchestrator.mcp_host.lock import read_lock
+from tests.flow.families import compiled
 from tests.flow.restaurant import DETAILS, ROOT
 from tests.flow.world import World
 
@@ -77,11 +78,18 @@ PLAYS = {
         [{}, {"new_slot": "2026-11-25T10:00:00+01:00"}, {"new_slot": "never"}],
     ),
 }
+FAMILY = Play(
+    "family",
+    values=[{"street": "Main Street 1"}, {}, {"mail": "a@b.example"}, {"street": 5}, "not json"],
+)
+PLAYS["family"] = FAMILY
 SEEDS = range(120)
 
 
 @cache
 def flow(path: str) -> Flow:
+    if path == "family":
+        return compiled()
     lock = read_lock(ROOT / "mcp.lock.json").definitions()
     return compile_flow((ROOT / path).read_text(), path, lock)[0]
 

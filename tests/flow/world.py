@@ -14,6 +14,7 @@ what must hold in any conversation:
 - nobody begins to speak while the caller does; no ending before the agent was heard to its end
 - the caller's silence does not count while somebody speaks, or while a call is waited for
 - time runs only for the state that the talk is in
+- a sub-flow that has begun is over once, and as many flows wait as have begun others
 - the error state is entered once; `on_end` is done once; after the end nothing but kept calls
 - the snapshot is plain JSON, and the session's end is told once
 """
@@ -98,7 +99,7 @@ class World:
     asides: dict[str, Ask] = field(default_factory=dict[str, Ask])
     calls: int = 0
     names: dict[str, str] = field(default_factory=dict[str, str])
-    asked_in: dict[str, str] = field(default_factory=dict[str, str])
+    asked_in: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     closed: list[str] = field(default_factory=list[str])
     queued: set[str] = field(default_factory=set[str])
     moves: int = 0  # of the latest answer
@@ -106,6 +107,7 @@ class World:
     reading: str | None = None  # the call that the open answer reads back
     worded: bool = False  # whether the open answer has had words
     erred: bool = False
+    inner: int = 0  # how many sub-flows are under way
     heard: dict[str, int] = field(default_factory=dict[str, int])
     allowed: set[str] = field(default_factory=set[str])  # what the service asked, and was told
     voice: bool = False
@@ -282,15 +284,17 @@ class World:
             assert command.call in self.heard, "nobody heard what was read back"
             assert self.turns > self.heard.pop(command.call), "the caller has not answered"
             assert frozen.arguments == command.arguments, "something else was read back"
-        tool = next(t for t in self.flow.tools.values() if t.handler == command.tool)
+        call = self.snapshot.work.calls[command.call]
+        tool = self.flow.named(call.flow).tools[call.tool]
         if command.attempt == 1 and command.call in self.names:
             self._by_the_model(command, tool, before)
 
     def _by_the_model(self, command: Dispatch, tool: Tool, before: Snapshot) -> None:
         # One that had to wait for others of its kind may be made when its state was left.
-        states = {before.place.state, self.snapshot.place.state, self.asked_in[command.call]}
-        assert any(tool.name in self.flow.states[state].tools for state in states)
-        now = self.values_now
+        places = {_place(before), _place(self.snapshot), self.asked_in[command.call]}
+        states = [self.flow.named(flow).states[state] for flow, state in places]
+        assert any(tool.name in state.tools for state in states)
+        now = self.values_now if not self.flow.flows else self.snapshot.values.vars
         assert tool.requires is None or tool.requires.evaluate(now) is True, "the gate is shut"
         for name, template in tool.bound.items():
             assert command.arguments.get(name) == template.evaluate(now), "the author bound another"
@@ -316,8 +320,15 @@ class World:
             case "value.set":
                 self.values_now[report.data["name"]] = report.data["value"]
             case "state.entered" if report.data["by"].startswith("error:"):
-                assert not self.erred, "the error state was entered twice"
-                self.erred = True
+                flow = report.data.get("flow")
+                assert flow or not self.erred, "the error state was entered twice"
+                self.erred = self.erred or not flow
+            case "run.started":
+                self.inner += 1
+            case "run.ended":
+                self.inner -= 1
+            case "handed.over":
+                self.erred = False
             case _:
                 pass
 
@@ -334,7 +345,9 @@ class World:
         assert talk.speaking == self.speaking
         assert self.snapshot.work.asks.keys() == self.asides.keys(), "a question was forgotten"
         after = [timer for timer in self.snapshot.timers if timer.startswith("after:")]
-        assert all(timer.startswith(f"after:{place.epoch}.") for timer in after)
+        assert len(self.snapshot.frames) == self.inner, "a flow waits for nothing"
+        waiting = {frame.place.epoch for frame in self.snapshot.frames.values()}
+        assert {int(timer[6:].partition(".")[0]) for timer in after} <= {place.epoch, *waiting}
         if "silence:" in self.snapshot.timers:
             waited = any(call.answers for call in self.snapshot.work.calls.values())
             assert not (self.speaking or self.playing or self.listening or waited), "not silent"
@@ -403,7 +416,7 @@ class World:
             self.names[call] = names[which]
         arguments: Json = self.values[choice % len(self.values)] if self.values else {}
         text = arguments if isinstance(arguments, str) else json.dumps(arguments)
-        self.asked_in[call] = self.snapshot.place.state
+        self.asked_in[call] = _place(self.snapshot)
         item = f"item_{call}"
         self.items[item] = call
         self.apply(ToolAsked(self.at, self.speaking, call, names[which], text, item))
@@ -545,6 +558,10 @@ class World:
                 assert quiescent(self.snapshot) or drained(self.snapshot)
                 return
         raise AssertionError("it never comes to rest")
+
+
+def _place(snapshot: Snapshot) -> tuple[str, str]:
+    return snapshot.place.flow, snapshot.place.state
 
 
 def _plain(value: Json) -> Json:

@@ -12,7 +12,8 @@ from orchestrator.flow.symbols import Symbols
 __all__ = ["check_graph", "waits"]
 
 TOOL_EVENT = re.compile(r"tool\.(.+)\.([a-z_]+)\Z")
-LATER_EVENTS = re.compile(r"(collect\.failed|run\..*|transcript\.partial|image)\Z")
+RUN_EVENT = re.compile(r"run\.([a-z0-9_]+)\.(done|failed)\Z")
+LATER_EVENTS = re.compile(r"(collect\.failed|transcript\.partial|image)\Z")
 SIGNAL = re.compile(r"signal\.[a-z][a-z0-9_]*(\.[a-z0-9_]+)*\Z")
 NEVER = (
     (
@@ -76,6 +77,8 @@ def _event_problem(
 ) -> tuple[str, str, str] | None:
     if event == "collected":
         return None if state.collect else ("G006", "nothing is collected in this state", "")
+    if event.startswith("run."):
+        return _run_problem(event, state)
     if problem := _unknown(event, document, symbols):
         return problem
     return _unused(event, document, state, symbols)
@@ -95,6 +98,8 @@ def _unknown(event: str, document: Document, symbols: Symbols) -> tuple[str, str
         return _guard_problem(event, document)
     if LATER_EVENTS.match(event):
         return "X001", f"event '{event}' is not supported yet", ""
+    if event.startswith("run."):
+        return "G006", "it comes only in the state that runs the flow", ""
     match = TOOL_EVENT.match(event)
     if match is None:
         hint = did_you_mean(
@@ -137,6 +142,14 @@ def _guard_problem(event: str, document: Document) -> tuple[str, str, str] | Non
     return None
 
 
+def _run_problem(event: str, state: State) -> tuple[str, str, str] | None:
+    match = RUN_EVENT.match(event)
+    known = [f"run.{state.run}.{outcome}" for outcome in ("done", "failed")] if state.run else []
+    if match and match[1] == state.run:
+        return None
+    return "G006", f"'{event}' does not come in this state", did_you_mean(event, known)
+
+
 def _all_steps(state: State) -> Iterator[Step]:
     yield from state.do
     for edge in state.next:
@@ -146,7 +159,7 @@ def _all_steps(state: State) -> Iterator[Step]:
 def _check_exits(name: str, document: Document, state: State, report: Report) -> None:
     mark = document.node.at("states").key(name)
     if not state.next:
-        if not (state.end or state.transfer):
+        if not state.ends:
             report("G003", mark, f"dead end: '{name}' has no next, end or transfer")
         return
     for edge, after in zip(state.next, state.next[1:], strict=False):
@@ -196,11 +209,15 @@ def _check_passing(name: str, state: State, report: Report) -> None:
         hint = "add a last {goto: …}"
         report("G008", mark, f"if no condition is true, '{name}' is stuck", hint)
         return
+    if state.run is not None and f"run.{state.run}.done" in events:
+        return
     tools = called(state.do)
     if any(LATER_EVENTS.match(event) for event in events):
         return
     if not any(edge.when for edge in state.next) and not any(
         f"tool.{tool}.done" in events for tool in tools
     ):
-        done = ", ".join(f"tool.{tool}.done" for tool in sorted(tools)) or "no such event"
+        ends = [f"tool.{tool}.done" for tool in sorted(tools)]
+        ends += [f"run.{state.run}.done"] if state.run else []
+        done = ", ".join(ends) or "no such event"
         report("G007", mark, f"'{name}' may wait for ever", f"nothing here follows {done}")

@@ -22,7 +22,7 @@ def check_ways(document: Document, report: Report) -> None:
     back = _backwards(ways)
     # A state without any exit has been reported (G003); those before it need no word of their own.
     ending = _closure((name for name, targets in ways.items() if not targets), back)
-    ending |= _closure((n for n, s in document.states.items() if s.end or s.transfer), back)
+    ending |= _closure((n for n, s in document.states.items() if s.ends), back)
     for name in document.states:
         mark = document.node.at("states").key(name)
         if name not in reached:

@@ -1,0 +1,346 @@
+"""Flows within flows: begun, answered, interrupted, left, failed."""
+
+import pytest
+
+from orchestrator.dispatch.call import Outcome
+from orchestrator.flow.commands import End
+from orchestrator.flow.engine import offered
+from orchestrator.flow.events import AgentSaid, CallerLeft
+from tests.flow.families import ADDRESS, LETTER, SHOP, compiled, play
+from tests.flow.scene import Scene
+
+OK = Outcome("worker", {"ok": True})
+
+
+def flows(scene: Scene) -> list[str]:
+    """Every state that was entered, with its flow."""
+    entered = scene.reports("state.entered")
+    return [".".join(filter(None, (r.data.get("flow"), str(r.data["state"])))) for r in entered]
+
+
+def asked_for_the_street(address: str = ADDRESS) -> Scene:
+    scene = play(address=address)
+    scene.model("Hello.")
+    scene.caller("A book, please.")
+    scene.model(go_order={})
+    return scene
+
+
+def test_a_sub_flow_has_its_own_variables_and_gets_its_inputs() -> None:
+    scene = asked_for_the_street()
+    assert flows(scene) == ["talk", "where", "address.ask"]
+    assert scene.vars == {"city": "Lyon", "street": None}
+    assert "Ask for the street in Lyon." in scene.answers[-1].instructions
+
+
+def test_the_persona_stays_that_of_the_session() -> None:
+    scene = asked_for_the_street()
+    assert "You sell books." in scene.answers[-1].instructions
+
+
+def test_its_end_is_an_event_and_its_outcome_an_object_of_the_state_that_ran_it() -> None:
+    scene = asked_for_the_street()
+    scene.model("Where to?")
+    scene.caller("Main Street 1.")
+    scene.model(set_ask={"street": "Main Street 1"})
+    scene.settle("check", OK)
+    assert scene.said == ["To Main Street 1."]
+    assert scene.snapshot.run.ended == "completed"
+    assert scene.vars["street"] == "Main Street 1"
+    assert not scene.snapshot.frames
+
+
+def test_another_end_leaves_by_another_edge() -> None:
+    scene = asked_for_the_street()
+    scene.model(go_refuse={})
+    assert flows(scene)[-2:] == ["address.refused", "talk"]
+    assert scene.vars["street"] is None
+
+
+def test_epochs_only_grow_and_a_state_that_goes_on_has_its_own() -> None:
+    scene = asked_for_the_street()
+    scene.model(go_refuse={})
+    epochs = [report.data["epoch"] for report in scene.reports("state.entered")]
+    assert epochs == sorted(set(epochs))
+
+
+def test_its_interrupts_come_first_and_then_those_around_it() -> None:
+    scene = asked_for_the_street()
+    may = offered(scene.flow, scene.snapshot)
+    assert may >= {"go_elsewhere", "go_human", "go_hours", "go_news", "set_ask", "go_refuse"}
+    assert "ship" not in may
+
+
+def test_one_of_the_same_name_hides_that_around_it() -> None:
+    own = "  human: {intent: The caller is lost., goto: refused}\nstart: ask\n"
+    scene = asked_for_the_street(address=ADDRESS.replace("start: ask\n", own, 1))
+    scene.model(go_human={})
+    assert flows(scene)[-2:] == ["address.refused", "talk"]
+
+
+def test_an_interrupt_around_it_that_leaves_ends_the_sub_flow() -> None:
+    scene = asked_for_the_street()
+    scene.model(go_human={})
+    assert flows(scene)[-1] == "human"
+    assert ("address.over", {}) in scene.emitted
+    assert not scene.snapshot.frames
+    assert scene.snapshot.place.transferring
+
+
+def test_an_interrupt_around_it_that_returns_is_done_there_and_comes_back() -> None:
+    scene = asked_for_the_street()
+    scene.model(go_hours={})
+    assert scene.answers[-1].purpose == "prompt"
+    scene.model("From noon to eleven.")
+    assert scene.answers[-1].purpose == "resume"
+    assert (scene.snapshot.place.flow, scene.state) == ("address", "ask")
+    scene.model(go_refuse={})
+    assert scene.vars["score"] == 10
+
+
+def test_an_interrupt_can_be_a_flow_of_its_own() -> None:
+    scene = play()
+    scene.model(go_news={})
+    assert (scene.snapshot.place.flow, scene.vars["topic"]) == ("letter", "books")
+    scene.model(set_ask={"mail": "a@b.example"})
+    assert (scene.snapshot.place.flow, scene.state) == ("", "talk")
+    assert scene.answers[-1].purpose == "resume"
+
+
+def test_an_interrupt_around_a_sub_flow_can_run_another_and_come_back_to_it() -> None:
+    scene = asked_for_the_street()
+    scene.model(go_news={})
+    assert scene.snapshot.place.flow == "letter"
+    may = offered(scene.flow, scene.snapshot)
+    assert "go_human" in may
+    assert may.isdisjoint({"go_news", "go_hours", "go_elsewhere"})
+    scene.model(go_none={})
+    assert (scene.snapshot.place.flow, scene.state) == ("address", "ask")
+    scene.model(go_refuse={})
+    assert flows(scene)[-1] == "talk"
+    assert not scene.snapshot.frames
+
+
+def test_leaving_from_there_ends_all_of_them() -> None:
+    scene = asked_for_the_street()
+    scene.model(go_news={})
+    scene.model(go_human={})
+    assert flows(scene)[-1] == "human"
+    assert not scene.snapshot.frames
+
+
+def test_steps_that_an_interrupt_held_up_go_on_after_its_flow() -> None:
+    root = SHOP.replace(
+        "    goal: Greet the caller.\n",
+        "    do: [{wait: 5s}, {emit: waited}]\n    goal: Greet the caller.\n",
+    )
+    scene = play(root)
+    scene.caller("The newsletter!")
+    scene.model(go_news={})
+    scene.wait(6)
+    assert not scene.emitted
+    scene.model(go_none={})
+    assert scene.emitted == [("waited", {})]
+
+
+def test_what_was_to_be_confirmed_is_read_back_again_after_an_interrupts_flow() -> None:
+    root = SHOP.replace("mode: background", "approval: caller")
+    scene = play(root)
+    scene.model(ship={})
+    scene.model("To ship it, right?")
+    scene.caller("And the newsletter!")
+    scene.model(go_news={})
+    assert "confirm_ship" not in offered(scene.flow, scene.snapshot)
+    scene.model(go_none={})
+    assert scene.answers[-1].purpose == "readback"
+
+
+def test_a_call_of_the_flow_around_it_comes_back_to_that_flow() -> None:
+    scene = play()
+    scene.model("On its way.", ship={})
+    scene.model("Anything else?")
+    scene.caller("Another one.")
+    scene.model(go_order={})
+    scene.settle("ship", Outcome("worker", None))
+    assert "score" not in scene.vars
+    scene.model("It is shipped. Where to?")
+    scene.caller("No.")
+    scene.model(go_refuse={})
+    assert scene.vars["score"] == 1
+
+
+BACKGROUND = (
+    ADDRESS.replace("    returns: {ok: bool}\n", "    mode: background\n")
+    .replace("safe: true", 'assign: {city: "Ulm"}')
+    .replace("event: tool.check.done, ", "")
+)
+
+
+def test_a_call_of_a_sub_flow_that_is_over_gives_nothing_to_anybody() -> None:
+    scene = asked_for_the_street(address=BACKGROUND.replace("    do: [{tool", "    do: [{tool"))
+    scene.model(set_ask={"street": "Main Street 1"})
+    assert scene.snapshot.run.ended == "completed"
+    scene.settle("check", OK)
+    assert scene.vars["street"] == "Main Street 1"
+    assert [report.data["tool"] for report in scene.reports("call.done")] == ["check"]
+
+
+FAILS = LETTER.replace(
+    "goal: Ask for the address.", "goal: Ask for the address.\n    do: [{tool: x}]"
+)
+
+
+def test_a_sub_flow_that_cannot_go_on_has_failed() -> None:
+    scene = asked_for_the_street()
+    scene.model(set_ask={"street": "Main Street 1"})
+    scene.settle("check", Outcome.failed("worker", "unavailable"))
+    assert [e.data["reason"] for e in scene.reports("error")] == ["tool.check.failed"]
+    assert flows(scene)[-1] == "human"
+    assert not scene.said
+
+
+def test_its_own_error_state_comes_first() -> None:
+    own = ADDRESS.replace("start: ask\n", "on_error: oh\nstart: ask\n", 1).replace(
+        "  refused: {end: {reason: refused}}\n",
+        "  refused: {end: {reason: refused}}\n  oh: {do: [{say: Oh.}], end: {reason: error}}\n",
+    )
+    scene = asked_for_the_street(address=own)
+    scene.model(set_ask={"street": "Main Street 1"})
+    scene.settle("check", Outcome.failed("worker", "unavailable"))
+    assert scene.said == ["Oh."]
+    assert flows(scene)[-2:] == ["address.oh", "human"]
+
+
+GUARDED = SHOP.replace(
+    "on_error: sorry\n",
+    "guards:\n  output: [{id: promise, match: guarantee, then: {say: Forget it., goto: human}}]\n"
+    "on_error: sorry\n",
+    1,
+)
+
+
+def test_guards_around_a_sub_flow_watch_it_too() -> None:
+    scene = play(GUARDED)
+    scene.model(go_order={})
+    assert scene.speaking
+    scene.apply(AgentSaid(scene.at, scene.speaking, "I guarantee it."))
+    assert scene.said == ["Forget it."]
+    assert flows(scene)[-1] == "human"
+    assert not scene.snapshot.frames
+
+
+def test_a_failure_that_no_edge_takes_is_the_parents() -> None:
+    root = SHOP.replace("      - {event: run.address.failed, goto: human}\n", "")
+    scene = play(root)
+    scene.model(go_order={})
+    scene.model(set_ask={"street": "Main Street 1"})
+    scene.settle("check", Outcome.failed("worker", "unavailable"))
+    assert flows(scene)[-1] == "sorry"
+    assert scene.snapshot.run.erred == "run.address.failed"
+
+
+def test_a_limit_of_the_session_is_no_sub_flows_business() -> None:
+    root = SHOP.replace("start: talk\n", "limits: {turns: 1}\nstart: talk\n", 1)
+    scene = play(root)
+    scene.model(go_order={})
+    scene.model("Where to?")
+    scene.caller("Well.")
+    scene.model("Yes?")
+    scene.caller("Well, well.")
+    assert flows(scene)[-1] == "sorry"
+    assert scene.snapshot.run.ended == "error"
+
+
+def test_whoever_hangs_up_ends_every_flow_once() -> None:
+    scene = asked_for_the_street()
+    scene.apply(CallerLeft(scene.at))
+    assert [name for name, _ in scene.emitted] == ["address.over", "shop.over"]
+    assert [c.reason for c in scene.commands if isinstance(c, End)] == ["hangup"]
+    assert (scene.snapshot.place.flow, scene.state) == ("", "where")
+
+
+def test_time_of_a_sub_flow_runs_in_it_and_ends_with_it() -> None:
+    scene = asked_for_the_street()
+    scene.model("Where to?")
+    assert any(timer.startswith("after:") for timer in scene.snapshot.timers)
+    scene.wait(60)
+    assert flows(scene)[-1] == "talk"
+    assert not any(timer.startswith("after:") for timer in scene.snapshot.timers)
+
+
+def test_time_of_the_flow_around_an_interrupt_is_told_there() -> None:
+    root = SHOP.replace(
+        "      - {intent: The caller orders., id: order, goto: where}\n",
+        "      - {intent: The caller orders., id: order, goto: where}\n"
+        "      - {after: 30s, goto: human}\n",
+    )
+    scene = play(root)
+    scene.model(go_news={})
+    scene.model("Which address?")
+    scene.wait(31)
+    assert scene.snapshot.place.flow == "letter"
+    scene.caller("None.")
+    scene.model(go_none={})
+    assert flows(scene)[-1] == "human"
+
+
+def test_a_sub_flow_can_be_run_again() -> None:
+    scene = asked_for_the_street()
+    scene.model(go_refuse={})
+    scene.model(go_order={})
+    scene.model(set_ask={"street": "Main Street 1"})
+    scene.settle("check", OK)
+    assert scene.snapshot.run.ended == "completed"
+
+
+def test_handing_over_another_flow_goes_on() -> None:
+    scene = play()
+    scene.model(go_bill={})
+    assert flows(scene) == ["talk", "billing", "bills.talk"]
+    assert scene.vars == {"who": "Lyon"}
+    assert scene.emitted == [("shop.over", {"score": 0})]
+    spoken = scene.answers[-1].instructions
+    assert "You know the bills." in spoken
+    assert "You sell books." not in spoken
+    assert offered(scene.flow, scene.snapshot) == {"go_book", "go_done"}
+
+
+def test_the_flow_that_has_the_session_ends_it() -> None:
+    scene = play()
+    scene.model(go_bill={})
+    scene.model(go_done={})
+    assert scene.snapshot.run.ended == "paid"
+    assert [name for name, _ in scene.emitted] == ["shop.over", "bills.over"]
+
+
+def test_it_may_hand_it_back() -> None:
+    scene = play()
+    scene.model(go_bill={})
+    scene.model("The bill is paid.")
+    scene.caller("A book, then.")
+    scene.model(go_book={})
+    assert flows(scene)[-1] == "talk"
+    assert scene.snapshot.place.flow == ""
+    assert "You sell books." in scene.answers[-1].instructions
+    assert scene.reports("context.dropped")
+
+
+def test_a_sub_flow_can_hand_the_whole_session_over() -> None:
+    own = ADDRESS.replace(
+        "  refused: {end: {reason: refused}}",
+        "  refused: {handoff: {flow: bills, with: {who: you}}}",
+    )
+    scene = asked_for_the_street(address=own)
+    scene.model(go_refuse={})
+    assert flows(scene)[-1] == "bills.talk"
+    assert [name for name, _ in scene.emitted] == ["address.over", "shop.over"]
+    assert not scene.snapshot.frames
+
+
+def test_the_hash_is_of_all_flows() -> None:
+    assert compiled().sha256 != compiled(letter=LETTER + "\n").sha256
+
+
+@pytest.mark.parametrize("name", ["address", "bills", "letter"])
+def test_the_flows_of_the_family_are_known(name: str) -> None:
+    assert compiled().named(name).name == name
