@@ -77,7 +77,7 @@ def _check_silent(document: Document, report: Report) -> None:
     """Where a session only transcribes there is no model that could speak, choose or ask."""
     message = "nobody answers where `mode` is transcribe"
     for step in steps(document):
-        for key in ("say", "prompt", "classify", "play"):
+        for key in ("say", "prompt", "classify", "play", "show"):
             if getattr(step, key) is not None:
                 report("C002", step.node.key(key), message)
     for state in document.states.values():
@@ -87,6 +87,10 @@ def _check_silent(document: Document, report: Report) -> None:
     for edge in edges(document):
         if edge.intent is not None:
             report("C002", edge.node.key("intent"), message)
+    for silence in document.silence:
+        for key in ("say", "prompt"):
+            if getattr(silence, key) is not None:
+                report("C002", silence.node.key(key), message)
     for interrupt in document.interrupts.values():
         if interrupt.intent is not None:
             report("C002", interrupt.node.key("intent"), message)
