@@ -13,7 +13,8 @@ PACKAGE = ROOT / "orchestrator"
 MODULES = sorted(path.relative_to(ROOT) for path in PACKAGE.rglob("*.py"))
 
 PURE = ("flow", "realtime.protocol", "realtime.objects", "realtime.native", "realtime.settings",
-        "realtime.translate", "realtime.sequencer", "dispatch.call", "dispatch.keys", "interfaces",
+        "realtime.translate", "realtime.sequencer", "realtime.questions", "realtime.ends",
+        "dispatch.call", "dispatch.keys", "interfaces",
         "errors", "projection", "disguise", "placeholders", "mcp_host.positions",
         "testing")  # fmt: skip
 TESTING_SEES = ("testing", "flow", "dispatch.call", "errors", "projection")

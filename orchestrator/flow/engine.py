@@ -43,7 +43,7 @@ is left to decide, at most one answer is asked for.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeAlias, assert_never
 
@@ -61,6 +61,7 @@ from orchestrator.flow import (
     work,
 )
 from orchestrator.flow.answers import MAX_ROUNDS, agent_said, answer_ended, ask_again, overdue
+from orchestrator.flow.budget import pay
 from orchestrator.flow.commands import AddItem, Command
 from orchestrator.flow.definition import (
     Flow,
@@ -117,7 +118,6 @@ from orchestrator.flow.moves import (
     transfer_ended,
 )
 from orchestrator.flow.offer import around, may_interrupt, missing, offers
-from orchestrator.flow.prices import cost
 from orchestrator.flow.requests import judge_again, refuse, tool_asked
 from orchestrator.flow.snapshot import AGAIN, Happened, Kept, OpenAsk, Snapshot
 from orchestrator.flow.talk import rest
@@ -200,10 +200,10 @@ def _take_in(m: Macrostep, event: Event) -> None:
             m.keep(Kept(item, "call", call))
             tool_asked(m, event)
         case AnswerEnded():
-            _pay(m, event.usage)
+            pay(m, event.usage)
             fail_for(m, answer_ended(m, event))
         case Answered(ask=ask, ok=ok, text=text):
-            _pay(m, event.usage)
+            pay(m, event.usage)
             _answered(m, ask, aside.close(m, ask), text if ok else None)
         case CallSettled():
             _call_settled(m, event)
@@ -238,16 +238,6 @@ def _drain(m: Macrostep, event: Event) -> None:
         case _:
             pass
     m.place = replace(m.place, outcomes=())
-
-
-def _pay(m: Macrostep, usage: Mapping[str, int]) -> None:
-    """Add up what answers cost; once, tell that it is more than the author allows."""
-    if usage:
-        m.run = replace(m.run, cost=round(m.run.cost + cost(m.run.model, usage), 9))
-    most = m.flow.limits.cost
-    if most is not None and m.run.cost > most and not m.run.over_budget:
-        m.run = replace(m.run, over_budget=True)
-        m.happen("budget", cost=m.run.cost)
 
 
 def _call_settled(m: Macrostep, event: CallSettled) -> None:

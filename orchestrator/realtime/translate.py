@@ -33,7 +33,6 @@ from orchestrator.flow.commands import (
 from orchestrator.flow.events import (
     AgentSaid,
     AgentSaying,
-    Answered,
     AnswerEnded,
     Event,
     NativeAsked,
@@ -41,6 +40,7 @@ from orchestrator.flow.events import (
     ProviderLost,
     ToolAsked,
 )
+from orchestrator.realtime.ends import ending, usage
 from orchestrator.realtime.native import outcome
 from orchestrator.realtime.objects import ErrorDetail, Item, Response, is_object
 from orchestrator.realtime.protocol import (
@@ -55,7 +55,8 @@ from orchestrator.realtime.protocol import (
     Unknown,
     parse_server,
 )
-from orchestrator.realtime.sequencer import Cancel, Create, Ended, How, Output, Sequencer
+from orchestrator.realtime.questions import Questions
+from orchestrator.realtime.sequencer import Cancel, Create, Ended, Output, Sequencer
 from orchestrator.realtime.speech import SPEECH, Playback, caller_event
 
 __all__ = ["Realtime", "complaint"]
@@ -114,7 +115,7 @@ class Realtime:
         self.session: Mapping[str, Json] | None = None
         self._sequencer = Sequencer()
         self._asked: dict[str, Speak] = {}
-        self._aside: dict[str, str | None] = {}  # open questions, and their responses once known
+        self._questions = Questions()
         self._told: set[str] = set()  # output items of open answers that the engine knows
         self._native_told: set[str] = set()
         self._hushed: set[str] = set()  # open answers that nobody waits for
@@ -139,12 +140,9 @@ class Realtime:
                 self._asked[command.id] = command
                 return self._sends(self._sequencer.ask(command.id))
             case Ask():
-                self._aside[command.id] = None
-                return (_question(command),)
-            case Hush(speak=ask) if ask in self._aside:
-                response = self._aside[ask]
-                stop = {"type": "response.cancel", "response_id": response}
-                return (stop,) if response else ()
+                return (self._questions.ask(command),)
+            case Hush(speak=ask) if ask in self._questions:
+                return self._questions.stop(ask)
             case Hush() if command.speak not in self._asked:
                 return ()  # it is over, and only being heard: whoever plays it stops that
             case Hush():  # its end, if it comes at once, is of no interest
@@ -196,8 +194,8 @@ class Realtime:
                 return self._hear(self._sequencer.speaking(response_id), delta, at), ()
             case ResponseDone(response=response):
                 return self._done(response, at)
-            case Error(error=error) if error.event_id in self._aside:
-                return self._answered(error.event_id, False, error.code or "error", at), ()
+            case Error(error=error) if error.event_id and error.event_id in self._questions:
+                return self._questions.failed(error.event_id, error.code or "error", at), ()
             case Error(error=error):
                 code = error.code or error.type or "error"
                 return self._step(self._sequencer.refused(error.event_id, code), at)
@@ -222,13 +220,12 @@ class Realtime:
     def lost(self, reason: str, at: float) -> Step:
         """The session is gone. That comes first: open answers fail for no other reason."""
         events, sends = self._step(self._sequencer.close(reason), at)
-        unanswered = [e for ask in [*self._aside] for e in self._answered(ask, False, reason, at)]
-        return (ProviderLost(at, reason), *events, *unanswered), sends
+        return (ProviderLost(at, reason), *events, *self._questions.lost(reason, at)), sends
 
     def _created(self, response: Response, at: float) -> Step:
         speak = _named(response)
-        if speak in self._aside:
-            self._aside[speak] = response.id
+        if speak and speak in self._questions:
+            self._questions.begun(speak, response)
         if speak in self._asked:
             self._playback.begins(response.id, speak)
         if response.conversation_id is None and speak not in self._asked:
@@ -237,13 +234,13 @@ class Realtime:
 
     def _done(self, response: Response, at: float) -> Step:
         """The end, after what the items told that had not been heard one by one."""
-        if (ask := _named(response)) in self._aside:
-            return self._judged(ask, response, at), ()
+        if (ask := _named(response)) and ask in self._questions:
+            return self._questions.done(ask, response, at), ()
         speak = _named(response) or self._sequencer.speaking(response.id)
         told = [event for item in response.output for event in self._tell(speak, item, at)]
-        how, error = _ending(response)
+        how, error = ending(response)
         events, sends = self._step(self._sequencer.done(response.id, speak, how, error), at)
-        used = _usage(response)
+        used = usage(response)
         paid = [
             replace(event, usage=used)
             if isinstance(event, AnswerEnded) and event.speak == speak
@@ -261,21 +258,6 @@ class Realtime:
         enough = len(text) - told >= _WATCHED
         self._saying = (speak, text, len(text) if enough else told)
         return (AgentSaying(at, speak, text),) if enough else ()
-
-    def _judged(self, ask: str, response: Response, at: float) -> tuple[Event, ...]:
-        text = "".join(item.words for item in response.output if item.type == "message")
-        how, error = _ending(response)
-        used = _usage(response)
-        if how == "completed" and text.strip():
-            return self._answered(ask, True, text, at, used)
-        return self._answered(ask, False, error or how.replace("completed", "empty"), at, used)
-
-    def _answered(
-        self, ask: str, ok: bool, text: str, at: float, used: Mapping[str, int] | None = None
-    ) -> tuple[Event, ...]:
-        """The end of a question, once."""
-        del self._aside[ask]
-        return (Answered(at, ask, ok, text, used or {}),)
 
     def _tell(self, speak: str | None, item: Item, at: float) -> tuple[Event, ...]:
         """An output item of ours, once. A call that was cut off is incomplete: it must not run."""
@@ -336,22 +318,6 @@ def _create(speak: Speak, event: str, modality: str) -> Send:
     return {"type": "response.create", "event_id": event, "response": response}
 
 
-def _question(ask: Ask) -> Send:
-    """A response out of band. What it is about stands in for the conversation."""
-    response: dict[str, Json] = {
-        "conversation": "none",
-        "instructions": ask.instructions,
-        "metadata": {"purpose": ask.purpose, "id": ask.id},
-        "output_modalities": ["text"],
-        "tools": [],
-        "tool_choice": "none",
-    }
-    if ask.about:
-        content = [{"type": "input_text", "text": ask.about}]
-        response["input"] = [{"type": "message", "role": "user", "content": content}]
-    return {"type": "response.create", "event_id": ask.id, "response": response}
-
-
 def _message(item: str, role: str, text: str, image: str = "") -> Send:
     kind = "output_text" if role == "assistant" else "input_text"
     part = {"type": "input_image", "image_url": image} if image else {"type": kind, "text": text}
@@ -395,38 +361,3 @@ def _item(item: Mapping[str, Json]) -> Send:
 def _named(response: Response) -> str | None:
     """The answer that a response says it gives. Whoever created it wrote that, ours or not."""
     return (response.metadata or {}).get("id")
-
-
-def _usage(response: Response) -> dict[str, int]:
-    """Tokens by kind, and whether they came from the cache; what is not told is left out."""
-    used = response.usage or {}
-    given = _counts(used.get("input_token_details"))
-    cached = _counts(_part(used.get("input_token_details"), "cached_tokens_details"))
-    made = _counts(used.get("output_token_details"))
-    kinds = {
-        **{f"{kind}_in": tokens - cached.get(kind, 0) for kind, tokens in given.items()},
-        **{f"{kind}_cached": tokens for kind, tokens in cached.items()},
-        **{f"{kind}_out": tokens for kind, tokens in made.items()},
-    }
-    return {kind: tokens for kind, tokens in kinds.items() if tokens > 0}
-
-
-def _counts(details: Json) -> dict[str, int]:
-    """`text_tokens`, `audio_tokens`, `image_tokens`, as far as they are numbers."""
-    found = {kind: _part(details, f"{kind}_tokens") for kind in ("text", "audio", "image")}
-    return {kind: tokens for kind, tokens in found.items() if isinstance(tokens, int)}
-
-
-def _part(value: Json, name: str) -> Json:
-    return value.get(name) if is_object(value) else None
-
-
-def _ending(response: Response) -> tuple[How, str]:
-    details = response.status_details
-    error = details.error if details else None
-    reason = (error.code or error.type if error else None) or (details.reason if details else None)
-    match response.status:
-        case "completed" | "cancelled" | "incomplete" as how:
-            return how, reason or ""
-        case other:
-            return "failed", reason or other

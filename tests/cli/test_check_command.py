@@ -54,6 +54,17 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return orchestrator_check
 
 
+def test_the_cost_of_both_ways_of_prompting_is_estimated_with_what_was_assumed(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--cost", "flows/good.flow.yaml") == 0
+    _, head, per_state, stable, assumed = capsys.readouterr().out.splitlines()
+    assert "estimated; gpt-realtime-2.1, prices of November 2026" in head
+    assert per_state.startswith("  prompting: per_state  $0.")
+    assert stable.startswith("  prompting: stable     $0.")
+    assert "four characters a token" in assumed
+
+
 def test_a_flow_without_problems_is_told_of_in_one_line(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,19 @@
+"""What a session has cost so far, and when it is too much. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from orchestrator.flow.macrostep import Macrostep
+from orchestrator.flow.prices import cost
+
+__all__ = ["pay"]
+
+
+def pay(m: Macrostep, usage: Mapping[str, int]) -> None:
+    """Add up what answers cost; once, tell that it is more than the author allows."""
+    if usage:
+        m.run = replace(m.run, cost=round(m.run.cost + cost(m.run.model, usage), 9))
+    most = m.flow.limits.cost
+    if most is not None and m.run.cost > most and not m.run.over_budget:
+        m.run = replace(m.run, over_budget=True)
+        m.happen("budget", cost=m.run.cost)
