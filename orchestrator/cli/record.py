@@ -47,9 +47,9 @@ def command(source: str, path: Path | None) -> int:
     Exit code 1 if it does not pass.
     """
     file = Path(source)
-    recording = load_recording(file) if file.exists() else anyio.run(_journal, source)
-    path = path or Path("flows") / f"{recording.header.get('flow')}.flow.yaml"
-    flow, _ = load(path)
+    recording, kept = (load_recording(file), None) if file.exists() else anyio.run(_held, source)
+    named, path = path, path or Path("flows") / f"{recording.header.get('flow')}.flow.yaml"
+    flow = kept if kept and not named else load(path)[0]
     must_match(flow, recording)
     happened = recording.events if file.exists() else hide(flow, recording.events)
     case = case_of(flow, tuple(decide(flow, happened)))
@@ -62,18 +62,20 @@ def command(source: str, path: Path | None) -> int:
     return 1 if failures else 0
 
 
-async def _journal(session: str) -> Recording:
-    """What Redis holds of a session. Raises `UsageError` if that is nothing."""
-    from orchestrator import broker
+async def _held(session: str) -> tuple[Recording, Flow | None]:
+    """What Redis holds of a session, and the flow that it ran. Raises `UsageError` if that is
+    nothing."""
+    from orchestrator import broker, kept
     from orchestrator.journal import RedisJournal
     from orchestrator.link import connect
 
     settings = from_environ(os.environ, Path.cwd())
     async with broker.find(settings) as redis, connect(redis.url) as link:
         entries = await RedisJournal(session, link).read()
-    if not entries:
-        raise UsageError(f"{session}: neither a file nor a session whose journal is in Redis")
-    return read(entries)
+        if not entries:
+            raise UsageError(f"{session}: neither a file nor a session whose journal is in Redis")
+        recording = read(entries)
+        return recording, await kept.find(link, str(recording.header.get("sha256")))
 
 
 def _failures(flow: Flow, text: str) -> tuple[Failure, ...]:

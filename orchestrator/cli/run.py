@@ -5,7 +5,7 @@ import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ import anyio
 import click
 from anyio.abc import TaskGroup
 
-from orchestrator import broker
+from orchestrator import broker, kept
 from orchestrator import link as redis_link
 from orchestrator.callers import RedisCallers
 from orchestrator.cli import console, in_process
@@ -24,7 +24,13 @@ from orchestrator.cli.flows import load, project_of
 from orchestrator.cli.native import addresses, listed
 from orchestrator.dispatch.call import Json
 from orchestrator.dispatch.streams import StreamCalls
-from orchestrator.errors import ProviderRefused, ServiceError, UsageError, innermost
+from orchestrator.errors import (
+    ProviderRefused,
+    QueueUnavailable,
+    ServiceError,
+    UsageError,
+    innermost,
+)
 from orchestrator.flow.commands import Command, Say
 from orchestrator.flow.commands import Dispatch as Dispatched
 from orchestrator.flow.definition import Flow, Rejected
@@ -334,6 +340,8 @@ async def _dispatch(
     redis = await stack.enter_async_context(broker.find(settings))
     link = await stack.enter_async_context(redis_link.connect(redis.url))
     options.notice(f"Redis: {redis.description}")
+    with suppress(QueueUnavailable):  # the session does not need it
+        await kept.keep(link, options.flow)
     journal = RedisJournal(name, link)
     parts = partial(_parts, options, settings, redis.url)
     calls, outbox = StreamCalls(link, name), RedisOutbox(name, link)

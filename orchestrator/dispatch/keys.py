@@ -1,8 +1,8 @@
 """The names of everything in Redis. Pure, and a contract: see docs/redis.md.
 
 Hash tags keep each atomic act in one slot of a cluster: `{q:…}` for a queue, `{s:…}` for a
-session, `{p:…}` for an orchestrator process, `{e:…}` for an event, `{c:…}` for a caller, `{w}`
-for all workers.
+session, `{p:…}` for an orchestrator process, `{e:…}` for an event, `{c:…}` for a caller, `{f:…}`
+for a flow, `{w}` for all workers.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ __all__ = [
     "drain",
     "due",
     "emitted",
+    "flow",
     "inbox",
     "jobs",
     "journal",
@@ -42,6 +43,11 @@ def work(queue: str) -> str:
 def jobs(queue: str) -> str:
     """The stream of the calls that nobody waits for just now; its group is `GROUP`, too."""
     return f"{PREFIX}:{{q:{queue}}}:jobs"
+
+
+def flow(sha256: str) -> str:
+    """The sources of a flow, kept for as long as journals of it are."""
+    return f"{PREFIX}:{{f:{sha256}}}:flow"
 
 
 def call_record(queue: str, call_id: str) -> str:
