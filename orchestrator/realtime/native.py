@@ -36,22 +36,23 @@ def _by_server(flow: Flow) -> dict[tuple[str, str], list[Tool]]:
     found: dict[tuple[str, str], list[Tool]] = {}
     for tool in flow.all_tools:
         if tool.native:
-            tools = found.setdefault((tool.native.label, tool.native.server), [])
-            if all(other.handler != tool.handler for other in tools):
-                tools.append(tool)
+            found.setdefault((tool.native.label, tool.native.server), []).append(tool)
     return found
 
 
 def _mcp_tool(label: str, tools: list[Tool], server: Address) -> dict[str, Json]:
-    asked = [tool.handler for tool in tools if tool.read_back or tool.review]
-    free = [tool.handler for tool in tools if tool.handler not in asked]
+    """A tool that one of the flows wants asked about is asked about everywhere."""
+    names = list(dict.fromkeys(tool.handler for tool in tools))
+    careful = {tool.handler for tool in tools if tool.read_back or tool.review}
+    asked = [name for name in names if name in careful]
+    free = [name for name in names if name not in careful]
     approval = {"always": {"tool_names": asked}, "never": {"tool_names": free}}
     return {
         "type": "mcp",
         "server_label": label,
         "server_url": server.url,
         **({"headers": dict(server.headers)} if server.headers else {}),
-        "allowed_tools": [tool.handler for tool in tools],
+        "allowed_tools": names,
         "require_approval": approval if asked and free else "always" if asked else "never",
     }
 

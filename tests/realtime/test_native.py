@@ -1,6 +1,7 @@
 """The servers that the service asks itself: what it is told of them, and what it tells."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -67,6 +68,13 @@ def test_the_session_names_the_server_its_tools_and_what_needs_a_yes(
         "allowed_tools": ["search", "file"],
         "require_approval": required,
     }
+
+
+def test_of_several_flows_the_most_careful_one_decides_who_is_asked() -> None:
+    other = flow(", approval: {file: human}")
+    [tool] = mcp_tools(replace(flow(), flows={"other": other}), {"knowledge": SERVER})
+    assert tool["allowed_tools"] == ["search", "file"]
+    assert tool["require_approval"]["always"] == {"tool_names": ["file"]}
 
 
 def test_nothing_that_is_shown_holds_the_secret() -> None:
