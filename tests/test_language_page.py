@@ -34,6 +34,7 @@ ADDRESS = INNER.format(flow="address", input="city")
 BILLING = INNER.format(flow="billing", input="customer")
 LATER = "What is not there yet"
 HEADINGS = {
+    "StateLimits": "State limits",
     "Check": "A tool that checks",
     "Document": "Header",
     "Edge": "Edges",

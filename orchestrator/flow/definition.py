@@ -52,6 +52,7 @@ __all__ = [
     "Silent",
     "Sources",
     "State",
+    "StateLimits",
     "Step",
     "SubFlow",
     "Template",
@@ -348,6 +349,8 @@ class Collect:
     variables: tuple[str, ...]
     optional: frozenset[str] = frozenset()
     fresh: frozenset[str] = frozenset()
+    attempts: int | None = None  # how often one of them may be refused
+    on_failed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,6 +436,14 @@ class Handoff:
 
 
 @dataclass(frozen=True, slots=True)
+class StateLimits:
+    """Of one entry: turns of the caller, seconds."""
+
+    turns: int | None = None
+    time: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     name: str
     mark: Mark
@@ -447,6 +458,7 @@ class State:
     run: SubFlow | None = None
     silence: tuple[Silence, ...] = ()  # the flow's, unless the state has its own
     voice: Voice | None = None
+    limits: StateLimits | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ __all__ = [
     "Session",
     "Silence",
     "State",
+    "StateLimits",
     "Step",
     "Tool",
     "Transfer",
@@ -359,11 +360,19 @@ class Interrupt(Part):
 
 class Collect(Part):
     fallback: ClassVar[Mapping[str, Json]] = {"vars": []}
-    later: ClassVar[frozenset[str]] = frozenset({"attempts", "on_failed", "confirm"})
+    later: ClassVar[frozenset[str]] = frozenset({"confirm"})
 
     vars: list[str]
     optional: list[str] = []
     fresh: list[str] = Field([], description="Readable, but a new value is needed here")
+    attempts: Annotated[int, Field(ge=1, le=20)] | None = Field(
+        None, description="How often what is given for one of them may be refused"
+    )
+    on_failed: str | None = Field(None, description="The state to go to then")
+
+    def rules(self) -> Iterator[tuple[str, str]]:
+        if self.on_failed is not None and self.attempts is None:
+            yield "on_failed", "it fails only if there are `attempts`"
 
 
 class Context(Part):
@@ -485,12 +494,17 @@ class Handoff(Part):
     context: HandedOn = Field(None, description="What the other flow sees of the conversation")
 
 
+class StateLimits(Part):
+    """Of one entry of a state."""
+
+    turns: Annotated[int, Field(ge=1)] | None = None
+    time: Seconds | None = None
+
+
 class State(Part):
     """A stage of the call."""
 
     ENDINGS: ClassVar[tuple[str, ...]] = ("end", "transfer", "handoff")
-
-    later: ClassVar[frozenset[str]] = frozenset({"limits"})
 
     do: list[Step] = []
     goal: str | None = None
@@ -501,6 +515,7 @@ class State(Part):
     context: ContextOf = Field(None, description="What the model still sees of what was before")
     silence: list[Silence] | None = Field(None, description="Instead of the flow's")
     voice: Voice | None = Field(None, description="Instead of the session's")
+    limits: StateLimits | None = None
     end: End | None = None
     transfer: Transfer | None = None
     handoff: Handoff | None = None
@@ -517,7 +532,7 @@ class State(Part):
         for key in endings[1:]:
             yield key, f"a state ends in one way; this one has '{endings[0]}' already"
         if endings:
-            for key in ("goal", "collect", "tools", "next", "examples", "silence", "run"):
+            for key in ("goal", "collect", "tools", "next", "examples", "silence", "limits", "run"):
                 if key in self.node.keys:
                     yield key, f"a state that ends has no '{key}'"
         for key in ("with", "as"):

@@ -298,7 +298,7 @@ def _timer_fired(m: Macrostep, timer: str) -> None:
             attempts.retry_due(m, name)
         case "filler":
             fillers.filler_due(m, name)
-        case "after":
+        case "after" | "over":
             frames.time_is_up(m, timer)
         case "silence":
             silence.passed(m)
@@ -453,12 +453,20 @@ def _take_outcome(m: Macrostep) -> None:
         return
     if outcome.name.startswith("silence:"):
         take_silence(m, outcome.name)
+    elif (failed := _uncollected(m, outcome)) is not None:
+        enter(m, failed, by=outcome.name)
     elif outcome.name == "budget":
         fail(m, "limit.cost")
     elif outcome.fatal_in == m.place.epoch:
         fail(m, outcome.name)
     elif target := m.flow.unanswered.get(outcome.name):
         enter(m, target, by=outcome.name)
+
+
+def _uncollected(m: Macrostep, outcome: Happened) -> str | None:
+    """Where this state goes when what it collects was refused too often."""
+    mine = outcome.name == "collect.failed" and outcome.fatal_in == m.place.epoch
+    return m.state.collect.on_failed if mine and m.state.collect else None
 
 
 def _try_edges(m: Macrostep, happened: Happened) -> bool:

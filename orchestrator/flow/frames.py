@@ -133,21 +133,24 @@ def stop_time(m: Macrostep) -> None:
         timer
         for timer in m.timers
         if (timer.startswith("wait:") and timer not in waiting)
-        or (timer.startswith("after:") and _entry(timer) not in epochs)
+        or (timer.startswith(("after:", "over:")) and _entry(timer) not in epochs)
     ]
     m.drop_timers(*over)
 
 
 def time_is_up(m: Macrostep, timer: str) -> None:
-    """Of an edge, which belongs to the state that was entered then, in whatever frame."""
+    """Of an edge or a limit of the state that was entered then, in whatever frame."""
     entry = _entry(timer)
     frame = next((n for n, each in m.frames.items() if each.place.epoch == entry), m.place.frame)
     with m.within(frame):
-        m.happen(timer)
+        if timer.startswith("over:"):
+            m.happen("limits", fatal_in=entry, limit="time")
+        else:
+            m.happen(timer)
 
 
 def _entry(timer: str) -> int:
-    return int(timer.removeprefix("after:").partition(".")[0])
+    return int(timer.partition(":")[2].partition(".")[0])
 
 
 def let_go(m: Macrostep, waiting: str) -> None:

@@ -85,6 +85,9 @@ def turn(m: Macrostep) -> None:
     m.talk = replace(m.talk, turns=m.talk.turns + 1, unheard=True, rounds=0)
     if not any(cursor.waiting == AGAIN for cursor in m.place.steps):
         m.drop_timers(AGAIN)
+    limits = m.state.limits
+    if limits and limits.turns is not None and m.talk.turns == m.place.turns + limits.turns + 1:
+        m.happen("limits", fatal_in=m.place.epoch, limit="turns")
     work.keep_company(m)
     taking.keep_company(m)
 

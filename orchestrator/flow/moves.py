@@ -269,6 +269,8 @@ def enter(m: Macrostep, name: str, by: str) -> None:
         transferring=False,
         ran=False,
         visits=visits,
+        turns=m.talk.turns,
+        refused={},
     )
     stale = m.values.stale | state.collect.fresh if state.collect else m.values.stale
     m.values = replace(m.values, results={}, stale=stale)
@@ -289,6 +291,8 @@ def enter(m: Macrostep, name: str, by: str) -> None:
 def _arm(m: Macrostep) -> None:
     """Time runs for the edges of the state that was entered, and no more for those before it."""
     frames.stop_time(m)
+    if m.state.limits and m.state.limits.time is not None:
+        m.set_timer(f"over:{m.place.epoch}", m.state.limits.time)
     for index, edge in enumerate(m.state.next):
         if isinstance(edge.trigger, After):
             m.set_timer(f"after:{m.place.epoch}.{index}", edge.trigger.seconds)

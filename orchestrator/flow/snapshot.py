@@ -91,6 +91,8 @@ class Place:
     transferring: bool = False
     visits: Mapping[str, int] = field(default_factory=dict[str, int])
     cooling: Mapping[str, int] = field(default_factory=dict[str, int])  # interrupt -> epoch
+    turns: int = 0  # of the caller, when the state was entered
+    refused: Mapping[str, int] = field(default_factory=dict[str, int])  # by what is collected here
     risen: frozenset[str] = frozenset()  # interrupts whose condition has been true since they came
 
 

@@ -57,6 +57,9 @@ class Steps:
             context=_context(state.context),
             silence=() if final else silence,
             voice=made.Voice(state.voice.eagerness, state.voice.interrupt) if state.voice else None,
+            limits=made.StateLimits(state.limits.turns, state.limits.time)
+            if state.limits
+            else None,
         )
 
     def interrupt(self, name: str, interrupt: doc.Interrupt, mark: made.Mark) -> made.Interrupt:
@@ -302,8 +305,13 @@ class Steps:
                 if name not in collect.vars:
                     mark = node.at(key, index).mark
                     self.report("V001", mark, f"'{name}' is not among the collect's `vars`")
+        self.symbols.check_state(collect.on_failed, node.at("on_failed").mark, self.report)
         return made.Collect(
-            tuple(collect.vars), frozenset(collect.optional), frozenset(collect.fresh)
+            tuple(collect.vars),
+            frozenset(collect.optional),
+            frozenset(collect.fresh),
+            collect.attempts,
+            collect.on_failed,
         )
 
     def _tools(self, state: doc.State) -> tuple[str, ...]:

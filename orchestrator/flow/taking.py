@@ -122,6 +122,7 @@ def _close(m: Macrostep, held: Held) -> None:
     _changed(m, before, held.path)
     output: dict[str, Json] = {"rejected": rejected} if rejected else {"ok": True}
     if held.path is None:
+        _count(m, rejected)
         output |= _collected(m, complete=not rejected)
     elif not rejected:
         output = _moved(m, held.path)
@@ -132,6 +133,20 @@ def _close(m: Macrostep, held: Held) -> None:
         answer(m, held.asked, output)
         if held.values:  # it was answered later than the others of its answer
             owe(m, "answer")
+
+
+def _count(m: Macrostep, rejected: Mapping[str, Json]) -> None:
+    """Once a variable was refused as often as its state allows, that has failed."""
+    collect = m.state.collect
+    if collect is None or collect.attempts is None:
+        return
+    counts = {
+        name: m.place.refused.get(name, 0) + 1 for name in collect.variables if name in rejected
+    }
+    m.place = replace(m.place, refused={**m.place.refused, **counts})
+    over = [name for name, count in counts.items() if count == collect.attempts]
+    if over:
+        m.happen("collect.failed", fatal_in=m.place.epoch, name=over[0])
 
 
 def _changed(m: Macrostep, before: Mapping[str, Json], path: str | None) -> None:

@@ -43,7 +43,7 @@ def taken(items: Iterable[Item]) -> Iterator[Way]:
             case Report(data={"flow": _}):
                 pass
             case Report("state.entered", data):
-                if data["by"] == "transfer.failed":
+                if data["by"] in ("transfer.failed", "collect.failed"):
                     yield "failed", state, 0
                 state = str(data["state"])
                 yield "state", state, 0
@@ -75,6 +75,9 @@ def _ways(flow: Flow) -> Iterator[tuple[Way, Untaken]]:
         for index, edge in enumerate(state.next):
             text = f"{name} → {edge.goto or name} ({_cause(edge)})"
             yield ("edge", name, index), Untaken(edge.mark, "edge", text)
+        if state.collect and state.collect.on_failed:
+            text = f"{name} → {state.collect.on_failed} (collect failed)"
+            yield ("failed", name, 0), Untaken(state.mark, "edge", text)
         if isinstance(state.final, Transfer) and state.final.on_failed:
             text = f"{name} → {state.final.on_failed} (transfer failed)"
             yield ("failed", name, 0), Untaken(state.final.to.mark, "edge", text)

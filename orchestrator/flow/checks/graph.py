@@ -13,7 +13,7 @@ __all__ = ["check_graph", "waits"]
 
 TOOL_EVENT = re.compile(r"tool\.(.+)\.([a-z_]+)\Z")
 RUN_EVENT = re.compile(r"run\.([a-z0-9_]+)\.(done|failed)\Z")
-LATER_EVENTS = re.compile(r"(collect\.failed|transcript\.partial|image)\Z")
+LATER_EVENTS = re.compile(r"(transcript\.partial|image)\Z")
 SIGNAL = re.compile(r"signal\.[a-z][a-z0-9_]*(\.[a-z0-9_]+)*\Z")
 NEVER = (
     (
@@ -56,8 +56,8 @@ def _check_interrupting(
     if interrupt.event is None:
         return
     mark = interrupt.node.at("event").mark
-    if interrupt.event == "collected":
-        report("G006", mark, "'collected' belongs to the state that collects")
+    if interrupt.event in ("collected", "collect.failed", "limits"):
+        report("G006", mark, f"'{interrupt.event}' belongs to one state: use its next")
     elif problem := _unknown(interrupt.event, document, symbols):
         code, message, hint = problem
         report(code, mark, message, hint)
@@ -77,6 +77,11 @@ def _event_problem(
 ) -> tuple[str, str, str] | None:
     if event == "collected":
         return None if state.collect else ("G006", "nothing is collected in this state", "")
+    if event == "collect.failed":
+        limited = state.collect and state.collect.attempts is not None
+        return None if limited else ("G006", "nothing limits attempts: add collect.attempts", "")
+    if event == "limits":
+        return None if state.limits else ("G006", "this state has no limits", "")
     if event.startswith("run."):
         return _run_problem(event, state)
     if problem := _unknown(event, document, symbols):

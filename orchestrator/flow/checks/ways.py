@@ -51,6 +51,8 @@ def targets(state: State) -> Iterator[str]:
     for edge in state.next:
         if edge.goto:
             yield edge.goto
+    if state.collect and state.collect.on_failed:
+        yield state.collect.on_failed
     for silence in state.silence or ():
         if silence.goto:
             yield silence.goto
