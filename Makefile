@@ -12,7 +12,7 @@ run: .venv/.run  ## set everything up, then talk to a flow (FLOW=…)
 	@$(BIN)/orchestrator run $(FLOW) || test $$? -eq 3  # the caller hung up
 
 test: .venv/.dev .venv-clients/.installed  ## set everything up, then run every test
-	CLIENTS_PYTHON=.venv-clients/bin/python $(BIN)/python -m pytest
+	CLIENTS_PYTHON=.venv-clients/bin/python $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: .venv/.dev  ## formatting, lint, types
 	$(BIN)/ruff format --check .
