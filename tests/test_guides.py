@@ -58,7 +58,7 @@ def test_the_last_rung_tests_the_flow_of_the_one_before(tmp_path: Path) -> None:
     [tests] = load([tmp_path / "flows/workshop.test.yaml"])
     assert tests.suite.cases
     for case in tests.suite.cases:
-        assert try_case(tests.flow, tests.suite.defaults, case).failures == ()
+        assert try_case(tests.flow, tests.suite, case).failures == ()
 
 
 @pytest.mark.parametrize(("guide", "fragment"), fragments())
