@@ -13,7 +13,7 @@ def pay(m: Macrostep, usage: Mapping[str, int]) -> None:
     """Add up what answers cost; once, tell that it is more than the author allows."""
     if usage:
         m.run = replace(m.run, cost=round(m.run.cost + cost(m.run.model, usage), 9))
-    most = m.flow.limits.cost
+    most = m.session.limits.cost
     if most is not None and m.run.cost > most and not m.run.over_budget:
         m.run = replace(m.run, over_budget=True)
         m.happen("budget", cost=m.run.cost)

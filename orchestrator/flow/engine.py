@@ -456,7 +456,7 @@ def _take_outcome(m: Macrostep) -> None:
     elif (failed := _uncollected(m, outcome)) is not None:
         enter(m, failed, by=outcome.name)
     elif outcome.name == "budget":
-        fail(m, "limit.cost")
+        fail_all(m, "limit.cost")
     elif outcome.fatal_in == m.place.epoch:
         fail(m, outcome.name)
     elif target := m.flow.unanswered.get(outcome.name):
