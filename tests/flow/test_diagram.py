@@ -2,11 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.flow.compile import check
+from orchestrator.flow.compile import check, document_of
 from orchestrator.flow.diagram import mermaid
 from orchestrator.flow.document import read
 from orchestrator.flow.loader import load
 from orchestrator.flow.part import Report
+from tests.flow.families import FAMILY, SHOP, reader
 
 ROOT = Path(__file__).parents[2]
 FLOW = """\
@@ -115,3 +116,10 @@ def test_the_graph_of_the_restaurant_in_the_docs_is_current() -> None:
     assert document
     page = (ROOT / "docs/restaurant.md").read_text()
     assert f"```mermaid\n{mermaid(document)}```\n" in page
+
+
+def test_a_state_that_runs_a_flow_or_hands_over_to_one_says_so() -> None:
+    drawn = mermaid(document_of(SHOP, "shop.flow.yaml", reader(FAMILY)))
+    assert 's_where[["where<br>runs address"]]' in drawn
+    assert 's_billing[["billing<br>hands over to bills"]]' in drawn
+    assert "“The caller wants the newsletter.”, runs letter, and back" in drawn
