@@ -1,6 +1,7 @@
 """`orchestrator queues`, `calls` and `workers`, with a worker and a Redis that are there."""
 
 import json
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Coroutine, Generator
@@ -14,7 +15,7 @@ from orchestrator import Client, Outcome
 from orchestrator.dispatch.call import Call
 from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.link import Link, connect
-from tests.interaction.project import PATIENCE, Project
+from tests.interaction.project import ORCHESTRATOR, PATIENCE, Project
 from tests.redis_server import RedisServer
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
@@ -114,6 +115,23 @@ def test_queues_tell_what_runs_and_what_waits(
     head, *lines = project.command("queues").stdout.splitlines()
     assert head.split() == ["queue", "waiting", "running", "parked", "oldest", "workers", "dead"]
     assert [line.split()[0] for line in lines] == ["idle", "sums", "waits"]
+
+
+def test_queues_are_looked_at_again_until_somebody_has_seen_enough(project: Project) -> None:
+    watching = subprocess.Popen(
+        [*ORCHESTRATOR, "queues", "--watch", "--json"],
+        cwd=project.directory,
+        env=project.environ,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with watching:
+        publish(project, call("c1", "idle", "x"))
+        assert watching.stdout
+        seen = [json.loads(watching.stdout.readline()) for _ in range(2)]
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(PATIENCE) == 130
+    assert [row["waiting"] for row in seen] == [1, 1]
 
 
 def test_an_open_call_is_listed_with_who_has_it_and_without_its_arguments(
