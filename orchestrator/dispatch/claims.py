@@ -137,8 +137,9 @@ class StreamClaims:
         try:
             await self._return_spare()
             pending = await self._link.ask(*(self._pending(lane, 1) for lane in LANES))
-            if not any(pending):
-                await self._forget(self._consumer)
+            for lane, rows in zip(LANES, pending, strict=True):
+                if not rows:
+                    await self._forget(acts.stream(self._queue, lane), self._consumer)
         except (QueueUnavailable, RedisRefused) as problem:
             logger.warning("queue %s: left behind for others: %s", self._queue, problem)
 
@@ -166,14 +167,12 @@ class StreamClaims:
             [consumers] = await self._link.ask(("XINFO", "CONSUMERS", stream, keys.GROUP))
             for each in consumers:
                 if not each["pending"] and each["idle"] > FORGOTTEN:
-                    await self._forget(each["name"])
+                    await self._forget(stream, each["name"])
         self._grouped = True
 
-    async def _forget(self, consumer: str) -> None:
-        streams = (acts.stream(self._queue, lane) for lane in LANES)
-        await self._link.ask(
-            *(("XGROUP", "DELCONSUMER", stream, keys.GROUP, consumer) for stream in streams)
-        )
+    async def _forget(self, stream: str, consumer: str) -> None:
+        """Only for one that holds nothing there: what it held would be nobody's."""
+        await self._link.ask(("XGROUP", "DELCONSUMER", stream, keys.GROUP, consumer))
 
     async def _read(self, slots: int, wait: float) -> Sequence[_Taken]:
         """Live calls first. While jobs are at hand, only live ones are read, without waiting."""

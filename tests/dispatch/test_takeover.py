@@ -5,6 +5,7 @@ from dataclasses import replace
 import anyio
 import pytest
 
+from orchestrator.dispatch import claims as claiming
 from orchestrator.dispatch import keys
 from orchestrator.dispatch.call import Outcome
 from orchestrator.dispatch.claims import StreamClaims
@@ -199,6 +200,19 @@ async def test_who_leaves_is_no_consumer_any_more_unless_it_still_holds_somethin
     await holding.leave()
     [consumers] = await link.ask(("XINFO", "CONSUMERS", keys.work(CALL.queue), keys.GROUP))
     assert [each["name"] for each in consumers] == ["holding"]
+
+
+async def test_a_consumer_that_is_long_gone_and_holds_nothing_is_forgotten(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, holding = (StreamClaims(link, CALL.queue, name) for name in ("gone", "holding"))
+    await gone.claim(1, 0.001)
+    await StreamCalls(link, "asker").publish(CALL)
+    await one(holding)
+    monkeypatch.setattr(claiming, "FORGOTTEN", -1)
+    await StreamClaims(link, CALL.queue, "new").claim(1, 0.001)
+    [consumers] = await link.ask(("XINFO", "CONSUMERS", keys.work(CALL.queue), keys.GROUP))
+    assert {each["name"] for each in consumers} == {"holding", "new"}
 
 
 async def listen(claims: StreamClaims) -> None:
