@@ -32,6 +32,8 @@ def as_text(*, typed: bool) -> Show:
             case "caller.said":
                 if not typed:
                     _echo(f"{click.style('caller', fg='green', bold=True)} {record['text']}")
+            case name if name in _BY_THE_SERVICE and _is_by_the_service(record):
+                notice(_BY_THE_SERVICE[name].format_map(_Words(record)))
             case name if name in _QUIET:
                 notice(_QUIET[name].format_map(_Words(record)))
             case _:
@@ -83,6 +85,17 @@ _QUIET = {
     "transfer": "⇒ transferred to {to}  ({note}) {summary}",
     "session.ended": "■ {reason}",
 }
+
+
+_BY_THE_SERVICE = {
+    "call.dispatched": "⇢ {tool}  {arguments}  by the Realtime service",
+    "call.done": "⇠ {tool}  {result}",
+}
+
+
+def _is_by_the_service(record: Record) -> bool:
+    """A call that the service made itself goes through no queue, and nobody knows its time."""
+    return record.get("queue") == "" or record.get("seconds", 0.0) is None
 
 
 class _Words(dict[str, str]):

@@ -11,20 +11,25 @@ from orchestrator.flow.talk import busy, say, say_text, speak
 
 __all__ = ["filler_due", "progressed"]
 
+PAUSE = 0.5
+"""Seconds until a filler that nobody could hear yet is tried again."""
 A_MOMENT = "Say in a few words that it takes a moment. Promise nothing."
 
 
 def filler_due(m: Macrostep, call_id: str) -> None:
-    """The caller has waited for a while: say so, unless somebody is speaking anyway."""
+    """The caller has waited for a while: say so. The first one waits for a pause in the talk."""
     call = m.work.calls.get(call_id)
     filler = m.tool(call).filler if call else None
     if not call or not filler or m.ended:
         return
+    again = filler.every
     if not busy(m) and not m.talk.hearing:
         with m.within(call.frame, call.flow):
             _say_filler(m, call, filler)
-    if filler.every:
-        m.set_timer(f"filler:{call_id}", filler.every)
+    elif not call.fillers:
+        again = PAUSE
+    if again:
+        m.set_timer(f"filler:{call_id}", again)
 
 
 def _say_filler(m: Macrostep, call: OpenCall, filler: Filler) -> None:

@@ -32,3 +32,16 @@ def test_a_record_that_lacks_a_field_is_shown_without_it(
 ) -> None:
     console.as_text(typed=False)({"event": "call.failed", "tool": "book", "code": "timeout"})
     assert "✗ book  timeout:" in click.unstyle(capsys.readouterr().out)
+
+
+def test_a_call_that_the_service_made_is_shown_as_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    call = {"tool": "kb.search", "attempt": 1}
+    asked = {"event": "call.dispatched", **call, "queue": "", "arguments": {"query": "vpn"}}
+    show = console.as_text(typed=False)
+    show(asked)
+    show({"event": "call.done", **call, "seconds": None, "result": []})
+    shown = click.unstyle(capsys.readouterr().out).split("\n")
+    assert shown[0].strip() == '⇢ kb.search  {"query": "vpn"}  by the Realtime service'
+    assert shown[1].strip() == "⇠ kb.search  []"

@@ -243,6 +243,22 @@ def test_a_result_that_the_model_asked_for_is_told_in_the_state_that_it_moved_to
     assert scene.answers[-1].purpose == "answer"
 
 
+def test_the_first_filler_waits_for_a_pause_in_the_talk() -> None:
+    scene = play(
+        LOOKUP.replace("EXTRA", "mode: background, filler: {after: 0s, say: One moment.}")
+    )
+    scene.model(go_look={})
+    [filler] = [timer for timer in scene.snapshot.timers if timer.startswith("filler:")]
+    assert scene.speaking
+    scene.apply(TimerFired(scene.at, filler))
+    assert "One moment." not in scene.said
+    scene.model("Well.")
+    scene.wait(0.5)
+    assert scene.said.count("One moment.") == 1
+    scene.wait(5)
+    assert scene.said.count("One moment.") == 1
+
+
 def test_a_filler_does_not_come_between_a_prompt_that_failed_and_its_next_try() -> None:
     scene = play(
         LOOKUP.replace("EXTRA", "mode: background, filler: {after: 1s, say: One moment.}").replace(
