@@ -244,9 +244,7 @@ def test_a_result_that_the_model_asked_for_is_told_in_the_state_that_it_moved_to
 
 
 def test_the_first_filler_waits_for_a_pause_in_the_talk() -> None:
-    scene = play(
-        LOOKUP.replace("EXTRA", "mode: background, filler: {after: 0s, say: One moment.}")
-    )
+    scene = play(LOOKUP.replace("EXTRA", "mode: background, filler: {after: 0s, say: One moment.}"))
     scene.model(go_look={})
     [filler] = [timer for timer in scene.snapshot.timers if timer.startswith("filler:")]
     assert scene.speaking
