@@ -1,5 +1,6 @@
 """Connections, and what they say when they fail."""
 
+import hashlib
 from collections.abc import AsyncGenerator
 
 import anyio
@@ -9,7 +10,7 @@ from anyio.abc import SocketAttribute, SocketStream
 
 from orchestrator import link as link_module
 from orchestrator.errors import QueueUnavailable, ServiceError, UsageError
-from orchestrator.link import Backoff, Link, RedisRefused, connect
+from orchestrator.link import Backoff, Link, RedisRefused, Script, connect
 from tests.redis_server import RedisServer
 
 SECRET = "hunter2-swordfish"
@@ -178,3 +179,24 @@ def test_pauses_grow_up_to_a_limit_and_start_again() -> None:
     pauses.append(backoff.next())
     for pause, whole in zip(pauses, [1, 2, 4, 8, 8, 8, 1], strict=True):
         assert whole / 2 <= pause <= whole
+
+
+def script(text: str) -> Script:
+    return Script(text, hashlib.sha1(text.encode()).hexdigest())
+
+
+async def test_scripts_that_are_sent_together_are_answered_in_order(link: Link) -> None:
+    double, echo = script("return ARGV[1] * 2"), script("return KEYS[1]")
+    acts = [(double, (), (1,)), (echo, ("a",), ()), (double, (), (2,))]
+    await link.act(double, (), (0,))  # Redis knows this one, and not the other
+    assert [await link.act_all(acts) for _ in range(2)] == [[2, "a", 4]] * 2
+
+
+async def test_one_script_that_fails_fails_those_it_is_sent_with(link: Link) -> None:
+    fine, faulty = script("return 1"), script("return redis.call('GET')")
+    with pytest.raises(RedisRefused):
+        await link.act_all([(fine, (), ()), (faulty, (), ())])
+
+
+async def test_no_scripts_have_no_answers(link: Link) -> None:
+    assert await link.act_all([]) == []
