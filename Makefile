@@ -3,7 +3,7 @@ BIN := .venv/bin
 FLOW ?= flows/restaurant.flow.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench constraints clean
+.PHONY: help run test check drills format bench constraints clean
 
 help:  ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ check: .venv/.dev  ## formatting, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+drills: .venv/.dev  ## kill, stop, starve and cut off what runs, in long (DRILLS="D1 D9" for some)
+	$(BIN)/python -m tests.drills $(DRILLS)
 
 format: .venv/.dev  ## put the code into its form
 	$(BIN)/ruff check --fix .

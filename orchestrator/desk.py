@@ -8,6 +8,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+import anyio
+
 from orchestrator.crashpoints import crashpoint
 from orchestrator.dispatch.call import Call, Outcome
 from orchestrator.errors import ServiceError
@@ -19,6 +21,8 @@ __all__ = ["CallDesk"]
 
 BACKLOG = 1000
 """How many calls may lie in a queue before the next one is refused as `busy`."""
+PATIENCE = 0.5
+"""Seconds past a deadline that Redis may take to say whether an answer was first."""
 
 log = logging.getLogger(__name__)
 
@@ -79,10 +83,11 @@ class CallDesk:
         if call is None:
             return  # it was told already
         try:
-            outcome = await self._calls.withdraw(call, command.by)
+            with anyio.fail_after(PATIENCE):
+                outcome = await self._calls.withdraw(call, command.by)
             crashpoint("asker.withdrawn")
-        except ServiceError as problem:
-            log.warning("call %s was not withdrawn: %s", call.id, problem)
+        except (ServiceError, TimeoutError) as problem:
+            log.warning("call %s was not withdrawn: %s", call.id, problem or "no answer in time")
             self._doubtful[command.call] = call
             outcome = Outcome.withdrawn(command.by)
         if outcome.by != "cancel":

