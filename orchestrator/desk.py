@@ -87,7 +87,9 @@ class CallDesk:
                 outcome = await self._calls.withdraw(call, command.by)
             crashpoint("asker.withdrawn")
         except (ServiceError, TimeoutError) as problem:
-            log.warning("call %s was not withdrawn: %s", call.id, problem or "no answer in time")
+            log.warning(
+                "call %s was not withdrawn: %s", call.id, str(problem) or "no answer in time"
+            )
             self._doubtful[command.call] = call
             outcome = Outcome.withdrawn(command.by)
         if outcome.by != "cancel":
