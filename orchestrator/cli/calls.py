@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import anyio
 import click
 
-from orchestrator.cli.lookup import age, linked, show
+from orchestrator.cli.lookup import age, linked, parsed, show
 from orchestrator.dispatch.call import Call, Json, Outcome
 from orchestrator.dispatch.overview import find_call, held_by, queue_names
 from orchestrator.dispatch.streams import OpenCalls
@@ -89,13 +89,5 @@ async def _cancel(name: str) -> Outcome:
 
 def _plain(record: Mapping[str, str]) -> dict[str, Json]:
     """Fields that are JSON as what they stand for."""
-    return {name: _read(name, text) for name, text in record.items()}
-
-
-def _read(name: str, text: str) -> Json:
-    if name not in ("request", "outcome", "late"):
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    coded = ("request", "outcome", "late")
+    return {name: parsed(text) if name in coded else text for name, text in record.items()}

@@ -13,7 +13,7 @@ from orchestrator.dispatch.call import Json
 from orchestrator.link import Link, connect
 from orchestrator.settings import from_environ
 
-__all__ = ["age", "linked", "show"]
+__all__ = ["age", "linked", "parsed", "show"]
 
 
 @asynccontextmanager
@@ -42,6 +42,14 @@ def show(rows: Sequence[Mapping[str, Json]], as_json: bool, nothing: str) -> Non
 
 def _word(value: Json) -> str:
     return "-" if value is None else str(value)
+
+
+def parsed(text: str) -> Json:
+    """What JSON stands for; text that is none stays as it is: anybody can write to Redis."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def age(seconds: float) -> str:

@@ -26,6 +26,7 @@ COMMANDS = {
     "workers": ("orchestrator.cli.workers", "See who runs calls, and send them home."),
     "queues": ("orchestrator.cli.queues", "See how much waits where."),
     "calls": ("orchestrator.cli.calls", "See calls of tools, and cancel them."),
+    "dead": ("orchestrator.cli.dead", "See calls that were given up, and redrive them."),
     "approvals": ("orchestrator.cli.approvals", "See what waits for a person, and decide."),
     "mcp": ("orchestrator.cli.mcp", "Register, list and pin MCP servers."),
 }

@@ -11,8 +11,8 @@ from orchestrator.link import Link, RedisRefused
 
 __all__ = ["StreamDeadLetters", "queues_with_dead_letters"]
 
-LIST = 1000
-"""How many letters are listed at most."""
+BATCH = 1000
+"""How many letters are read at a time."""
 
 
 class StreamDeadLetters:
@@ -24,8 +24,15 @@ class StreamDeadLetters:
         self._stream = keys.dead(queue)
 
     async def list(self) -> Sequence[DeadLetter]:
-        [entries] = await self._link.ask(("XRANGE", self._stream, "-", "+", "COUNT", LIST))
-        return [_letter(entry, pairs(flat)) for entry, flat in entries]
+        letters: list[DeadLetter] = []
+        start = "-"
+        while True:
+            part = ("XRANGE", self._stream, start, "+", "COUNT", BATCH)
+            [entries] = await self._link.ask(part)
+            letters += (_letter(entry, pairs(flat)) for entry, flat in entries)
+            if len(entries) < BATCH:
+                return letters
+            start = f"({letters[-1].id}"
 
     async def show(self, letter: str) -> DeadLetter | None:
         try:

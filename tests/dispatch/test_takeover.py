@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from orchestrator.dispatch import claims as claiming
+from orchestrator.dispatch import dead as letters
 from orchestrator.dispatch import keys
 from orchestrator.dispatch.call import Outcome
 from orchestrator.dispatch.claims import StreamClaims
@@ -91,6 +92,16 @@ async def test_a_dead_letter_that_is_no_call_cannot_be_redriven(link: Link) -> N
     with pytest.raises(UsageError, match=f"{letter.id} cannot be redriven, it is no call"):
         await dead.redrive(letter.id)
     assert await dead.show(letter.id) == letter
+
+
+async def test_more_dead_letters_than_are_read_at_a_time_are_all_listed(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(letters, "BATCH", 2)
+    for name in "abcd":
+        await link.ask(("XADD", keys.dead(CALL.queue), "*", "call", name))
+    listed = await StreamDeadLetters(link, CALL.queue).list()
+    assert [letter.call for letter in listed] == ["a", "b", "c", "d"]
 
 
 async def test_queues_are_known_by_their_dead_letters(link: Link) -> None:
