@@ -1,6 +1,7 @@
 """`orchestrator queues`: how much waits where, and who is there to work."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import anyio
@@ -8,10 +9,10 @@ import click
 
 from orchestrator.cli.lookup import linked, show
 from orchestrator.dispatch.call import Json
-from orchestrator.dispatch.overview import queue_names, queue_state
+from orchestrator.dispatch.overview import QueueState, queue_names, queue_state
 from orchestrator.link import Link
 
-__all__ = ["command"]
+__all__ = ["command", "with_rates"]
 
 PAUSE = 1.0  # seconds between two looks
 
@@ -22,20 +23,34 @@ PAUSE = 1.0  # seconds between two looks
 def command(as_json: bool, watch: bool) -> None:
     """The queues, with the calls that wait, run or are parked, and the workers that serve them.
 
-    `oldest` is how many seconds ago the oldest of these calls came; `dead` counts dead letters.
+    `oldest` is how many seconds ago the oldest of these calls came; `dead` counts dead letters;
+    `came` and `went` count calls ever since, and with --watch those a minute since the look before.
     """
     anyio.run(_show, as_json, watch)
 
 
 async def _show(as_json: bool, watch: bool) -> None:
     async with linked() as link:
-        show(await _rows(link), as_json, "no queues yet")
+        states = await _look(link)
+        show([asdict(state) for state in states.values()], as_json, "no queues yet")
         while watch:
+            looked = time.monotonic()
             await anyio.sleep(PAUSE)
-            rows = await _rows(link)
+            before, states = states, await _look(link)
+            minutes = (time.monotonic() - looked) / 60
+            rows = [with_rates(state, before.get(name), minutes) for name, state in states.items()]
             click.clear()  # on a terminal
             show(rows, as_json, "no queues yet")
 
 
-async def _rows(link: Link) -> Sequence[Mapping[str, Json]]:
-    return [asdict(await queue_state(link, queue)) for queue in await queue_names(link)]
+async def _look(link: Link) -> Mapping[str, QueueState]:
+    return {name: await queue_state(link, name) for name in await queue_names(link)}
+
+
+def with_rates(state: QueueState, before: QueueState | None, minutes: float) -> dict[str, Json]:
+    """A row with how much came and went a minute; before a second look that is unknown."""
+    row = asdict(state)
+    for name in ("came", "went"):
+        since = row[name] - getattr(before, name) if before else None
+        row[f"{name}_per_min"] = None if since is None else round(max(0, since) / minutes)
+    return row

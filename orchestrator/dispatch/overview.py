@@ -26,6 +26,9 @@ class QueueState:
     """`waiting` calls were taken by nobody yet, `running` ones are some worker's, `parked` ones
     are held back by a limit or rate of their tool. `oldest` is how many seconds ago the oldest
     of all these entered its stream; None if there is none. `dead` counts dead letters.
+
+    `came` and `went` count the entries that were ever added to the queue's streams and removed.
+    Redis keeps these counts anyway. Who goes round again, after being parked, comes and goes twice.
     """
 
     queue: str
@@ -35,6 +38,8 @@ class QueueState:
     oldest: float | None
     workers: int
     dead: int
+    came: int
+    went: int
 
 
 async def queue_names(link: Link) -> Sequence[str]:
@@ -52,25 +57,41 @@ async def queue_names(link: Link) -> Sequence[str]:
 async def queue_state(link: Link, queue: str) -> QueueState:
     """Raises `QueueUnavailable`."""
     streams = [stream(queue, lane) for lane in LANES]
-    *found, parked, dead = await link.ask(
-        *(("XLEN", each) for each in streams),
-        *(("XRANGE", each, "-", "+", "COUNT", 1) for each in streams),
-        ("ZCARD", keys.due(queue)),
-        ("XLEN", keys.dead(queue)),
-    )
-    lengths, firsts = found[: len(LANES)], found[len(LANES) :]
-    running = len(await held_by(link, queue))
-    since = [_since(entries[0][0]) for entries in firsts if entries]
+    infos = [await _info(link, each) for each in streams]
+    there, came = (sum(info[what] for info in infos) for what in ("length", "entries-added"))
+    running, parked = len(await held_by(link, queue)), await _parked(link, queue)
+    since = [_since(info["first-entry"][0]) for info in infos if info["first-entry"]]
+    [dead] = await link.ask(("XLEN", keys.dead(queue)))
     present = await Roster(link).present()
     return QueueState(
         queue,
-        waiting=max(0, sum(lengths) - running - parked),
+        waiting=max(0, there - running - parked),
         running=running,
         parked=parked,
         oldest=round(max(since), 1) if since else None,
         workers=sum(queue in worker.queues for worker in present),
         dead=dead,
+        came=came,
+        went=came - there,
     )
+
+
+async def _info(link: Link, name: str) -> Mapping[str, Any]:
+    [exists] = await link.ask(("EXISTS", name))
+    if not exists:
+        return {"length": 0, "entries-added": 0, "first-entry": None}
+    [info] = await link.ask(("XINFO", "STREAM", name))
+    return dict(info)
+
+
+async def _parked(link: Link, queue: str) -> int:
+    """Those of the parked calls whose entry is there: the others were withdrawn, or have a slot."""
+    [members] = await link.ask(("ZRANGE", keys.due(queue), 0, MOST))
+    entries = [member.split(" ")[:2] for member in members]  # LANE ENTRY DEADLINE
+    found = await link.ask(
+        *(("XRANGE", stream(queue, lane), entry, entry) for lane, entry in entries)
+    )
+    return sum(bool(each) for each in found)
 
 
 def _since(entry: str) -> float:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Coroutine, Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import anyio
 import pytest
 
 from orchestrator import Client, Outcome
+from orchestrator.cli.queues import with_rates
 from orchestrator.dispatch.call import Call
+from orchestrator.dispatch.overview import QueueState
 from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.link import Link, connect
 from tests.interaction.project import ORCHESTRATOR, PATIENCE, Project
@@ -107,13 +110,15 @@ def test_queues_tell_what_runs_and_what_waits(
     oldest = {queue: row.pop("oldest") for queue, row in found.items()}
     assert oldest["sums"] is None and oldest["waits"] >= 0 and oldest["idle"] >= 0
     nothing = {"waiting": 0, "running": 0, "parked": 0, "workers": 0, "dead": 0}
+    nothing |= {"came": 0, "went": 0}
     assert found == {
-        "idle": {**nothing, "waiting": 2},
+        "idle": {**nothing, "waiting": 2, "came": 2},
         "sums": {**nothing, "workers": 1},
-        "waits": {**nothing, "running": 1, "workers": 1},
+        "waits": {**nothing, "running": 1, "workers": 1, "came": 1},
     }
     head, *lines = project.command("queues").stdout.splitlines()
-    assert head.split() == ["queue", "waiting", "running", "parked", "oldest", "workers", "dead"]
+    shown = ["waiting", "running", "parked", "oldest", "workers", "dead", "came", "went"]
+    assert head.split() == ["queue", *shown]
     assert [line.split()[0] for line in lines] == ["idle", "sums", "waits"]
 
 
@@ -132,6 +137,16 @@ def test_queues_are_looked_at_again_until_somebody_has_seen_enough(project: Proj
         watching.send_signal(signal.SIGINT)
         assert watching.wait(PATIENCE) == 130
     assert [row["waiting"] for row in seen] == [1, 1]
+    assert "came_per_min" not in seen[0]
+    assert (seen[1]["came_per_min"], seen[1]["went_per_min"]) == (0, 0)
+
+
+def test_rates_are_of_the_time_between_two_looks() -> None:
+    before = QueueState("sums", 0, 0, 0, None, 1, 0, came=100, went=90)
+    row = with_rates(replace(before, came=130, went=110), before, minutes=0.5)
+    assert (row["came_per_min"], row["went_per_min"]) == (60, 40)
+    row = with_rates(before, None, minutes=0.5)
+    assert (row["came_per_min"], row["went_per_min"]) == (None, None)
 
 
 def test_an_open_call_is_listed_with_who_has_it_and_without_its_arguments(
