@@ -9,7 +9,7 @@ import anyio
 import click
 
 from orchestrator.cli.lookup import age, linked, parsed, show
-from orchestrator.dispatch.call import Json, Outcome
+from orchestrator.dispatch.call import Call, Json, Outcome
 from orchestrator.dispatch.dead import StreamDeadLetters, queues_with_dead_letters
 from orchestrator.dispatch.overview import record
 from orchestrator.errors import UsageError
@@ -83,17 +83,23 @@ async def _list(queue: str | None) -> Sequence[dict[str, Json]]:
 
 
 def _row(queue: str, letter: DeadLetter) -> dict[str, Json]:
-    request = parsed(letter.request)
     return {
         "letter": letter.id,
         "queue": queue,
         "call": letter.call or None,
-        "tool": request.get("tool") if isinstance(request, dict) else None,
+        "tool": _tool(letter),
         "deliveries": letter.deliveries,
         "age": age(max(0.0, time.time() - letter.at)),
         "worker": letter.worker or None,
         "reason": letter.reason,
     }
+
+
+def _tool(letter: DeadLetter) -> str | None:
+    try:
+        return Call.from_json(letter.request).tool
+    except ValueError:
+        return None  # it is no call
 
 
 async def _show(name: str, queue: str | None) -> dict[str, Json]:

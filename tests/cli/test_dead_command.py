@@ -113,6 +113,12 @@ def worker(project: Project) -> subprocess.Popen[str]:
     )
 
 
+def until_it_dies(project: Project) -> int:
+    with worker(project) as dying:
+        assert dying.wait(PATIENCE) == -signal.SIGKILL
+    return dying.pid
+
+
 def test_a_call_that_kills_its_workers_is_understood_repaired_and_redriven(
     project: Project,
 ) -> None:
@@ -120,15 +126,13 @@ def test_a_call_that_kills_its_workers_is_understood_repaired_and_redriven(
         await StreamCalls(link, "asker").publish(call("c1", what="a can"))
 
     on_redis(project, publish)
-    for _ in range(3):
-        with worker(project) as dying:
-            assert dying.wait(PATIENCE) == -signal.SIGKILL
+    died = [until_it_dies(project) for _ in range(3)]
     with worker(project) as survivor:
         while not (found := rows(project)):
             pass
         [row] = found
         assert (row["call"], row["tool"], row["queue"]) == ("s1.c1.1", "crush", "press")
-        assert (row["deliveries"], str(dying.pid) in row["worker"]) == (3, True)
+        assert (row["deliveries"], str(died[-1]) in row["worker"]) == (3, True)
         assert row["reason"] == "no worker lived to answer it in 3 deliveries"
         letter = shown(project, "c1")
         assert letter["request"]["arguments"] == {"what": "a can"}
