@@ -4,12 +4,11 @@ Each function returns the reason for which the flow fails, if it does. To the ca
 one whether a response was empty, failed, or never came: silence. See docs/decisions/0008.
 """
 
-from dataclasses import replace
-
 from orchestrator.flow.commands import Hush
 from orchestrator.flow.drift import THRESHOLD, likeness
 from orchestrator.flow.events import AgentSaid, AnswerEnded
 from orchestrator.flow.macrostep import Macrostep
+from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import AGAIN
 from orchestrator.flow.talk import HEARD, MUTE, owe, patience, speak
 
@@ -40,9 +39,8 @@ def answer_ended(m: Macrostep, event: AnswerEnded) -> str | None:
     m.drop_timers("answer:")
     if not _came_to_something(m, event.how):
         return _failed(m, event.speak, event.error or event.how)
-    m.talk = replace(m.talk, calls=())
     alone = m.talk.rounds if calls or observed or m.talk.purpose in MUTE else 0
-    m.talk = replace(m.talk, failures=0, rounds=alone)
+    m.talk = replace(m.talk, calls=(), failures=0, rounds=alone)
     m.let_go(event.speak)
     if event.how == "cancelled":
         m.happen("response.cancelled")

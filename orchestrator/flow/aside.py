@@ -5,12 +5,12 @@ for any more changes nothing.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import Ask, Hush
 from orchestrator.flow.definition import Classify
 from orchestrator.flow.macrostep import Macrostep
+from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import OpenAsk
 from orchestrator.flow.variables import give
 

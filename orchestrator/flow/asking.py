@@ -5,7 +5,6 @@ What becomes of it then is `work`'s.
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.definition import (
@@ -19,6 +18,7 @@ from orchestrator.flow.definition import (
 )
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import gate_is_open
+from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import Confirmation, OpenCall
 from orchestrator.flow.talk import owe
 from orchestrator.flow.telling import answer

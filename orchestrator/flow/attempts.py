@@ -6,12 +6,12 @@ attempt could end within the deadline.
 """
 
 import zlib
-from dataclasses import replace
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import AnswerNative, Dispatch
 from orchestrator.flow.definition import Tool
 from orchestrator.flow.macrostep import Macrostep
+from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import OpenCall
 
 __all__ = ["about", "begin", "pause_after", "put", "retry_due", "take_turns"]

@@ -1,10 +1,10 @@
 """What a session has cost so far, and when it is too much. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.prices import cost
+from orchestrator.flow.records import replace
 
 __all__ = ["pay"]
 

@@ -4,12 +4,11 @@ The engine knows every item by its id. A call of the model and its output go tog
 that has no output yet stays, whatever its age.
 """
 
-from dataclasses import replace
-
 from orchestrator.flow.aside import ask, give_up
 from orchestrator.flow.commands import AddItem, DropItems
 from orchestrator.flow.definition import Context
 from orchestrator.flow.macrostep import Macrostep
+from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import Kept, OpenAsk
 
 __all__ = ["SUMMARISE", "shorten", "summarised"]

@@ -44,7 +44,6 @@ is left to decide, at most one answer is asked for.
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TypeAlias, assert_never
 
 from orchestrator.flow import (
@@ -118,6 +117,7 @@ from orchestrator.flow.moves import (
     transfer_ended,
 )
 from orchestrator.flow.offer import around, may_interrupt, missing, offers
+from orchestrator.flow.records import replace
 from orchestrator.flow.requests import judge_again, refuse, tool_asked
 from orchestrator.flow.snapshot import AGAIN, Happened, Kept, OpenAsk, Snapshot
 from orchestrator.flow.talk import rest

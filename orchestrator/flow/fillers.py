@@ -1,11 +1,10 @@
 """What the caller hears while a call is under way. Pure."""
 
-from dataclasses import replace
-
 from orchestrator.flow.attempts import about, put
 from orchestrator.flow.definition import Filler
 from orchestrator.flow.events import CallProgressed
 from orchestrator.flow.macrostep import Macrostep
+from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import OpenCall
 from orchestrator.flow.talk import busy, say, say_text, speak
 

@@ -9,12 +9,12 @@ has higher numbers than its own.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from orchestrator.flow import taking, work
 from orchestrator.flow.definition import Flow
 from orchestrator.flow.doing import take_leave
 from orchestrator.flow.macrostep import Macrostep
+from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import Frame, Place, Values
 
 __all__ = [

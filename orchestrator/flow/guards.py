@@ -9,7 +9,6 @@ asked again before they have answered.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow import frames
@@ -20,6 +19,7 @@ from orchestrator.flow.hearing import cut_off
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.moves import enter
 from orchestrator.flow.operations import is_object
+from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import OpenAsk, OpenCall
 from orchestrator.flow.talk import busy, patience, say
 from orchestrator.flow.variables import give

@@ -5,13 +5,12 @@ on, until the player says that it was heard out or cut off; read-backs, endings,
 the caller's silence count from there.
 """
 
-from dataclasses import replace
-
 from orchestrator.flow import silence, taking, work
 from orchestrator.flow.answers import answer_ended
 from orchestrator.flow.commands import Hush
 from orchestrator.flow.events import AnswerEnded
 from orchestrator.flow.macrostep import Macrostep
+from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import AGAIN
 from orchestrator.flow.talk import CALLER, HEARD
 

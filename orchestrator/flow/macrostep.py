@@ -6,13 +6,14 @@ whole, so that putting the snapshot together again costs nothing that did not ch
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import AddItem, AnswerCall, Command, Report, Say
 from orchestrator.flow.definition import Flow, State, Template, Tool
 from orchestrator.flow.events import Event
+from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import (
     Cursor,
     Frame,
@@ -144,7 +145,7 @@ class Macrostep:
         return {**self._scope, **extra} if extra else self._scope
 
     def _names(self) -> Mapping[str, Json]:
-        now = local_time(self.at, self.run.offset)
+        now, daypart = _clock(self.at, self.run.offset)
         return {
             **self.values.vars,
             **self.values.results,
@@ -156,10 +157,10 @@ class Macrostep:
                 "direction": self.run.direction,
                 "seconds": int(self.at - self.run.started),
             },
-            "now": now.isoformat(),
+            "now": now,
             "turns": self.talk.turns,
             "visits": self.place.visits.get(self.place.state, 0),
-            "daypart": _daypart(now.hour),
+            "daypart": daypart,
         }
 
     def text(self, template: Template) -> str:
@@ -221,6 +222,13 @@ class Macrostep:
 
     def queue(self, happened: Happened) -> None:
         self.place = replace(self.place, outcomes=(*self.place.outcomes, happened))
+
+
+@lru_cache(maxsize=16)
+def _clock(at: float, offset: int) -> tuple[str, str]:
+    """`now` and `daypart`, which are the same throughout a step."""
+    now = local_time(at, offset)
+    return now.isoformat(), _daypart(now.hour)
 
 
 def _daypart(hour: int) -> str:

@@ -5,7 +5,6 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow import frames, silence, taking, work
@@ -32,6 +31,7 @@ from orchestrator.flow.doing import assign, edge_at, interrupt_at, take_leave
 from orchestrator.flow.events import SessionStarted, TransferEnded
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import missing
+from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import AGAIN, Cursor, OpenAsk
 from orchestrator.flow.talk import owe
 from orchestrator.flow.variables import give, recall

@@ -7,7 +7,6 @@ the event `tool.NAME.done` or `.failed`, as that of our own calls.
 """
 
 import json
-from dataclasses import replace
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow import asking, work
@@ -16,6 +15,7 @@ from orchestrator.flow.definition import Rejected, Tool
 from orchestrator.flow.events import CallSettled, NativeAsked, NativeSettled
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import offers
+from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import OpenCall
 from orchestrator.flow.talk import patience
 

@@ -6,6 +6,7 @@ The layout of the instructions and the names of the tools are a contract: docs/p
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from orchestrator.dispatch.call import Json
@@ -107,7 +108,11 @@ def around(m: Macrostep, **event: Json) -> Iterator[tuple[str, Interrupt]]:
 
 def functions(m: Macrostep) -> dict[str, Offer]:
     """What of it the model asks *us* for; the rest it has from the Realtime service."""
-    return {name: offer for name, offer in offers(m).items() if not _native(offer)}
+    return _functions(offers(m))
+
+
+def _functions(offered: Mapping[str, Offer]) -> dict[str, Offer]:
+    return {name: offer for name, offer in offered.items() if not _native(offer)}
 
 
 def _native(offer: Offer) -> Native | None:
@@ -157,12 +162,13 @@ def _too_deep(m: Macrostep, interrupt: Interrupt) -> bool:
 
 def schemas(m: Macrostep) -> tuple[Mapping[str, Json], ...]:
     """The offers as tools in the Realtime shape: functions, and narrowed MCP servers."""
+    offered = offers(m)
     servers: dict[str, list[str]] = {}
-    for offer in offers(m).values():
+    for offer in offered.values():
         if isinstance(offer, Use) and offer.tool.native:
             servers.setdefault(offer.tool.native.label, []).append(offer.tool.handler)
     return (
-        *(_schema(m, name, offer) for name, offer in functions(m).items()),
+        *(_schema(m, name, offer) for name, offer in _functions(offered).items()),
         *(
             {"type": "mcp", "server_label": label, "allowed_tools": tools}
             for label, tools in servers.items()
@@ -220,7 +226,8 @@ def instructions(m: Macrostep, purpose: Purpose, text: str = "", *, role: bool =
     """Whole instructions for one answer, or all but the `role`, which never changes. `text` is
     the author's, where the purpose has some."""
     persona = m.session.session.persona.strip() if role else ""
-    sections = [("Role", persona), ("Date and zone", _today(m))]
+    today = _today(m.run.started, m.run.offset, m.run.zone)
+    sections = [("Role", persona), ("Date and zone", today)]
     if purpose == "say":
         sections.append(("Say exactly", text))
     else:
@@ -248,9 +255,10 @@ def _no_goal(m: Macrostep) -> str:
     return COMPANY if m.work.calls else NO_GOAL
 
 
-def _today(m: Macrostep) -> str:
-    now = local_time(m.run.started, m.run.offset)
-    return f"{now:%A} {now.day} {now:%B %Y, %H:%M} ({now.isoformat('T', 'minutes')}, {m.run.zone})"
+@lru_cache(maxsize=1_000)  # sessions
+def _today(started: float, offset: int, zone: str) -> str:
+    now = local_time(started, offset)
+    return f"{now:%A} {now.day} {now:%B %Y, %H:%M} ({now.isoformat('T', 'minutes')}, {zone})"
 
 
 def _known(m: Macrostep) -> Iterator[str]:

@@ -5,12 +5,11 @@ move made there and the entry of the new state; then it is judged once more. At 
 counts, the first. One that was meant for another state is never a move of this one.
 """
 
-from dataclasses import replace
-
 from orchestrator.flow import asking
 from orchestrator.flow.events import ToolAsked
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import Decide, Go, Offer, SetValues, Use, functions
+from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import Asked
 from orchestrator.flow.taking import take
 from orchestrator.flow.talk import patience
@@ -23,12 +22,11 @@ def tool_asked(m: Macrostep, event: ToolAsked) -> None:
     if event.speak != m.talk.speaking or event.call in m.talk.calls:
         m.report("tool.ignored", call=event.call, name=event.name)
         return
-    m.talk = replace(m.talk, calls=(*m.talk.calls, event.call))
     patience(m)
     asked = Asked(event.call, event.name, event.arguments, m.talk.epoch)
     offer = functions(m).get(event.name) if asked.epoch == m.place.epoch else None
-    if not (isinstance(offer, Use) and offer.tool.silent):
-        m.talk = replace(m.talk, due=True)
+    silent = isinstance(offer, Use) and offer.tool.silent
+    m.talk = replace(m.talk, calls=(*m.talk.calls, event.call), due=m.talk.due or not silent)
     if offer is None or (m.place.move and not isinstance(offer, Go)):
         m.work = replace(m.work, asked=(*m.work.asked, asked))
     else:

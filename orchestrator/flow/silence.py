@@ -6,10 +6,9 @@ break it, and so do a new state and words of the agent's own accord; what is sai
 silence only holds the count, so that the marks of one silence follow each other.
 """
 
-from dataclasses import replace
-
 from orchestrator.flow.definition import Flow, Silence, Silent, State
 from orchestrator.flow.macrostep import Macrostep
+from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import AGAIN, Quiet
 
 __all__ = ["TIMER", "broken", "item_at", "led_to", "mark", "passed", "watch"]

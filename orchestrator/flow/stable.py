@@ -7,7 +7,6 @@ may be used now is a hint in it; the engine judges what is asked for, as ever.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import AddItem, Purpose
@@ -22,6 +21,7 @@ from orchestrator.flow.offer import (
     offers,
     properties,
 )
+from orchestrator.flow.records import replace
 
 __all__ = ["asked_about", "every_tool", "fixed", "state_tools", "tell"]
 

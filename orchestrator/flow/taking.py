@@ -5,7 +5,6 @@ anew meanwhile takes the place of the one that is held; a state that is left tak
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow import asking, work
@@ -13,6 +12,7 @@ from orchestrator.flow.definition import Rejected
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import missing
 from orchestrator.flow.operations import is_object
+from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import Asked, Held, OpenCall
 from orchestrator.flow.talk import owe
 from orchestrator.flow.telling import answer, note_result
@@ -183,7 +183,9 @@ def _supersede(m: Macrostep, given: Mapping[str, Json]) -> None:
 
 def drop(m: Macrostep) -> None:
     """The state is left: what was given there and is not decided counts for nothing."""
-    dropped, m.work = m.work.held, replace(m.work, held=())
+    dropped = m.work.held
+    if dropped:
+        m.work = replace(m.work, held=())
     for held in dropped:
         for call in held.waiting:
             _withdraw(m, call)
@@ -198,7 +200,8 @@ def _withdraw(m: Macrostep, call: str) -> None:
 
 def keep_company(m: Macrostep) -> None:
     """The caller speaks meanwhile: the model is told that the answer comes later."""
-    m.work = replace(m.work, held=tuple(_pending(m)))
+    if m.work.held:
+        m.work = replace(m.work, held=tuple(_pending(m)))
 
 
 def _pending(m: Macrostep) -> Iterator[Held]:

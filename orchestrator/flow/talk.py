@@ -5,13 +5,12 @@ never make the model speak by themselves; when everything has settled, `rest` as
 exactly one answer, or for none.
 """
 
-from dataclasses import replace
-
 from orchestrator.flow import silence
 from orchestrator.flow.commands import Play, Purpose, Say, Speak, ToolChoice
 from orchestrator.flow.definition import Template
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import instructions, schemas
+from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import AGAIN, Confirmation
 from orchestrator.flow.stable import tell
 

@@ -1,12 +1,12 @@
 """How variables get their values: one way for the model, the author and tools. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import Remember
 from orchestrator.flow.definition import Rejected
 from orchestrator.flow.macrostep import Macrostep
+from orchestrator.flow.records import replace
 
 __all__ = ["give", "recall"]
 
@@ -26,7 +26,8 @@ def give(m: Macrostep, values: Mapping[str, Json]) -> dict[str, Json]:
             rejected[name] = str(problem)
             m.report("value.rejected", name=name, reason=str(problem), **m.here)
     _store(m, _cleared(m, accepted) | accepted)
-    m.values = replace(m.values, stale=m.values.stale - accepted.keys())
+    if m.values.stale:
+        m.values = replace(m.values, stale=m.values.stale - accepted.keys())
     return rejected
 
 

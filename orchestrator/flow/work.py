@@ -7,7 +7,6 @@ events of the language (`tool.NAME.done`, `.failed`, `.denied`), which the engin
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import cast
 
 from orchestrator.dispatch.call import APPROVALS, Error, Json, Outcome
@@ -17,6 +16,7 @@ from orchestrator.flow.definition import ReadBack, Rejected, Review, Tool
 from orchestrator.flow.events import CallSettled
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import gate_is_open
+from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import Confirmation, OpenCall
 from orchestrator.flow.telling import answer, failure, note, tell
 from orchestrator.flow.variables import give
@@ -295,7 +295,8 @@ def _refuse_native(m: Macrostep, call: OpenCall, why: str) -> None:
 def drop_read_back(m: Macrostep, why: str) -> Confirmation | None:
     """There will be no yes to what was read back; what that was."""
     asked = m.work.confirming
-    m.work = replace(m.work, confirming=None)
+    if asked:
+        m.work = replace(m.work, confirming=None)
     if asked and m.flow.tools[asked.tool].native:
         m.emit(AnswerNative(m.new_id("item"), asked.call, False, why))
     return asked
