@@ -1,12 +1,13 @@
-"""Compiles who has to agree to a call: the caller, or a person. Pure."""
+"""Compiles who has to agree: to a call the caller, or a person; to values the caller. Pure."""
 
 import re
 
 from orchestrator.flow import definition as made
 from orchestrator.flow.document import Approval
+from orchestrator.flow.loader import Node
 from orchestrator.flow.texts import Texts
 
-__all__ = ["agreement", "read_back", "review"]
+__all__ = ["agreement", "read_back", "read_back_of_values", "review"]
 
 ARGUMENT = re.compile(r"\bargs\s*\.\s*(\w+)")
 
@@ -24,6 +25,13 @@ def read_back(approval: Approval | None, texts: Texts) -> made.ReadBack | None:
         *_condition(approval, texts),
         texts.template(approval.node.at("read_back")) if worded else None,
     )
+
+
+def read_back_of_values(confirm: bool | str, node: Node, texts: Texts) -> made.ReadBack | None:
+    """Whether the caller has to agree to what was collected, and the author's words for it."""
+    if confirm is False:
+        return None
+    return made.ReadBack(words=texts.template(node) if isinstance(confirm, str) else None)
 
 
 def review(approval: Approval | None, texts: Texts) -> made.Review | None:

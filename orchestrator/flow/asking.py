@@ -1,6 +1,6 @@
 """How a call comes about: the model or a step asks for it, and where people have to agree, they do.
 
-What becomes of it then is `work`'s.
+What becomes of it then is `work`'s. The caller may have to agree to what was collected, too.
 """
 
 import json
@@ -25,8 +25,11 @@ from orchestrator.flow.telling import answer
 from orchestrator.flow.work import asks, bound, drop_read_back, happen_failed, start, still_so
 
 __all__ = [
+    "asks_about_a_call",
     "confirm",
     "decline",
+    "has_agreed",
+    "open_question",
     "parse_arguments",
     "read_back",
     "use",
@@ -89,7 +92,7 @@ def _under_review(m: Macrostep, call: OpenCall) -> bool:
 
 def _ask_the_caller(m: Macrostep, call: str, tool: Tool, arguments: Mapping[str, Json]) -> None:
     if m.work.confirming:
-        message = f"First the caller has to answer about {m.work.confirming.tool}."
+        message = f"First the caller has to answer about {open_question(m)}."
         answer(m, call, {"error": "not_available", "message": message})
         return
     words = read_back(m, call, tool, arguments)
@@ -118,6 +121,9 @@ def confirm(m: Macrostep, call: str) -> None:
         message = "The caller has not answered the read-back yet."
         answer(m, call, {"error": "not_confirmed", "message": message})
         return
+    if asked.origin == "values":
+        _agree(m, call, asked)
+        return
     tool = m.flow.tools[asked.tool]
     if not still_so(m, asked) or (asked.origin == "model" and not gate_is_open(m, tool)):
         answer(m, call, {"error": "not_available", "message": "Things have changed since."})
@@ -130,6 +136,48 @@ def confirm(m: Macrostep, call: str) -> None:
         m.let_go(asked.call)
 
 
+def open_question(m: Macrostep) -> str:
+    """What the caller has not said yes or no to yet, by a name for the model."""
+    assert m.work.confirming
+    return m.work.confirming.tool or "what was collected"
+
+
+def asks_about_a_call(m: Macrostep) -> bool:
+    return m.work.confirming is not None and m.work.confirming.origin != "values"
+
+
+def has_agreed(m: Macrostep) -> bool:
+    """Whether the caller agrees to what was collected here. They are asked if that is wanted."""
+    collect, asked = m.state.collect, m.work.confirming
+    if collect is None or collect.confirm is None:
+        return True
+    if asked is None:
+        values = _collected(m)
+        words = _words(m, collect.confirm, values)
+        question = Confirmation(m.new_id("values"), "", values, words, origin="values")
+        m.work = replace(m.work, confirming=question)
+        return False
+    if asked.agreed:
+        m.work = replace(m.work, confirming=None)
+    return asked.agreed
+
+
+def _collected(m: Macrostep) -> dict[str, Json]:
+    names = m.state.collect.variables if m.state.collect else ()
+    return {name: m.values.vars.get(name) for name in names}
+
+
+def _agree(m: Macrostep, call: str, asked: Confirmation) -> None:
+    """`collected` happens when the model's answer is over. What steps changed is read back anew."""
+    m.place = replace(m.place, collected=True)
+    if asked.arguments == _collected(m):
+        m.work = replace(m.work, confirming=replace(asked, agreed=True))
+        answer(m, call, {"ok": True})
+    else:
+        m.work = replace(m.work, confirming=None)
+        answer(m, call, {"error": "not_available", "message": "Things have changed since."})
+
+
 def void(m: Macrostep) -> None:
     """What was read back is no longer so: the model may ask again, and a step does."""
     asked = drop_read_back(m, "things have changed since")
@@ -138,7 +186,12 @@ def void(m: Macrostep) -> None:
 
 
 def decline(m: Macrostep, call: str) -> None:
+    """The caller did not say yes. Of values, they stay as they are until they are corrected."""
     asked = drop_read_back(m, "the caller said no")
+    if asked and asked.origin == "values":
+        message = f"Ask what is wrong, and store it with set_{m.place.state}."
+        answer(m, call, {"ok": True, "message": message})
+        return
     answer(m, call, {"ok": True})
     if asked and asked.origin == "step":
         m.cut_short(asked.call)
@@ -171,6 +224,8 @@ def _ask_for_the_step(m: Macrostep, call: OpenCall, who: ReadBack) -> None:
     words = _words(m, who, call.arguments)
     asked = Confirmation(call.id, call.tool, call.arguments, words)
     step = replace(asked, origin="step", result_name=call.result_name)
+    if m.work.confirming and m.work.confirming.origin == "values":
+        m.place = replace(m.place, collected=True)  # to be read back again afterwards
     m.work = replace(m.work, confirming=step)
 
 

@@ -351,6 +351,7 @@ class Collect:
     fresh: frozenset[str] = frozenset()
     attempts: int | None = None  # how often one of them may be refused
     on_failed: str | None = None
+    confirm: "ReadBack | None" = None  # the caller has to say yes to what was collected
 
 
 @dataclass(frozen=True, slots=True)

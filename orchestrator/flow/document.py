@@ -105,6 +105,12 @@ class Retry(Part):
     on: list[str] = ["timeout", "unavailable", "rate_limited"]
 
 
+RetryOrNever: TypeAlias = Annotated[
+    Retry | None,
+    BeforeValidator(_unless_never, json_schema_input_type=Retry | Literal["never"] | None),
+]
+
+
 class Approval(Part):
     """Who has to agree before the tool is called; a bare text is its `by`."""
 
@@ -179,7 +185,7 @@ class Tool(Part):
     returns: dict[str, Param] = {}
     timeout: Seconds = Field(10.0, description="Of one attempt")
     deadline: Seconds | None = Field(None, description="Of the whole call")
-    retry: Annotated[Retry | None, BeforeValidator(_unless_never)] = None
+    retry: RetryOrNever = None
     safe: bool = Field(False, description="Changes nothing: may be repeated and cancelled freely")
     idempotent: bool = Field(False, description="Commits our key together with its effect")
     idempotency: str | None = Field(None, description="The key; the call's id by default")
@@ -227,7 +233,7 @@ class McpServer(Part):
     requires: dict[str, str] = Field({}, description="Conditions, as of a tool")
     ok_if: dict[str, str] = Field({}, description="Conditions over `result`, as of a tool")
     filler: dict[str, Filler] = {}
-    retry: dict[str, Annotated[Retry | None, BeforeValidator(_unless_never)]] = {}
+    retry: dict[str, RetryOrNever] = {}
 
 
 class Show(Part):
@@ -358,9 +364,14 @@ class Interrupt(Part):
             yield "with", "only a `run` has 'with'"
 
 
+def _confirm(value: Json) -> Json:
+    if not isinstance(value, bool | str):
+        raise PydanticCustomError("confirm", "should be true, or a text to be read back")
+    return value
+
+
 class Collect(Part):
     fallback: ClassVar[Mapping[str, Json]] = {"vars": []}
-    later: ClassVar[frozenset[str]] = frozenset({"confirm"})
 
     vars: list[str]
     optional: list[str] = []
@@ -369,6 +380,9 @@ class Collect(Part):
         None, description="How often what is given for one of them may be refused"
     )
     on_failed: str | None = Field(None, description="The state to go to then")
+    confirm: Annotated[bool | str, BeforeValidator(_confirm)] = Field(
+        False, description="Read back to the caller, who has to say yes; true, or the words for it"
+    )
 
     def rules(self) -> Iterator[tuple[str, str]]:
         if self.on_failed is not None and self.attempts is None:

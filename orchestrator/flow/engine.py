@@ -11,8 +11,8 @@ arguments return equal results, so a journal of events replays exactly.
 One event is one macrostep: the event is taken in, then things *settle* in microsteps, in
 this order, until none applies: the move that was asked for; steps that are under way; calls
 of the model that wait; outcomes, for the edges that name them; the state's edges without a
-trigger; `collected`. While an answer is open or a step waits, nothing settles. When nothing
-is left to decide, at most one answer is asked for.
+trigger; `collected`, if the caller agrees where that is wanted. While an answer is open or a
+step waits, nothing settles. When nothing is left to decide, at most one answer is asked for.
 
 | event          | taken in as                                                             |
 |----------------|-------------------------------------------------------------------------|
@@ -48,6 +48,7 @@ from typing import TypeAlias, assert_never
 
 from orchestrator.flow import (
     aside,
+    asking,
     attempts,
     context,
     fillers,
@@ -364,9 +365,10 @@ def _microstep(m: Macrostep) -> bool:
         run(m, m.state.run, by=f"state:{place.state}")
     elif index := _bare_edge(m):
         follow(m, f"edge:{place.state}:{index - 1}")
-    elif place.collected:
+    elif place.collected and not asking.asks_about_a_call(m):
         m.place = replace(place, collected=False)
-        if not missing(m):  # steps may have emptied what was there on entry
+        # Steps may have emptied what was there on entry.
+        if not missing(m) and asking.has_agreed(m):
             _try_edges(m, Happened("collected"))
     else:
         return False

@@ -47,7 +47,7 @@ def _ask_the_caller(
     m: Macrostep, event: NativeAsked, tool: Tool, arguments: dict[str, Json]
 ) -> None:
     if m.work.confirming:
-        _refuse(m, event, f"first the caller has to answer about {m.work.confirming.tool}")
+        _refuse(m, event, f"first the caller has to answer about {asking.open_question(m)}")
     else:
         asking.read_back(m, event.call, tool, arguments)
 

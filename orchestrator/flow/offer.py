@@ -132,10 +132,10 @@ def _offers(m: Macrostep) -> Iterator[tuple[str, Offer]]:
     if state.collect:
         yield f"set_{state.name}", SetValues(state.collect.variables)
     confirming = m.work.confirming
-    if confirming and confirming.heard is not None:
-        alias = m.flow.tools[confirming.tool].alias
-        yield f"confirm_{alias}", Decide(True)
-        yield f"decline_{alias}", Decide(False)
+    if confirming and confirming.heard is not None and not confirming.agreed:
+        about = m.flow.tools[confirming.tool].alias if confirming.tool else state.name
+        yield f"confirm_{about}", Decide(True)
+        yield f"decline_{about}", Decide(False)
     for name in state.tools:
         if not (confirming and confirming.tool == name) and gate_is_open(m, m.flow.tools[name]):
             yield m.flow.tools[name].alias, Use(m.flow.tools[name])

@@ -192,11 +192,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """A call that needs the caller's yes: the model's, or that of a step, which waits for it.
+    """What needs the caller's yes: a call of the model, or of a step, which waits for it; or the
+    `values` that a state has collected (then they are its `arguments`, and there is no tool).
 
     `spoken` is the answer that reads it back while that is being heard, `heard` the turn count
     when it was heard to its end, `cut_off` that when somebody spoke into it: it is read back
-    again after their turn.
+    again after their turn. `agreed`: they said yes to values, and the answer that tells so is not
+    over yet.
     """
 
     call: str
@@ -206,8 +208,9 @@ class Confirmation:
     spoken: str | None = None
     heard: int | None = None
     cut_off: int | None = None
-    origin: Literal["model", "step"] = "model"
+    origin: Literal["model", "step", "values"] = "model"
     result_name: str | None = None
+    agreed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from orchestrator.flow.offer import (
 )
 from orchestrator.flow.records import replace
 
-__all__ = ["asked_about", "every_tool", "fixed", "state_tools", "tell"]
+__all__ = ["every_tool", "fixed", "questions", "state_tools", "tell"]
 
 Schema = Mapping[str, Json]
 
@@ -54,17 +54,22 @@ def every_tool(flow: Flow) -> tuple[Schema, ...]:
         for schema in state_tools(flow, state):
             found.setdefault(schema["name"], []).append(schema)
     joined = (_joined(name, schemas) for name, schemas in found.items())
-    return (*joined, *(each for name in sorted(asked_about(flow)) for each in _answers(flow, name)))
+    return (*joined, *(each for name in questions(flow) for each in _answers(name)))
 
 
-def _answers(flow: Flow, name: str) -> Iterator[Schema]:
-    alias = flow.tools[name].alias
+def _answers(name: str) -> Iterator[Schema]:
     for kind, said in (("confirm", "clearly said yes"), ("decline", "did not say yes")):
-        prose = f"The caller {said} to what was just read back about {alias}."
-        yield function(f"{kind}_{alias}", prose)
+        prose = f"The caller {said} to what was just read back about {name}."
+        yield function(f"{kind}_{name}", prose)
 
 
-def asked_about(flow: Flow) -> set[str]:
+def questions(flow: Flow) -> tuple[str, ...]:
+    """What the caller may have to say yes to, by the names that `confirm_` and `decline_` have."""
+    collecting = (s.name for s in flow.states.values() if s.collect and s.collect.confirm)
+    return (*(flow.tools[name].alias for name in sorted(_asked_about(flow))), *collecting)
+
+
+def _asked_about(flow: Flow) -> set[str]:
     """The tools to which the caller may have to say yes."""
     states = flow.states.values()
     lists = [

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from orchestrator.flow import definition as made
 from orchestrator.flow import document as doc
-from orchestrator.flow.approvals import agreement
+from orchestrator.flow.approvals import agreement, read_back_of_values
 from orchestrator.flow.images import path_of
 from orchestrator.flow.loader import Node
 from orchestrator.flow.part import Report, did_you_mean
@@ -48,7 +48,7 @@ class Steps:
             mark,
             do=self._steps(state.do, texts),
             goal=texts.template(node.at("goal")) if state.goal is not None else None,
-            collect=self._collect(state.collect) if state.collect else None,
+            collect=self._collect(state.collect, texts) if state.collect else None,
             tools=() if final else self._tools(state),
             next=tuple(self._edge(edge, texts) for edge in state.next),
             examples=tuple(state.examples),
@@ -297,7 +297,7 @@ class Steps:
         for index, name in enumerate(names):
             self.symbols.check_variable(name, node.at(index).mark, self.report)
 
-    def _collect(self, collect: doc.Collect) -> made.Collect:
+    def _collect(self, collect: doc.Collect, texts: Texts) -> made.Collect:
         node = collect.node
         self._check_asked(collect.vars, node.at("vars"))
         for key, names in (("optional", collect.optional), ("fresh", collect.fresh)):
@@ -312,6 +312,7 @@ class Steps:
             frozenset(collect.fresh),
             collect.attempts,
             collect.on_failed,
+            read_back_of_values(collect.confirm, node.at("confirm"), texts),
         )
 
     def _tools(self, state: doc.State) -> tuple[str, ...]:

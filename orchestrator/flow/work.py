@@ -297,7 +297,7 @@ def drop_read_back(m: Macrostep, why: str) -> Confirmation | None:
     asked = m.work.confirming
     if asked:
         m.work = replace(m.work, confirming=None)
-    if asked and m.flow.tools[asked.tool].native:
+    if asked and asked.tool and m.flow.tools[asked.tool].native:
         m.emit(AnswerNative(m.new_id("item"), asked.call, False, why))
     return asked
 

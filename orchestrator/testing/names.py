@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from orchestrator.flow.definition import Flow, Intent, Mark, Rejected
 from orchestrator.flow.part import Report, did_you_mean
-from orchestrator.flow.stable import asked_about
+from orchestrator.flow.stable import questions
 from orchestrator.testing.document import Act, Case, Expect, Setting, Start, Suite
 from orchestrator.testing.places import states_of, variables_of
 from orchestrator.testing.play import Around, around, start_scope
@@ -54,9 +54,9 @@ def offerable(flow: Flow) -> Iterator[str]:
             yield f"go_{interrupt.id}"
     for tool in flow.tools.values():
         yield tool.alias
-    for name in sorted(asked_about(flow)):
-        yield f"confirm_{flow.tools[name].alias}"
-        yield f"decline_{flow.tools[name].alias}"
+    for name in questions(flow):
+        yield f"confirm_{name}"
+        yield f"decline_{name}"
 
 
 class _Names:

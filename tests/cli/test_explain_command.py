@@ -27,7 +27,7 @@ def test_a_code_is_explained_in_either_case(run: Run, capsys: pytest.CaptureFixt
     said = capsys.readouterr().out
     assert said.startswith("X001: Not supported yet (error)\n\nThe language has this")
     assert "\n\nWrong:\n\n  talk:\n" in said
-    assert "\n\nRight:\n\n  silence:\n" in said
+    assert "\n\nRight:\n\n  talk:\n" in said
 
 
 def test_without_a_code_each_has_a_line(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -283,6 +283,22 @@ def test_yes_to_a_read_back_is_no_choice_of_the_time_in_it() -> None:
     assert respond(known, asked, heard("yes"), tools=tools) == CallTool("confirm_buy")
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("Yes please.", CallTool("confirm_sell")),
+        ("No.", CallTool("decline_sell")),
+        ("No, five tickets.", CallTool("set_sell", '{"count": 5}')),
+    ],
+)
+def test_values_that_are_read_back_are_confirmed_declined_or_corrected(
+    words: str, expected: CallTool
+) -> None:
+    tools = [function("set_sell", count=COUNT), function("confirm_sell"), function("decline_sell")]
+    known = "# Goal\nSell tickets.\n\n# Known values\n- count: 4"
+    assert respond(known, said("Four. Is that right?"), heard(words), tools=tools) == expected
+
+
 def test_yes_takes_the_one_time_that_was_offered() -> None:
     tools = [function("set_sell", at=TIME)]
     output = respond("", said("I could offer half past five."), heard("yes please"), tools=tools)

@@ -10,7 +10,7 @@ from orchestrator.testing.judge import Failure
 from orchestrator.testing.recording import case_of
 from orchestrator.testing.trial import Trial, try_case
 from tests.flow.small import small
-from tests.testing.suites import read_suite
+from tests.testing.suites import flow_trial, read_suite
 
 HEAD = """\
 dsl: 1
@@ -174,3 +174,27 @@ def test_what_a_tool_says_of_a_value_is_canned_and_recorded_like_any_answer() ->
     happened = [item.what for item in trial.items if isinstance(item.what, Event)]
     made = case_of(flow, tuple(decide(flow, happened)))
     assert made["tools"] == {"look": [{"ok": False}, {"ok": True}]}
+
+
+def test_what_was_collected_is_confirmed_as_a_call_is() -> None:
+    flow = small("""
+vars: {size: int}
+start: talk
+states:
+  talk:
+    goal: Ask how many.
+    collect: {vars: [size], confirm: true}
+    next: [{event: collected, goto: bye}]
+  bye: {end: {reason: completed}}
+""")
+    case = """\
+      - case: x
+        turns:
+          - caller: Four.
+            model: [{call: set_talk, args: {size: 4}}, {say: Four?}]
+            expect: {state: talk, offered: [set_talk, confirm_talk, decline_talk]}
+          - caller: Yes.
+            model: [{call: confirm_talk}]
+            expect: {path: [talk, bye], ended: completed}
+    """
+    assert flow_trial(flow, case).failures == ()

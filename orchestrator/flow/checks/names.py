@@ -39,7 +39,11 @@ def check_names(document: Document, symbols: Symbols, report: Report) -> None:
         if aliases[tool.alias] > 1:
             report("T060", tool.mark, f"two tools are '{tool.alias}' to the model")
     _check_intents(document, report)
+    asked_about = {tool.alias for tool in tools if tool.approval == "caller" or tool.name in agreed}
     for name, state in document.states.items():
+        if state.collect and state.collect.confirm is not False and name in asked_about:
+            mark = state.collect.node.key("confirm")
+            report("T060", mark, f"confirm_{name} is about the tool '{name}' already")
         _check_alike(name, state, document, report)
         _check_number(name, state, document, report)
 
