@@ -1,7 +1,7 @@
 """An event-driven orchestrator for OpenAI Realtime voice agents.
 
-These are the public names: what a file of handlers needs, and `Client` with its `Outcome` for
-other programs, which are loaded when they are first asked for.
+These are the public names: what a file of handlers needs, and `Client` with its `Outcome` and
+`Rate` for other programs, which are loaded when they are first asked for.
 """
 
 from typing import TYPE_CHECKING
@@ -11,12 +11,13 @@ from orchestrator.worker.declare import Context, handler, lifespan
 
 if TYPE_CHECKING:
     from orchestrator.client import Client
-    from orchestrator.dispatch.call import Outcome
+    from orchestrator.dispatch.call import Outcome, Rate
 
 __all__ = [
     "Client",
     "Context",
     "Outcome",
+    "Rate",
     "Refused",
     "Retry",
     "__version__",
@@ -32,8 +33,8 @@ def __getattr__(name: str) -> object:
         from orchestrator.client import Client
 
         return Client
-    if name == "Outcome":
-        from orchestrator.dispatch.call import Outcome
+    if name in ("Outcome", "Rate"):
+        from orchestrator.dispatch import call
 
-        return Outcome
+        return getattr(call, name)
     raise AttributeError(f"module 'orchestrator' has no attribute '{name}'")

@@ -14,13 +14,13 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 import anyio
 from pydantic_core import to_jsonable_python
 
-from orchestrator.dispatch import keys
-from orchestrator.dispatch.call import Call, Json, Outcome, Progress
+from orchestrator.dispatch import acts, keys
+from orchestrator.dispatch.call import Call, Json, Outcome, Priority, Progress, Rate
 from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.errors import QueueUnavailable, ServiceError, UsageError
 from orchestrator.link import Backoff, Link, connect
@@ -29,6 +29,7 @@ __all__ = ["Client"]
 
 RELOOK = 1.0
 """Seconds between two looks at the records of calls whose answer may go to another process."""
+HOUR = 3600.0
 PATIENCE = 2.0
 """Seconds that the withdrawal of a cancelled call may take."""
 
@@ -75,6 +76,9 @@ class Client:
         key: str | None = None,
         id: str | None = None,  # noqa: A002 - it is the call's
         rerun: bool = False,
+        priority: Priority = "live",
+        limit: int | None = None,
+        rate: Rate | None = None,
         progress: Hear | None = None,
     ) -> Outcome:
         """What a tool came to, after `timeout` seconds at the latest. A failure is an `Outcome`.
@@ -82,13 +86,19 @@ class Client:
         `id` (default: a new one) names the call: asked again, by whomever, it is not run again.
         `key` (default: the id) is the idempotency key: a success under it is returned again to
         every later call with it. `rerun` says that a worker may run it again after another has
-        died with it. `progress` hears what the handler reports. Cancelled, it withdraws the call.
+        died with it. A `live` call is taken before every `job`. No more than `limit` calls of the
+        tool run at a time and no more than `rate` begin, over all workers; they wait within
+        `timeout`. `progress` hears what the handler reports. Cancelled, it withdraws the call.
 
         Raises `QueueUnavailable` while Redis is away: whether the call was made is unknown
         then, and the same `id` asks again. An outage meanwhile is ridden out until `timeout`.
+        Raises `UsageError` for a limit or a priority that is none.
         """
-        given = to_jsonable_python(arguments or {})
-        call = self._call(queue, tool, given, timeout, key, id, rerun)
+        name = id or _new_id()
+        call = _call(
+            *(queue, tool, arguments, name, key or name, timeout, timeout, self._process),
+            *(rerun, priority, limit, rate),
+        )
         waiting = self._waiting[call.id] = _Waiting(progress)
         try:
             await self._calls.publish(call)
@@ -100,6 +110,34 @@ class Client:
             raise
         finally:
             self._waiting.pop(call.id, None)
+
+    async def publish(
+        self,
+        queue: str,
+        tool: str,
+        arguments: Mapping[str, Json] | None = None,
+        *,
+        timeout: float = 10.0,  # noqa: ASYNC109 - told to Redis
+        within: float = HOUR,
+        key: str | None = None,
+        id: str | None = None,  # noqa: A002 - it is the call's
+        rerun: bool = False,
+        priority: Priority = "job",
+        limit: int | None = None,
+        rate: Rate | None = None,
+    ) -> str:
+        """Ask a tool without waiting: the id of the call, for `outcome`, whoever asks that.
+
+        It runs for `timeout` seconds at most, begun and ended within `within` seconds from now,
+        and does not depend on this process. The rest is as for `call`.
+        """
+        name = id or _new_id()
+        call = _call(
+            *(queue, tool, arguments, name, key or name, timeout, within, ""),
+            *(rerun, priority, limit, rate),
+        )
+        await self._link.act(*acts.publish(call))
+        return name
 
     async def outcome(self, queue: str, call_id: str) -> Outcome:
         """What a call came to that somebody made, here or elsewhere, now or within the last hour.
@@ -129,33 +167,6 @@ class Client:
             raise UsageError(f"nobody has made a call {call_id} on queue {queue}")
         return Call.from_json(request), Outcome.from_json(outcome) if outcome else None
 
-    def _call(
-        self,
-        queue: str,
-        tool: str,
-        arguments: Mapping[str, Json],
-        timeout: float,
-        key: str | None,
-        call_id: str | None,
-        rerun: bool,
-    ) -> Call:
-        now = time.time()
-        call_id = call_id or f"call_{secrets.token_hex(12)}"
-        return Call(
-            id=call_id,
-            queue=queue,
-            tool=tool,
-            arguments=arguments,
-            key=key or call_id,
-            attempt=1,
-            timeout=timeout,
-            deadline=now + timeout,
-            session="",
-            reply_to=self._process,
-            created=now,
-            rerun=rerun,
-        )
-
     async def _cancel(self, call: Call) -> None:
         with anyio.move_on_after(PATIENCE, shield=True):
             try:
@@ -180,6 +191,49 @@ class Client:
                 waiting.hear(progress)
             except Exception:
                 log.exception("call %s: what hears its progress failed", call_id)
+
+
+def _new_id() -> str:
+    return f"call_{secrets.token_hex(12)}"
+
+
+def _call(
+    queue: str,
+    tool: str,
+    arguments: Mapping[str, Json] | None,
+    call_id: str,
+    key: str,
+    timeout: float,
+    within: float,
+    reply_to: str,
+    rerun: bool,
+    priority: Priority,
+    limit: int | None,
+    rate: Rate | None,
+) -> Call:
+    """Raises `UsageError` for what no worker could read, or would read as something else."""
+    if limit is not None and limit < 1:
+        raise UsageError(f"a limit of {limit}: at least one call must be allowed to run")
+    if priority not in get_args(Priority):
+        raise UsageError(f"a priority is one of {', '.join(get_args(Priority))}: not {priority}")
+    now = time.time()
+    return Call(
+        id=call_id,
+        queue=queue,
+        tool=tool,
+        arguments=to_jsonable_python(arguments or {}),
+        key=key,
+        attempt=1,
+        timeout=timeout,
+        deadline=now + within,
+        session="",
+        reply_to=reply_to,
+        created=now,
+        rerun=rerun,
+        priority=priority,
+        limit=limit,
+        rate=rate,
+    )
 
 
 @contextlib.asynccontextmanager

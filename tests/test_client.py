@@ -9,14 +9,14 @@ from typing import Any
 import anyio
 import pytest
 
-from orchestrator import Client, Outcome, Refused, handler
+from orchestrator import Client, Outcome, Rate, Refused, handler
 from orchestrator.client import _Waiting  # pyright: ignore[reportPrivateUsage]
 from orchestrator.dispatch import keys
 from orchestrator.dispatch.call import Progress
 from orchestrator.dispatch.claims import StreamClaims
 from orchestrator.dispatch.progress import StreamProgress
 from orchestrator.errors import QueueUnavailable, UsageError
-from orchestrator.link import connect
+from orchestrator.link import Link, connect
 from orchestrator.worker.declare import Context
 from orchestrator.worker.handlers import Handlers
 from orchestrator.worker.runtime import Worker
@@ -157,9 +157,80 @@ async def test_another_process_can_await_the_outcome(url: str) -> None:
 
 async def test_who_waits_ends_a_call_whose_asker_died(url: str) -> None:
     async with Client.connect(url) as client:
-        call = client._call("nobody", "works", {}, 0.05, None, "c1", False)  # pyright: ignore[reportPrivateUsage]
-        await client._calls.publish(call)  # pyright: ignore[reportPrivateUsage]
+        await client.publish("nobody", "works", within=0.05, id="c1")
         assert await client.outcome("nobody", "c1") == Outcome.withdrawn("deadline")
+
+
+async def test_what_is_published_runs_while_nobody_waits(url: str) -> None:
+    async with Client.connect(url) as client:
+        call = await client.publish("sums", "add", {"a": 2, "b": 3}, key="k")
+    async with Client.connect(url) as another:
+        assert await another.outcome("sums", call) == Outcome("worker", 5)
+    assert ran == ["k"]
+
+
+async def test_what_is_published_twice_under_one_id_runs_once(url: str) -> None:
+    async with Client.connect(url) as client:
+        for _ in range(2):
+            assert await client.publish("sums", "add", {"a": 2, "b": 3}, id="c1") == "c1"
+        assert await client.outcome("sums", "c1") == Outcome("worker", 5)
+    assert ran == ["c1"]
+
+
+async def test_what_is_published_with_a_used_key_has_that_outcome_at_once(url: str) -> None:
+    async with Client.connect(url) as client:
+        await client.call("sums", "add", {"a": 2, "b": 3}, key="k")
+        again = await client.publish("sums", "add", {"a": 2, "b": 3}, key="k")
+        assert await client.outcome("sums", again) == Outcome("worker", 5)
+    assert ran == ["k"]
+
+
+async def claimed(link: Link) -> list[str]:
+    """What a worker of the queue `desk` is given at once."""
+    found = await StreamClaims(link, "desk", "w1").claim(10, 0.001)
+    return [each.call.id for each in found]
+
+
+async def test_a_live_call_is_taken_before_what_was_published_as_a_job(url: str) -> None:
+    async with Client.connect(url) as client, connect(url) as link:
+        await client.publish("desk", "tidy", id="job")
+        await client.publish("desk", "greet", id="live", priority="live")
+        assert await claimed(link) == ["live", "job"]
+
+
+async def test_beyond_its_limit_a_tool_waits(url: str) -> None:
+    async with Client.connect(url) as client, connect(url) as link:
+        for name in "abc":
+            await client.publish("desk", "tidy", id=name, limit=2)
+        assert await claimed(link) == ["a", "b"]
+
+
+async def test_beyond_its_rate_a_tool_waits(url: str) -> None:
+    async with Client.connect(url) as client, connect(url) as link:
+        for name in "abc":
+            await client.publish("desk", "tidy", id=name, rate=Rate(calls=1, seconds=60))
+        assert await claimed(link) == ["a"]
+
+
+async def test_a_call_that_cannot_run_within_its_rate_is_an_outcome(url: str) -> None:
+    once = Rate(calls=1, seconds=3600)
+    async with Client.connect(url) as client:
+        assert (await client.call("sums", "add", {"a": 2, "b": 3}, rate=once)).result == 5
+        again = await client.call("sums", "add", {"a": 2, "b": 3}, rate=once, priority="job")
+    assert again == Outcome.rate_limited()
+
+
+@pytest.mark.parametrize(
+    ("given", "error"), [({"limit": 0}, "a limit of 0"), ({"priority": "soon"}, "not soon")]
+)
+async def test_a_call_that_no_worker_could_read_is_not_made(
+    url: str, given: dict[str, Any], error: str
+) -> None:
+    async with Client.connect(url) as client:
+        with pytest.raises(UsageError, match=error):
+            await client.publish("desk", "tidy", **given)
+        with pytest.raises(UsageError, match=error):
+            await client.call("desk", "tidy", **given)
 
 
 async def test_a_call_that_nobody_made_is_the_askers_mistake(url: str) -> None:

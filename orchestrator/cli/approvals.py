@@ -2,21 +2,18 @@
 
 import getpass
 import json
-import os
 import time
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Sequence
 
 import anyio
 import click
 
-from orchestrator import broker
+from orchestrator.cli.lookup import linked
 from orchestrator.dispatch.call import APPROVALS, Call, Json, Outcome
+from orchestrator.dispatch.overview import record
 from orchestrator.dispatch.streams import OpenCalls
 from orchestrator.errors import UsageError
-from orchestrator.link import connect
-from orchestrator.settings import from_environ
+from orchestrator.link import Link
 
 __all__ = ["command"]
 
@@ -68,16 +65,31 @@ def _word(outcome: Outcome) -> str:
 
 
 async def _list() -> list[Call]:
-    async with _open() as calls:
+    async with linked() as link:
+        calls = OpenCalls(link, APPROVALS)
+        await calls.settle_overdue()
         return _reviews(await calls.list())
 
 
 async def _settle(name: str, decision: dict[str, Json]) -> Outcome:
-    async with _open() as calls:
+    async with linked() as link:
+        calls = OpenCalls(link, APPROVALS)
+        overdue = [call.id for call in await calls.settle_overdue() if name in _names(call)]
         found = [call for call in _reviews(await calls.list()) if name in _names(call)]
         if not found:
-            raise UsageError(f"{name} does not wait; `orchestrator approvals list` shows what does")
+            why = await _settled(link, overdue[0] if overdue else name)
+            raise UsageError(f"{name} {why}; `orchestrator approvals list` shows what waits")
         return await calls.settle(found[0], Outcome("worker", decision))
+
+
+async def _settled(link: Link, call_id: str) -> str:
+    """What became of what waits no more, as far as that is known."""
+    outcome = (await record(link, APPROVALS, call_id)).get("outcome")
+    return (
+        f"does not wait any more: {_word(Outcome.from_json(outcome))}"
+        if outcome
+        else "does not wait"
+    )
 
 
 def _names(call: Call) -> tuple[str, str]:
@@ -87,13 +99,6 @@ def _names(call: Call) -> tuple[str, str]:
 
 def _reviews(calls: Sequence[Call]) -> list[Call]:
     return [call for call in calls if call.tool == "review"]
-
-
-@asynccontextmanager
-async def _open() -> AsyncGenerator[OpenCalls]:
-    settings = from_environ(os.environ, Path.cwd())
-    async with broker.find(settings) as redis, connect(redis.url) as link:
-        yield OpenCalls(link, APPROVALS)
 
 
 def _row(call: Call) -> dict[str, Json]:

@@ -144,16 +144,26 @@ class OpenCalls:
 
     async def list(self) -> Sequence[Call]:
         """The oldest first; those whose deadline has passed are left out."""
-        streams = (keys.work(self._queue), keys.jobs(self._queue))
-        lanes = await self._link.ask(*(("XRANGE", stream, "-", "+") for stream in streams))
-        calls = [readable(pairs(fields)) for entries in lanes for _, fields in entries]
-        return [call for call in calls if call and call.deadline > time.time()]
+        return [call for call in await self._all() if call.deadline > time.time()]
+
+    async def settle_overdue(self) -> Sequence[Call]:
+        """Settle by `deadline` those that are past it, and say which: their askers have died."""
+        overdue = [call for call in await self._all() if call.deadline <= time.time()]
+        for call in overdue:
+            await self.settle(call, Outcome.withdrawn("deadline"))
+        return overdue
 
     async def settle(self, call: Call, outcome: Outcome) -> Outcome:
         """Settle from outside, as if a worker had; the outcome that stands returns."""
         stood = await self._link.act(*acts.withdraw(call, outcome))
         await signal(self._link, call.reply_to, call, stood)
         return Outcome.from_json(stood)
+
+    async def _all(self) -> Sequence[Call]:
+        streams = (keys.work(self._queue), keys.jobs(self._queue))
+        lanes = await self._link.ask(*(("XRANGE", stream, "-", "+") for stream in streams))
+        found = (readable(pairs(fields)) for entries in lanes for _, fields in entries)
+        return [call for call in found if call]
 
 
 def readable(fields: Mapping[str, str]) -> Call | None:

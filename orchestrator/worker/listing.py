@@ -6,27 +6,42 @@ from functools import partial
 
 import anyio
 
+from orchestrator.dispatch.call import APPROVALS
 from orchestrator.dispatch.roster import Present, Roster
+from orchestrator.dispatch.streams import OpenCalls
 from orchestrator.errors import ServiceError
 from orchestrator.link import Link
 from orchestrator.worker.runtime import Worker
 
 __all__ = ["beside", "listed"]
 
+TIDY = 60.0
+"""Seconds between two looks at what nobody else would settle."""
+
 
 @asynccontextmanager
 async def listed(link: Link, present: Present, workers: Sequence[Worker]) -> AsyncGenerator[None]:
-    """In the roster while the block runs; who asks it to drain stops the workers."""
+    """In the roster while the block runs; who asks it to drain stops the workers.
+
+    Meanwhile it settles reviews that are overdue: no worker serves their queue.
+    """
 
     def stop() -> None:
         for worker in workers:
             worker.stop()
 
     roster = Roster(link)
-    async with beside(partial(roster.stay, present, stop)):
+    async with beside(partial(roster.stay, present, stop)), beside(partial(_tidy, link)):
         yield
     with suppress(ServiceError):  # then the entry expires
         await roster.leave(present.name)
+
+
+async def _tidy(link: Link) -> None:
+    while True:
+        with suppress(ServiceError):  # the next time, then
+            await OpenCalls(link, APPROVALS).settle_overdue()
+        await anyio.sleep(TIDY)
 
 
 @asynccontextmanager

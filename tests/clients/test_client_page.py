@@ -67,6 +67,11 @@ def test_a_program_asks(project: Project) -> None:
     assert run(project, sys.executable, file) == command.shown
 
 
+def test_a_program_leaves_a_call_and_another_fetches_its_outcome(project: Project) -> None:
+    call = run(project, sys.executable, "leave.py").strip()
+    assert run(project, sys.executable, "later.py", call) == f"{FREE}\n"
+
+
 async def test_another_process_asks_what_came_of_it(project: Project) -> None:
     wanted = {"day": "2026-11-28", "at": "19:30", "party_size": 4}
     async with Client.connect(project.environ["REDIS_URL"]) as client:

@@ -47,6 +47,6 @@ def test_a_person_decides_once(desk: Project, decision: str, ended: str) -> None
         assert (done.returncode, "by kim" in done.stdout) == (0, True), done.stderr
         talk.until("session.ended", reason=ended)
         again = desk.command("approvals", "approve", call)
-        assert (again.returncode, "does not wait" in again.stderr) == (2, True)
+        assert (again.returncode, "does not wait any more" in again.stderr) == (2, True)
         assert talk.finish() == 0
     assert bool(talk.named("call.done", tool="reset")) == (decision == "approve")
