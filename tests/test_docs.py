@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import yaml
 
 from orchestrator import projection
 from orchestrator.flow import commands, events
+from orchestrator.worker.serve import GRACE
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 EVENTS = (ROOT / "docs/events.md").read_text()
+TEMPLATES = "orchestrator/templates"
 DEPLOY = (ROOT / "docs/deploy.md").read_text()
 
 
@@ -91,6 +94,15 @@ def projected() -> Iterator[str]:
             first = node.value.elts[0]
             if isinstance(first, ast.Constant):
                 yield str(first.value)
+
+
+@pytest.mark.parametrize("file", ["docker-compose.yml", f"{TEMPLATES}/docker-compose.yml.template"])
+@pytest.mark.parametrize("name", ["worker", "mcp-host"])
+def test_composed_services_can_be_scaled_and_may_drain(file: str, name: str) -> None:
+    composed = yaml.safe_load((ROOT / file).read_text().replace("%{name}", "desk"))
+    service = composed["services"][name]
+    assert not {"container_name", "hostname", "ports"} & service.keys()
+    assert float(service["stop_grace_period"].removesuffix("s")) > GRACE
 
 
 def test_the_environment_is_described_whole() -> None:

@@ -21,6 +21,7 @@ from orchestrator.dispatch.roster import Roster
 from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.link import connect
 from orchestrator.settings import Settings
+from orchestrator.worker.process import consumer_name
 
 HANDLERS = """
 import threading, time
@@ -152,6 +153,10 @@ async def test_a_worker_is_listed_while_it_serves(project: Path) -> None:
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0
             assert await Roster(link).present() == []
+
+
+def test_workers_with_one_host_name_and_one_process_id_are_told_apart() -> None:
+    assert consumer_name() != consumer_name()
 
 
 async def test_what_a_handler_reports_arrives_before_its_outcome_is_needed(project: Path) -> None:
