@@ -15,7 +15,10 @@ from orchestrator.flow.events import from_json, to_json
 from orchestrator.flow.snapshot import drained
 from orchestrator.mcp_host.lock import read_lock
 from tests.flow.families import compiled
+from tests.flow.generated import generated
 from tests.flow.restaurant import DETAILS, ROOT
+from tests.flow.test_native import FLOW as NATIVE
+from tests.flow.test_native import LOCK as NATIVE_LOCK
 from tests.flow.world import World
 
 
@@ -78,18 +81,27 @@ PLAYS = {
         [{}, {"new_slot": "2026-11-25T10:00:00+01:00"}, {"new_slot": "never"}],
     ),
 }
+PLAYS["helpdesk"] = Play(
+    "flows/helpdesk.flow.yaml",
+    values=[{"employee_id": "E12345"}, {"topic": "password"}, {"topic": "laptop"}, {}, "not json"],
+)
+PLAYS["helpdesk, spoken"] = replace(PLAYS["helpdesk"], begin={"channel": "websocket"})
+PLAYS["native"] = Play("native", values=[{"topic": "laptop"}, {}])
 FAMILY = Play(
     "family",
     values=[{"street": "Main Street 1"}, {}, {"mail": "a@b.example"}, {"street": 5}, "not json"],
 )
 PLAYS["family"] = FAMILY
-SEEDS = range(120)
+SEEDS = range(80)
+FLOWS = range(100)
 
 
 @cache
 def flow(path: str) -> Flow:
     if path == "family":
         return compiled()
+    if path == "native":
+        return compile_flow(NATIVE, path, NATIVE_LOCK)[0]
     lock = read_lock(ROOT / "mcp.lock.json").definitions()
     return compile_flow((ROOT / path).read_text(), path, lock)[0]
 
@@ -101,28 +113,50 @@ def _flow(play: Play) -> Flow:
 
 def played(play: Play, seed: int) -> World:
     """A conversation by chance, the same for the same seed."""
+    return _played(World(_flow(play), play.values), play.begin, seed)
+
+
+def _played(world: World, begin: Mapping[str, Json], seed: int) -> World:
     chance = Random(seed)
-    world = World(_flow(play), play.values)
-    world.start(**play.begin)
+    world.start(**begin)
     for _ in range(chance.randrange(20, 160)):
         world.tick(chance.randrange(10**7))
     return world
 
 
+def of_a_flow_by_chance(seed: int) -> World:
+    values: Sequence[Json] = [{"day": "2026-11-24", "fine": True}, {}, {"fine": 1}, "not json"]
+    channel = ("text", "websocket")[seed % 2]
+    return _played(World(generated(seed), values), {"channel": channel}, seed)
+
+
+def rests(world: World) -> None:
+    world.come_to_rest()
+    assert sorted(world.closed) == sorted(world.begun)
+    assert drained(world.snapshot) if world.ended else all(world.asked.values())
+
+
+def replays(world: World, seed: int) -> None:
+    events = [from_json(to_json(event)) for event in world.events]
+    cut = seed % len(events)
+    head = replay(world.flow, events[:cut])
+    assert replay(world.flow, events[cut:], head) == world.snapshot
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("play", PLAYS.values(), ids=PLAYS)
 def test_every_promise_holds_and_everything_comes_to_rest(play: Play, seed: int) -> None:
-    world = played(play, seed)
-    world.come_to_rest()
-    assert sorted(world.closed) == sorted({call for call, _ in world.dispatched} | world.queued)
-    assert drained(world.snapshot) if world.ended else all(world.asked.values())
+    rests(played(play, seed))
 
 
 @pytest.mark.parametrize("seed", SEEDS[::5])
 @pytest.mark.parametrize("play", PLAYS.values(), ids=PLAYS)
 def test_replay_from_any_cut_equals_live(play: Play, seed: int) -> None:
-    world = played(play, seed)
-    events = [from_json(to_json(event)) for event in world.events]
-    cut = seed % len(events)
-    head = replay(world.flow, events[:cut])
-    assert replay(world.flow, events[cut:], head) == world.snapshot
+    replays(played(play, seed), seed)
+
+
+@pytest.mark.parametrize("seed", FLOWS)
+def test_every_promise_holds_in_a_flow_by_chance(seed: int) -> None:
+    world = of_a_flow_by_chance(seed)
+    replays(world, seed)
+    rests(world)

@@ -5,7 +5,8 @@ what must hold in any conversation:
 
 - at most one answer is open, and none after the end
 - a call of the model is answered once, and never left when all is at rest
-- an attempt is dispatched once; a call ends once: done, failed or cancelled
+- an attempt is dispatched once; a call ends once: done, failed, denied or cancelled
+- what the service asks, whether it may make a call itself, is answered once
 - a tool runs only where it is offered, with its gate open, with what its author bound
 - one that needs the caller's yes runs once, as it was read back, after a turn of the caller
   that came when the read-back had been heard
@@ -16,6 +17,7 @@ what must hold in any conversation:
 - time runs only for the state that the talk is in
 - a sub-flow that has begun is over once, and as many flows wait as have begun others
 - the error state is entered once; `on_end` is done once; after the end nothing but kept calls
+- while it has not ended there is something that can still happen
 - the snapshot is plain JSON, and the session's end is told once
 """
 
@@ -64,6 +66,8 @@ from orchestrator.flow.events import (
     DigitPressed,
     Event,
     LineFound,
+    NativeAsked,
+    NativeSettled,
     ProviderLost,
     SessionStarted,
     Signalled,
@@ -102,6 +106,7 @@ class World:
     asked_in: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     closed: list[str] = field(default_factory=list[str])
     queued: set[str] = field(default_factory=set[str])
+    alone: list[str] = field(default_factory=list[str])  # calls that the service made unasked
     moves: int = 0  # of the latest answer
     turns: int = 0
     reading: str | None = None  # the call that the open answer reads back
@@ -109,7 +114,8 @@ class World:
     erred: bool = False
     inner: int = 0  # how many sub-flows are under way
     heard: dict[str, int] = field(default_factory=dict[str, int])
-    allowed: set[str] = field(default_factory=set[str])  # what the service asked, and was told
+    questions: dict[str, NativeAsked] = field(default_factory=dict[str, NativeAsked])
+    told: dict[str, bool] = field(default_factory=dict[str, bool])  # the service, that it may
     voice: bool = False
     listening: bool = False  # whether the caller is speaking
     playing: str | None = None  # the answer that has ended and is still being heard
@@ -199,9 +205,9 @@ class World:
             case Play(id=answer):
                 assert self.speaking is None, "two answers open at once"
                 self.speaking, self.worded = answer, True
-            case AnswerNative(request=request):
-                assert request not in self.allowed, "the service was answered twice"
-                self.allowed.add(request)
+            case AnswerNative(request=request, approve=approve):
+                assert request not in self.told, "the service was answered twice"
+                self.told[request] = approve
             case Dispatch():
                 self._dispatch(command, before)
             case Withdraw():
@@ -312,7 +318,7 @@ class World:
 
     def _hear_of(self, report: Report) -> None:
         match report.name:
-            case "call.done" | "call.failed" | "call.cancelled":
+            case "call.done" | "call.failed" | "call.denied" | "call.cancelled":
                 assert report.data["call"] not in self.closed, "a call ended twice"
                 self.closed.append(report.data["call"])
             case "call.queued":
@@ -357,6 +363,21 @@ class World:
             assert not place.move and not self.snapshot.work.asked
             assert not place.outcomes or place.steps, "what happened was told to no edge"
             assert self.spoken or "again" in self.snapshot.timers, "the caller got no word"
+            assert self.told.keys() >= self._put_to_nobody(), "the service waits for a word"
+        else:
+            assert self._is_under_way(), "nothing will ever happen again"
+
+    def _put_to_nobody(self) -> set[str]:
+        """What the service has asked, but for what the caller has not answered yet."""
+        waiting = [self.snapshot.work.confirming]
+        waiting += [frame.confirming for frame in self.snapshot.frames.values()]
+        return self.questions.keys() - {asked.call for asked in waiting if asked}
+
+    def _is_under_way(self) -> bool:
+        """Whether someone has still to tell of something, or a time comes."""
+        open_calls = "open" in self.dispatched.values() or self.overdue or self.allowed
+        talk = self.speaking or self.playing or self.listening or self.transferring
+        return bool(talk or self.asides or open_calls or self.snapshot.timers)
 
     def settle_overdue(self) -> None:
         """The driver tells what stands of the calls that were withdrawn for their deadline."""
@@ -375,6 +396,8 @@ class World:
         choice, kind = divmod(choice, 16)
         self.at += (choice % 7) / 10
         match kind:
+            case 0 if self.native:
+                self.service_calls(choice)
             case 0 | 1 | 2 | 3:
                 self.model_asks(choice)
             case 4 | 5 | 6:
@@ -420,6 +443,45 @@ class World:
         item = f"item_{call}"
         self.items[item] = call
         self.apply(ToolAsked(self.at, self.speaking, call, names[which], text, item))
+
+    @property
+    def native(self) -> list[Tool]:
+        """The tools that the service calls itself."""
+        return [tool for tool in self.flow.tools.values() if tool.native]
+
+    def service_calls(self, choice: int) -> None:
+        """It asks whether it may, or asks again; or it has made a call, as it was told or alone."""
+        choice, which = divmod(choice, len(self.native))
+        server, _, name = self.native[which].name.partition(".")
+        good, bad = Outcome("worker", {"final": False}), Outcome.failed("worker", "refused", "no")
+        outcome = bad if choice % 5 == 0 else good
+        match choice % 4:
+            case 0 | 1 if self.speaking:
+                request = f"mcpr_{len(self.questions)}"
+                again = self.questions.keys() & {*self.snapshot.talk.calls}
+                if choice % 7 == 0 and again:
+                    request = max(again)  # the wire said the same thing twice
+                arguments = ('{"id": "draft"}', '{"id": "7"}', "not json")[choice % 3]
+                asked = NativeAsked(self.at, request, server, name, arguments)
+                self.apply(self.questions.setdefault(request, asked))
+            case 2 if allowed := self.allowed:
+                self._native_settles(allowed[choice % len(allowed)], outcome)
+            case _ if self.speaking:
+                call = f"mcp_{len(self.events)}"
+                self.alone.append(call)
+                self.apply(NativeSettled(self.at, call, server, name, "{}", outcome))
+            case _:
+                pass
+
+    @property
+    def allowed(self) -> list[NativeAsked]:
+        """The calls that the service is making with our word."""
+        return [self.questions[call] for call in self.snapshot.work.calls if self.told.get(call)]
+
+    def _native_settles(self, asked: NativeAsked, outcome: Outcome) -> None:
+        self.apply(
+            NativeSettled(self.at, asked.call, asked.server, asked.tool, asked.arguments, outcome)
+        )
 
     def answers_aside(self, choice: int) -> None:
         """What was asked beside the conversation, the newest first: well, badly, or not at all."""
@@ -528,6 +590,12 @@ class World:
         else:
             self.apply(TranscriptFinal(self.at, f"item_{choice % 9}", "yes"))
 
+    @property
+    def begun(self) -> set[str]:
+        """Every call that has to come to an end: ours, those of a person, the service's own."""
+        granted = {call for call, approved in self.told.items() if approved}
+        return {call for call, _ in self.dispatched} | self.queued | granted | {*self.alone}
+
     def come_to_rest(self) -> None:
         """Let everything that is open come to its end, well-behaved from now on."""
         for _ in range(500):
@@ -548,6 +616,8 @@ class World:
                 self.dispatched[call, attempt] = "settled"
                 outcome = Outcome("worker", {"free": True, "ok": True, "ref": "AB12"})
                 self.apply(CallSettled(self.at, call, attempt, outcome))
+            elif self.allowed:
+                self._native_settles(self.allowed[0], Outcome("worker", {}))
             elif self.transferring and not self.ended:
                 self.transferring = False
                 self.apply(TransferEnded(self.at, ok=True))
