@@ -13,7 +13,7 @@ import anyio
 from orchestrator.crashpoints import crashpoint
 from orchestrator.dispatch.call import Call, Outcome
 from orchestrator.errors import ServiceError
-from orchestrator.flow.commands import Dispatch, Withdraw
+from orchestrator.flow.commands import AskToStop, Dispatch, Withdraw
 from orchestrator.flow.events import CallProgressed, CallSettled
 from orchestrator.interfaces import Calls
 
@@ -94,6 +94,19 @@ class CallDesk:
             outcome = Outcome.withdrawn(command.by)
         if outcome.by != "cancel":
             await self._settle(call, outcome)
+
+    async def ask_to_stop(self, command: AskToStop) -> None:
+        """Ask whoever runs an attempt to stop. One that nobody has taken is over at once."""
+        call = self._open.get(f"{self._session}.{command.call}.{command.attempt}")
+        if call is None:
+            return  # it was told already
+        try:
+            outcome = await self._calls.ask_to_stop(call)
+        except ServiceError as problem:
+            log.warning("call %s was not asked to stop: %s", call.id, problem)
+        else:
+            if outcome:
+                await self._settle(call, outcome)
 
     async def _settle(self, call: Call, outcome: Outcome) -> None:
         if self._open.pop(call.id, None):

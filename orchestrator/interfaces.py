@@ -55,6 +55,14 @@ class Calls(Protocol):
         """
         ...
 
+    async def ask_to_stop(self, call: Call) -> Outcome | None:
+        """Ask whoever runs this to stop; what it came to is told by `settled`, as ever.
+
+        A call that nobody has taken is withdrawn, and the outcome that stands returns. Best
+        effort: a worker that does not hear of it runs on. Raises `QueueUnavailable`.
+        """
+        ...
+
     def settled(self) -> AsyncIterator[tuple[str, Outcome]]:
         """(call id, outcome) of the calls published here and not withdrawn, at least once.
 

@@ -132,6 +132,14 @@ class MemoryCalls:
         self._unanswered.pop(call.id, None)
         return outcome
 
+    async def ask_to_stop(self, call: Call) -> Outcome | None:
+        queue = self._broker.queue(call.queue)
+        if not queue.taken(call.id):
+            return await self.withdraw(call, "cancel")
+        for listener in self._broker.listeners(call.queue):
+            listener.put(call.id, Outcome.withdrawn("cancel"))
+        return None
+
     async def settled(self) -> AsyncIterator[tuple[str, Outcome]]:
         mailbox = self._broker.replies(self._process)
         while True:

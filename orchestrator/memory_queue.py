@@ -95,6 +95,12 @@ class MemoryQueue:
             del self._entries[record.entry]
         return True, record.outcome
 
+    def taken(self, call_id: str) -> bool:
+        """Whether a consumer has this call, and its outcome is still to come."""
+        record = self._records.get(call_id)
+        entry = self._entries.get(record.entry) if record and not record.outcome else None
+        return entry is not None and entry.state == "pending"
+
     def deliver(self, consumer: str, slots: int) -> tuple[Sequence[Claimed], Sequence[Told]]:
         """What may run, of the next entries that no consumer has; and what was refused."""
         new = [name for name, each in self._entries.items() if each.state == "new"]

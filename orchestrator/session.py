@@ -28,6 +28,7 @@ from orchestrator.flow.commands import (
     AnswerCall,
     AnswerNative,
     Ask,
+    AskToStop,
     Command,
     Dispatch,
     DropItems,
@@ -310,6 +311,8 @@ class Session:
                 errands.start_soon(self._desk.publish, command)
             case Withdraw():
                 errands.start_soon(self._desk.withdraw, command)
+            case AskToStop():
+                errands.start_soon(self._desk.ask_to_stop, command)
             case Emit():
                 errands.start_soon(self._emit, command)
             case Remember():

@@ -260,6 +260,9 @@ class _CannedCalls:
         self._due.pop(call.id, None)
         return Outcome.withdrawn(by)
 
+    async def ask_to_stop(self, call: Call) -> Outcome:
+        return await self.withdraw(call, "cancel")
+
     async def settled(self) -> AsyncIterator[tuple[str, Outcome]]:
         while True:
             call, (due, _) = min(

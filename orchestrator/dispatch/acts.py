@@ -95,14 +95,15 @@ def _conflict(tool: str) -> str:
     return Outcome.conflict(tool).to_json()
 
 
-def withdraw(call: Call, outcome: Outcome) -> Act:
+def withdraw(call: Call, outcome: Outcome, *, asking: bool = False) -> Act:
+    """`asking`: who runs it is asked to stop, and only what nobody runs is settled."""
     record = keys.call_record(call.queue, call.id)
     return Act(
         WITHDRAW,
         (record, stream(call.queue, call.priority)),
         (
             *(call.id, call.to_json(), outcome.to_json(), HOUR),
-            *(keys.control(call.queue), keys.GROUP),
+            *(keys.control(call.queue), keys.GROUP, int(asking)),
         ),
     )
 

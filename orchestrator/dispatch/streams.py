@@ -66,6 +66,14 @@ class StreamCalls:
         self._unanswered.pop(call.id, None)
         return _outcome(outcome, call.id) or Outcome.withdrawn(by)
 
+    async def ask_to_stop(self, call: Call) -> Outcome | None:
+        ours = Outcome.withdrawn("cancel")
+        outcome = await self._link.act(*acts.withdraw(call, ours, asking=True))
+        if outcome is None:
+            return None
+        self._unanswered.pop(call.id, None)
+        return _outcome(outcome, call.id) or ours
+
     async def settled(self) -> AsyncIterator[Answer]:
         while True:
             for call_id, outcome in await self._answers():

@@ -19,6 +19,7 @@ __all__ = [
     "AnswerNative",
     "Ask",
     "AskPurpose",
+    "AskToStop",
     "Command",
     "Dispatch",
     "DropItems",
@@ -191,6 +192,14 @@ class Withdraw:
 
 
 @dataclass(frozen=True, slots=True)
+class AskToStop:
+    """Ask whoever runs this attempt to stop (repeatable). Only its outcome closes the call."""
+
+    call: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class Emit:
     """Tell the world (never): an event of the author's own, for other programs."""
 
@@ -246,6 +255,7 @@ Command: TypeAlias = (
     | AnswerNative
     | Dispatch
     | Withdraw
+    | AskToStop
     | Emit
     | Remember
     | Transfer

@@ -155,7 +155,8 @@ class OpenCall:
     answered `pending`, so that the result has to come as a system item. A `corrected` call
     belongs to a past that the caller has changed: its outcome counts for nothing. One that is
     `outdated` was made by a step with what the caller has changed since: it is an event like any
-    other, and assigns nothing. A `queued` one waits until fewer calls of its tool are under way.
+    other, and assigns nothing. One that is `stopping` was asked to, and is not tried again. A
+    `queued` one waits until fewer calls of its tool are under way.
     """
 
     id: str
@@ -173,6 +174,7 @@ class OpenCall:
     result_name: str | None = None  # of a guard's call: the guard
     corrected: bool = False
     outdated: bool = False
+    stopping: bool = False
     fillers: int = 0
     flow: str = ""  # the sub-flow that it was made in, and which of its frames
     frame: int = 0

@@ -11,7 +11,7 @@ from typing import cast
 
 from orchestrator.dispatch.call import APPROVALS, Error, Json, Outcome
 from orchestrator.flow.attempts import about, begin, pause_after, put, take_turns
-from orchestrator.flow.commands import AnswerNative, Dispatch, Withdraw
+from orchestrator.flow.commands import AnswerNative, AskToStop, Dispatch, Withdraw
 from orchestrator.flow.definition import ReadBack, Rejected, Review, Tool
 from orchestrator.flow.events import CallSettled
 from orchestrator.flow.macrostep import Macrostep
@@ -163,10 +163,19 @@ def settled(m: Macrostep, event: CallSettled) -> None:
 def _settled(m: Macrostep, call: OpenCall, outcome: Outcome) -> None:
     if call.attempt == 0:
         _reviewed(m, call, outcome)
+    elif call.stopping and outcome.by == "cancel" and not call.corrected:
+        _stopped(m, call)
     elif outcome.error:
         _attempt_failed(m, call, outcome.error)
     else:
         _returned(m, call, outcome.result)
+
+
+def _stopped(m: Macrostep, call: OpenCall) -> None:
+    """It has stopped because we asked; how much of it took effect, only its handler can know."""
+    m.cut_short(call.id)
+    _cancelled(m, call)
+    tell(m, call, {"error": "cancelled", "message": "it was stopped on the way"})
 
 
 def _returned(m: Macrostep, call: OpenCall, result: Json) -> None:
@@ -217,7 +226,7 @@ def _attempt_failed(m: Macrostep, call: OpenCall, error: Error) -> None:
     again = (
         error.code in tool.retry.on
         and call.attempt <= tool.retry.max
-        and not call.corrected
+        and not (call.corrected or call.stopping)
         and (tool.deadline is None or total <= tool.deadline)
     )
     if not again:
@@ -337,14 +346,20 @@ def keep_company(m: Macrostep) -> None:
 
 
 def interrupted(m: Macrostep) -> None:
-    """The caller cuts in: tools that are to be cancelled then are, where that does no harm."""
+    """The caller cuts in: tools that are to be cancelled then are, where that does no harm. What
+    may take effect is asked to stop, and only its outcome says what became of it."""
     for call in _open_calls(m):
         tool = m.tool(call)
         wanted = tool.on_interrupt == "keep" or call.origin not in ("model", "step")
-        if not wanted and (tool.safe or call.pausing or call.queued or not call.attempt):
+        if wanted:
+            continue
+        if tool.safe or call.pausing or call.queued or not call.attempt:
             m.cut_short(call.id)
             cancel(m, call)
             tell(m, call, {"error": "cancelled", "message": "the caller cut in"})
+        elif not (tool.native or call.stopping):
+            put(m, replace(call, stopping=True))
+            m.emit(AskToStop(call.id, call.attempt))
 
 
 def correct(m: Macrostep, before: Mapping[str, Json], *, leaving: bool) -> None:
@@ -404,11 +419,15 @@ def close_all(m: Macrostep) -> None:
 
 
 def cancel(m: Macrostep, call: OpenCall) -> None:
-    _close(m, call)
-    _refuse_native(m, call, "no longer wanted")
     ours = call.attempt == 0 or not m.tool(call).native
     if ours and not (call.pausing or call.queued):
         m.emit(Withdraw(call.id, call.attempt, "cancel"))
+    _cancelled(m, call)
+
+
+def _cancelled(m: Macrostep, call: OpenCall) -> None:
+    _close(m, call)
+    _refuse_native(m, call, "no longer wanted")
     m.report("call.cancelled", **about(call))
     if call.origin in ("model", "step") and m.tool(call).mode != "detached":
         m.happen(f"tool.{call.tool}.cancelled")

@@ -15,6 +15,7 @@ from orchestrator.flow.commands import (
     AnswerCall,
     AnswerNative,
     Ask,
+    AskToStop,
     Command,
     Dispatch,
     DropItems,
@@ -164,6 +165,7 @@ class Realtime:
                 | SendDigits()
                 | Dispatch()
                 | Withdraw()
+                | AskToStop()
                 | Emit()
                 | Remember()
                 | Transfer()

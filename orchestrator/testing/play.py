@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from orchestrator.dispatch.call import Json, Outcome
-from orchestrator.flow.commands import Ask, Command, Play, Report, Speak, Withdraw
+from orchestrator.dispatch.call import Json, Outcome, Settler
+from orchestrator.flow.commands import Ask, AskToStop, Command, Play, Report, Speak, Withdraw
 from orchestrator.flow.definition import Flow, Mark, Scope, Tool
 from orchestrator.flow.engine import step
 from orchestrator.flow.events import (
@@ -392,16 +392,17 @@ class _Stage:
                     self._playing = playing
                 case Ask():
                     self._asks.append(command)
-                case Withdraw():
-                    self._withdraw(command)
+                case Withdraw(call=call, attempt=attempt, by=by):
+                    self._withdraw(call, attempt, by)
+                case AskToStop(call=call, attempt=attempt):
+                    self._withdraw(call, attempt, "cancel")
                 case _:
                     pass
 
-    def _withdraw(self, command: Withdraw) -> None:
-        """Settled from our side: that outcome comes now, and the tool's own never."""
-        call, attempt = command.call, command.attempt
+    def _withdraw(self, call: str, attempt: int, by: Settler) -> None:
+        """Settled from our side, or stopped: that outcome comes now, and the tool's own never."""
         self._due = [due for due in self._due if (due.call, due.attempt) != (call, attempt)]
-        self._due.append(_Due(self._at, call, attempt, Outcome.withdrawn(command.by)))
+        self._due.append(_Due(self._at, call, attempt, Outcome.withdrawn(by)))
 
     def _dispatched(self, about: Mapping[str, Json]) -> None:
         call, attempt = about["call"], about["attempt"]

@@ -239,6 +239,54 @@ async def test_a_withdrawal_without_effect_is_not_heard(twins: Twins) -> None:
     assert await heard(listening) == other(3).id
 
 
+async def test_who_runs_a_call_is_asked_to_stop_and_says_what_it_came_to(twins: Twins) -> None:
+    calls, claims = twins.calls(), twins.claims()
+    await calls.publish(other(1))
+    await calls.publish(other(2))
+    first, second = await taken(claims)
+    listening = claims.withdrawn()
+    await calls.withdraw(second.call, "cancel")
+    assert await heard(listening) == second.call.id  # it listens
+    assert await calls.ask_to_stop(first.call) is None
+    assert await heard(listening) == first.call.id
+    assert await claims.settle(first, DONE) == "settled"
+    assert await answer(calls) == (first.call.id, DONE)
+
+
+async def test_a_call_that_is_asked_to_stop_before_it_is_taken_never_runs(twins: Twins) -> None:
+    calls = twins.calls()
+    await calls.publish(CALL)
+    assert await calls.ask_to_stop(CALL) == Outcome.withdrawn("cancel")
+    assert list(await taken(twins.claims())) == []
+
+
+async def test_a_call_that_is_asked_to_stop_before_its_publish_arrives_never_runs(
+    twins: Twins,
+) -> None:
+    calls = twins.calls()
+    assert await calls.ask_to_stop(CALL) == Outcome.withdrawn("cancel")
+    await calls.publish(CALL)
+    assert list(await taken(twins.claims())) == []
+
+
+async def test_a_call_that_is_asked_to_stop_after_its_settle_has_its_outcome(twins: Twins) -> None:
+    calls, claims = twins.calls(), twins.claims()
+    await calls.publish(CALL)
+    await claims.settle(await one(claims), DONE)
+    assert await calls.ask_to_stop(CALL) == DONE
+
+
+async def test_a_call_that_was_asked_to_stop_can_still_be_withdrawn(twins: Twins) -> None:
+    calls, claims = twins.calls(), twins.claims()
+    await calls.publish(CALL)
+    claimed = await one(claims)
+    assert await calls.ask_to_stop(CALL) is None
+    assert await calls.ask_to_stop(CALL) is None
+    withdrawn = await calls.withdraw(CALL, "deadline")
+    assert await claims.settle(claimed, DONE) == "late"
+    assert withdrawn.by == "deadline"
+
+
 async def test_a_key_with_a_recorded_outcome_is_not_run_again(twins: Twins) -> None:
     await succeed(twins, CALL)
     calls, again = twins.calls("later"), replace(CALL, id="s1.c1.2", attempt=2)

@@ -7,6 +7,7 @@ from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.commands import (
     AddItem,
     AnswerCall,
+    AskToStop,
     Dispatch,
     Emit,
     Report,
@@ -117,6 +118,10 @@ class Scene(World):
     @property
     def emitted(self) -> list[tuple[str, Json]]:
         return [(c.name, c.data) for c in self.commands if isinstance(c, Emit)]
+
+    @property
+    def stops(self) -> list[AskToStop]:
+        return [c for c in self.commands if isinstance(c, AskToStop)]
 
     @property
     def withdrawals(self) -> list[Withdraw]:

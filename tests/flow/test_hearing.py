@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.dispatch.call import Outcome
-from orchestrator.flow.commands import Hush, Transfer
+from orchestrator.flow.commands import AskToStop, Hush, Transfer
 from orchestrator.flow.engine import offered
 from orchestrator.flow.events import (
     AgentCutOff,
@@ -22,13 +22,19 @@ from tests.flow.small import BANK, play
 DESK = """
 tools:
   safe: {queue: desk, describe: Look., safe: true, on_interrupt: cancel}
+  write:
+    queue: desk
+    describe: Write down.
+    on_interrupt: cancel
+    retry: {max: 2, on: [timeout, cancelled]}
   kept: {queue: desk, describe: Write., filler: {after: 1s, every: 1s, say: One moment.}}
 start: desk
 states:
   desk:
     goal: Help.
-    tools: [safe, kept]
+    tools: [safe, kept, write]
     next:
+      - {event: tool.write.cancelled, do: [{note: Not written.}]}
       - {event: transcript.final, if: event.text == 'Bye.', goto: bye}
       - {event: tool.safe.cancelled, do: [{note: Stopped.}]}
       - {event: response.cancelled, do: [{note: Cut off.}]}
@@ -192,6 +198,49 @@ def test_a_harmless_tool_is_cancelled_if_it_says_so_and_another_is_kept() -> Non
     assert [c.tool for c in scene.snapshot.work.calls.values()] == ["kept"]
     assert scene.output("call_0")["error"] == "cancelled"
     assert scene.notes == ["Stopped."]
+
+
+def stopping() -> tuple[Scene, str]:
+    """The caller cuts in while something with an effect is running; the model's call for it."""
+    scene = call()
+    [asked] = scene.model(write={})
+    scene.apply(CallerBegan(scene.at))
+    return scene, asked
+
+
+def test_what_may_take_effect_is_asked_to_stop_once_and_stays_open() -> None:
+    scene, _ = stopping()
+    scene.apply(CallerStopped(scene.at))
+    scene.apply(CallerBegan(scene.at))
+    [dispatch] = scene.dispatches("write")
+    assert scene.stops == [AskToStop(dispatch.call, 1)]
+    assert scene.withdrawals == []
+    assert [c.tool for c in scene.snapshot.work.calls.values()] == ["write"]
+
+
+def test_only_its_outcome_closes_it() -> None:
+    scene, asked = stopping()
+    scene.settle("write", Outcome.withdrawn("cancel"))
+    assert scene.output(asked) == {"error": "cancelled", "message": "it was stopped on the way"}
+    assert len(scene.reports("call.cancelled")) == 1
+    turn(scene)
+    assert scene.notes == ["Not written."]
+    assert not scene.snapshot.work.calls
+    assert len(scene.dispatches("write")) == 1, "it is not tried again"
+
+
+def test_what_was_done_before_it_could_stop_counts() -> None:
+    scene, asked = stopping()
+    scene.settle("write", Outcome("worker", {"ref": "A1"}))
+    assert scene.output(asked) == {"ref": "A1"}
+    assert scene.reports("call.done")
+
+
+def test_what_was_asked_to_stop_and_failed_is_not_tried_again() -> None:
+    scene, asked = stopping()
+    scene.settle("write", Outcome.failed("worker", "timeout"))
+    assert scene.output(asked)["error"] == "timeout"
+    assert len(scene.dispatches("write")) == 1
 
 
 def test_a_filler_waits_until_the_last_words_were_heard() -> None:

@@ -33,6 +33,7 @@ from orchestrator.flow.commands import (
     AnswerCall,
     AnswerNative,
     Ask,
+    AskToStop,
     Command,
     Dispatch,
     DropItems,
@@ -210,6 +211,8 @@ class World:
                 self.told[request] = approve
             case Dispatch():
                 self._dispatch(command, before)
+            case AskToStop(call=call, attempt=attempt):
+                assert self.dispatched[call, attempt] == "open", "nobody runs it"
             case Withdraw():
                 self._withdraw(command)
             case Ask():

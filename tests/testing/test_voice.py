@@ -71,3 +71,29 @@ def test_in_text_the_same_flow_hears_no_silence() -> None:
         turns: [{wait: 60s, expect: {state: talk, ended: null}}]
     """
     assert flow_trial(flow(), case).failures == ()
+
+
+def test_a_call_with_an_effect_is_stopped_when_the_caller_cuts_in() -> None:
+    desk = small("""
+tools: {write: {queue: q, describe: Write it., on_interrupt: cancel}}
+start: talk
+states:
+  talk:
+    goal: Help.
+    tools: [write]
+    next:
+      - {event: tool.write.cancelled, goto: bye}
+      - {event: tool.write.done, goto: talk}
+  bye: {end: {reason: completed}}
+""")
+    case = """\
+      - case: x
+        call: {channel: websocket}
+        tools: {write: [{after: 5s, result: {}}]}
+        turns:
+          - {caller: Write it., model: [{call: write}]}
+          - caller: "No."
+            interrupts: true
+            expect: {path: [talk, bye], cancelled: [write]}
+    """
+    assert flow_trial(desk, case).failures == ()

@@ -123,6 +123,23 @@ async def test_an_attempt_ends_at_its_timeout_or_the_deadline(desk: Desk) -> Non
     assert [each.error and each.error.code for each in outcomes.values()] == ["timeout"] * 2
 
 
+async def test_a_call_that_is_asked_to_stop_is_settled_as_cancelled_by_its_worker(
+    desk: Desk,
+) -> None:
+    started = anyio.Event()
+
+    async def run(call: Call) -> Outcome:
+        started.set()
+        return await never(call)
+
+    async with desk.worker(run):
+        await desk.calls.publish(call(1))
+        await started.wait()
+        assert await desk.calls.ask_to_stop(call(1)) is None
+        with anyio.fail_after(5):
+            assert await anext(desk.calls.settled()) == (call(1).id, Outcome.withdrawn("cancel"))
+
+
 async def test_a_withdrawn_call_is_cancelled_and_its_slot_is_free_again(desk: Desk) -> None:
     started, cancelled = anyio.Event(), anyio.Event()
 
