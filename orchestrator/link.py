@@ -10,6 +10,9 @@ of the wire (RESP3), with text decoded; redis-py's reshaping, old or new, never 
 
 Every command given to a `Link` must be idempotent: when its connection breaks, a batch is sent
 once more over a new one. redis-py itself repeats nothing.
+
+With `?replicas=N` in its URL a link believes an answer only when N replicas have what was written
+until then (`WAIT`): what it was told then outlives the loss of the server that said so.
 """
 
 import asyncio
@@ -44,6 +47,8 @@ LIMIT = 2.0
 """Seconds within which Redis must answer, connecting included."""
 SILENCE = 10.0
 """Seconds without a message after which a subscription asks whether Redis is there."""
+PATIENCE = 1000
+"""Milliseconds within which the replicas must have what was written, where that is wanted."""
 OLDEST = 7
 """The major version of Redis that has every command used here."""
 
@@ -206,8 +211,9 @@ class _Request:
 class Link:
     """Everything a process asks of one Redis. Made by `connect`."""
 
-    def __init__(self, pool: Any, place: str) -> None:
+    def __init__(self, pool: Any, place: str, replicas: int = 0) -> None:
         self._pool, self._place = pool, place
+        self._replicas = replicas
         self._lines: list[Line] = []
         self._waiting: list[_Request] = []
         self._wake = asyncio.Event()
@@ -301,7 +307,7 @@ class Link:
 
     async def _send(self, batch: list[_Request]) -> None:
         try:
-            replies = iter(await self._exchange([p for each in batch for p in each.packed]))
+            replies = iter(await self._copied([p for each in batch for p in each.packed]))
         except ServiceError as error:
             # Whoever came meanwhile has waited as long, and would now wait again.
             self._fail(batch + self._take(), error)
@@ -313,6 +319,18 @@ class Link:
             mine = [next(replies) for _ in request.packed]
             if not request.replies.done():
                 request.replies.set_result(mine)
+
+    async def _copied(self, packed: Sequence[bytes]) -> list[Reply]:
+        if not self._replicas:
+            return await self._exchange(packed)
+        wait = _packed(("WAIT", self._replicas, PATIENCE))
+        *replies, copies = await self._exchange([*packed, wait])
+        if self._line.checked(copies) < self._replicas:
+            raise QueueUnavailable(
+                f"Redis at {self._place} is not available: "
+                f"{copies} of {self._replicas} replicas have what was written"
+            )
+        return replies
 
     async def _exchange(self, packed: Sequence[bytes]) -> list[Reply]:
         try:
@@ -334,6 +352,8 @@ class Link:
 async def connect(url: str) -> AsyncGenerator[Link]:
     """A link to the Redis at `redis://`, `rediss://` or `unix://`, checked, open for the block.
 
+    `?replicas=N` in the URL: see the top of this file.
+
     Raises `UsageError` for a URL that is none, `ServiceError` when that Redis is not usable.
     """
     link = Link(*_opened(url))
@@ -349,10 +369,11 @@ async def connect(url: str) -> AsyncGenerator[Link]:
         await link.aclose()
 
 
-def _opened(url: str) -> tuple[Any, str]:
+def _opened(url: str) -> tuple[Any, str, int]:
     try:
         pool = _pools.from_url(url)
         options = pool.connection_kwargs
+        replicas = int(options.pop("replicas", 0))
         options.update(
             protocol=3,
             legacy_responses=False,
@@ -369,4 +390,4 @@ def _opened(url: str) -> tuple[Any, str]:
             "not a Redis URL; expected redis://HOST:PORT/DB, rediss://… or unix:///PATH"
         ) from None
     host, port = options.get("host", "localhost"), options.get("port", 6379)
-    return pool, options.get("path") or f"{host}:{port}"
+    return pool, options.get("path") or f"{host}:{port}", replicas

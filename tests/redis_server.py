@@ -5,6 +5,7 @@ import ctypes
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,15 @@ class RedisServer:
     def url(self) -> str:
         return f"unix://{self._socket}"
 
+    @property
+    def socket(self) -> str:
+        return str(self._socket)
+
+    @property
+    def port(self) -> int:
+        """On which it answers besides, if the options name one."""
+        return int(self._options.get("port", 0))
+
     def start(self) -> None:
         options = {
             "port": "0",
@@ -44,6 +54,7 @@ class RedisServer:
             "appendonly": "yes",
             "appendfsync": "everysec",
             "hz": "500",  # how finely a blocking read that finds nothing ends
+            "repl-diskless-sync-delay": "0",
             **self._options,
         }
         arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
@@ -88,16 +99,25 @@ class RedisServer:
 
 
 @contextlib.contextmanager
-def running_redis() -> Generator[RedisServer]:
+def running_redis(
+    options: Mapping[str, str] | None = None, *, binary: str = BINARY
+) -> Generator[RedisServer]:
     """A server of our own, gone with its data at the end. The path of a socket must be short."""
     directory = Path(tempfile.mkdtemp(prefix="orc-", dir="/tmp"))
-    server = RedisServer(directory)
+    server = RedisServer(directory, options, binary=binary)
     try:
         server.start()
         yield server
     finally:
         server.stop()
         shutil.rmtree(directory)
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+    return port
 
 
 _libc = ctypes.CDLL(None, use_errno=True)

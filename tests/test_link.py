@@ -11,7 +11,7 @@ from anyio.abc import SocketAttribute, SocketStream
 from orchestrator import link as link_module
 from orchestrator.errors import QueueUnavailable, ServiceError, UsageError
 from orchestrator.link import Backoff, Link, RedisRefused, Script, connect
-from tests.redis_server import RedisServer
+from tests.redis_server import RedisServer, free_port, running_redis
 
 SECRET = "hunter2-swordfish"
 
@@ -200,3 +200,28 @@ async def test_one_script_that_fails_fails_those_it_is_sent_with(link: Link) -> 
 
 async def test_no_scripts_have_no_answers(link: Link) -> None:
     assert await link.act_all([]) == []
+
+
+async def test_what_no_replica_has_does_not_count_where_replicas_are_wanted(
+    shared_redis: RedisServer,
+) -> None:
+    with pytest.raises(QueueUnavailable, match="0 of 1 replicas have what was written"):
+        await opened(f"{shared_redis.url}?replicas=1")
+
+
+async def test_what_a_replica_has_counts() -> None:
+    with running_redis({"port": str(free_port())}) as primary:
+        options = {"port": str(free_port()), "replicaof": f"127.0.0.1 {primary.port}"}
+        with running_redis(options) as replica:
+            async with connect(replica.url) as there:
+                with anyio.fail_after(20):
+                    while "link_status:up" not in (await there.ask(("INFO", "replication")))[0]:
+                        await anyio.sleep(0.02)
+                async with connect(f"{primary.url}?replicas=1") as link:
+                    await link.ask(("SET", "a", "1"))
+                assert await there.ask(("GET", "a")) == ["1"]
+
+
+async def test_a_number_of_replicas_that_is_none_is_refused(shared_redis: RedisServer) -> None:
+    with pytest.raises(UsageError):
+        await opened(f"{shared_redis.url}?replicas=some")

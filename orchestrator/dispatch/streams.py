@@ -41,6 +41,7 @@ class StreamCalls:
         self._process = process
         self._relook = relook
         self._unanswered: dict[str, Call] = {}
+        self._published: set[str] = set()  # those of them that Redis has acknowledged
         self._news = News()
         self._reader = link.line()
         self._last: str = "0"
@@ -56,14 +57,16 @@ class StreamCalls:
         try:
             outcome = await self._link.act(*acts.publish(call))
         except ServiceError:
-            self._unanswered.pop(call.id, None)
+            self._answered(call.id)
             raise
+        if call.id in self._unanswered:
+            self._published.add(call.id)
         if outcome is not None:
             await signal(self._link, self._process, call, outcome)
 
     async def withdraw(self, call: Call, by: Settler) -> Outcome:
         outcome = await self._link.act(*acts.withdraw(call, Outcome.withdrawn(by)))
-        self._unanswered.pop(call.id, None)
+        self._answered(call.id)
         return _outcome(outcome, call.id) or Outcome.withdrawn(by)
 
     async def ask_to_stop(self, call: Call) -> Outcome | None:
@@ -77,7 +80,7 @@ class StreamCalls:
     async def settled(self) -> AsyncIterator[Answer]:
         while True:
             for call_id, outcome in await self._answers():
-                if self._unanswered.pop(call_id, None) is not None:
+                if self._answered(call_id):
                     yield call_id, outcome
 
     async def progressed(self) -> AsyncIterator[tuple[str, Progress]]:
@@ -106,13 +109,33 @@ class StreamCalls:
         self._backoff.reset()
         return answers
 
+    def _answered(self, call_id: str) -> bool:
+        """Whether this was still to be answered."""
+        self._published.discard(call_id)
+        return self._unanswered.pop(call_id, None) is not None
+
     async def _read_records(self) -> Sequence[Answer]:
-        calls = list(self._unanswered.values())
-        outcomes = await self._link.ask(
-            *(("HGET", keys.call_record(call.queue, call.id), "outcome") for call in calls)
-        )
-        found = zip(calls, outcomes, strict=True)
-        return _answers((call.id, text) for call, text in found if text is not None)
+        calls, published = list(self._unanswered.values()), set(self._published)
+        records = [keys.call_record(call.queue, call.id) for call in calls]
+        rows = await self._link.ask(*(("HMGET", each, "status", "outcome") for each in records))
+        told: list[tuple[str, str]] = []
+        for call, (status, outcome) in zip(calls, rows, strict=True):
+            if status is None and call.id in published and call.id in self._unanswered:
+                outcome = await self._lost(call)
+            if outcome is not None:
+                told.append((call.id, outcome))
+        return _answers(told)
+
+    async def _lost(self, call: Call) -> str | None:
+        """Redis has forgotten what it had acknowledged: a replica took over that lagged behind.
+
+        What may run twice is asked for again. The rest may have run: its outcome is unknown.
+        """
+        logger.error("call %s: Redis has lost it", call.id)
+        unknown = Outcome.withdrawn("dead")
+        act = acts.publish(call) if call.rerun else acts.withdraw(call, unknown)
+        outcome: str | None = await self._link.act(*act)
+        return outcome
 
     async def _read_replies(self, wait: float) -> Sequence[Answer]:
         stream = keys.replies(self._process)

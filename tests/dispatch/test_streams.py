@@ -359,3 +359,24 @@ async def test_a_claim_whose_reply_was_lost_is_made_again(
     own_redis.start()
     again = await one(claims)
     assert (ids(held), again.call.id, again.deliveries) == ([other(1).id], other(2).id, 2)
+
+
+async def test_a_call_that_redis_has_lost_is_asked_for_again_if_it_may_run_twice(
+    link: Link,
+) -> None:
+    calls, claims = StreamCalls(link, "asker", relook=0.01), StreamClaims(link, CALL.queue, "w1")
+    await calls.publish(other(1, rerun=True))
+    await link.ask(("FLUSHALL",))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(answers, calls, 1)
+        claimed = await one(claims)
+        assert await claims.settle(claimed, DONE) == "settled"
+
+
+async def test_of_a_call_that_redis_has_lost_and_that_may_not_run_twice_the_outcome_is_unknown(
+    link: Link,
+) -> None:
+    calls = StreamCalls(link, "asker", relook=0.01)
+    await calls.publish(CALL)
+    await link.ask(("FLUSHALL",))
+    assert await answers(calls, 1) == {CALL.id: Outcome.withdrawn("dead")}

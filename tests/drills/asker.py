@@ -46,7 +46,7 @@ class Plan:
     flight: int = 50
     seconds: float = 0.1
     timeout: float = 120.0
-    attempts: int = 30
+    attempts: int = 1000
     enough: str = ""
 
 

@@ -22,7 +22,7 @@ ENDS = {"ok", "timeout", "unavailable", "crashed"}
 async def bad_network(
     manner: Manner, side: Side, calls: int = 200, deadline: float = 4.0
 ) -> Figures:
-    async with scene() as here, proxy(here.redis.url.removeprefix("unix://")) as way:
+    async with scene() as here, proxy(here.redis.socket) as way:
         bad = {side: way.url}
         await here.worker(url=bad.get("worker", ""))
         plan = Plan(calls, flight=20, seconds=0.2, timeout=deadline, attempts=1)

@@ -24,6 +24,7 @@ LEASE = 1.0
 AFTER = 5
 """At which passing of a point a process dies, so that something is done in between."""
 VICTIM = "worker.claimed"
+"""Where a worker dies so that sweepers find something."""
 KINDS = ("commit", "once", "commit", "withdrawn")
 
 
@@ -37,7 +38,7 @@ class Sweep:
     deaths: int = 0  # of workers
 
     def open(self, point: str) -> bool:
-        """A victim's death gives sweepers something to find until they are through."""
+        """Whether processes are to die there still: a victim until all is through."""
         return self.seen[point] < self.hits if point in self.points else not self.through
 
     @property
@@ -53,9 +54,13 @@ async def crash_points(points: Sequence[str], hits: int = 20, calls: int = 60) -
     sweep, plan = Sweep(points, hits), Plan(calls, KINDS, flight=30, seconds=0.4)
     async with scene() as here:
         async with anyio.create_task_group() as crew:
-            for point in (*points, VICTIM):
-                if not point.startswith("asker"):
-                    crew.start_soon(_workers_that_die, here, sweep, point)
+            theirs = [point for point in points if not point.startswith("asker")]
+            for point in theirs:
+                crew.start_soon(_workers_that_die, here, sweep, point)
+            if not theirs:
+                await here.worker(slots=SLOTS, lease=LEASE)
+            if any(point.startswith("sweep") for point in points):
+                crew.start_soon(_workers_that_die, here, sweep, VICTIM)
             await _askers_that_die(here, sweep, replace(plan, enough=str(here.enough)))
             crew.cancel_scope.cancel()
         figures = await here.verdict(unknown=sweep.deaths * SLOTS)

@@ -8,6 +8,8 @@ from typing import TypeAlias
 from orchestrator.crashpoints import POINTS
 from tests.drills.bad_network import Side, bad_network
 from tests.drills.crash_points import crash_points
+from tests.drills.disk_full import disk_full
+from tests.drills.failover import failover, sentinel
 from tests.drills.kill_redis import kill_redis
 from tests.drills.kill_workers import kill_workers
 from tests.drills.pause_worker import pause_worker
@@ -39,6 +41,15 @@ DRILLS: Mapping[str, Drill] = {
     ),
     "D3": Drill("a worker is stopped and goes on", {"": pause_worker}),
     "D8": Drill("Redis is killed", {"": kill_redis}),
+    "D9": Drill(
+        "a replica takes the place of Redis",
+        {
+            "waiting for replicas": partial(failover, waits=True),
+            "not waiting": partial(failover, waits=False),
+            "by Sentinel": sentinel,
+        },
+    ),
+    "D10": Drill("the disk is full", {"": disk_full}),
     "D11": Drill(
         "the network is bad",
         {
@@ -64,6 +75,8 @@ SHORT: Mapping[str, Run] = {
     },
     "D3": partial(pause_worker, calls=60, lease=0.7),
     "D8": partial(kill_redis, kills=2, between=30),
+    "D9 waiting": partial(failover, waits=True, calls=40, lag=1.0),
+    "D9 not waiting": partial(failover, waits=False, calls=40, lag=1.0),
     "D11 asker": partial(bad_network, "half-open", "asker", calls=40, deadline=1.0),
     "D11 worker": partial(bad_network, "cut", "worker", calls=40, deadline=1.0),
     "D12": partial(poison, calls=30, deadly=1),

@@ -24,15 +24,31 @@ class Proxy:
     def __init__(self, target: str | tuple[str, int]) -> None:
         self.target = target
         self.manner: Manner = "good"
-        self.url = ""
+        self.port = 0
         self._streams: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
 
     def cut(self) -> None:
         """Close what is open."""
         for stream in tuple(self._streams):
             stream.transport.abort()
 
-    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def close(self) -> None:
+        self.cut()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._accept(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._streams.add(writer)
         try:
             await self._serve(reader, writer)
@@ -83,10 +99,9 @@ class Proxy:
 async def proxy(target: str | tuple[str, int]) -> AsyncGenerator[Proxy]:
     between = Proxy(target)
     server = await asyncio.start_server(between.accept, "127.0.0.1", 0)
-    host, port = server.sockets[0].getsockname()
-    between.url = f"redis://{host}:{port}/0"
+    between.port = server.sockets[0].getsockname()[1]
     try:
         yield between
     finally:
         server.close()
-        between.cut()
+        await between.close()
