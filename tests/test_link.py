@@ -209,13 +209,16 @@ async def test_what_no_replica_has_does_not_count_where_replicas_are_wanted(
         await opened(f"{shared_redis.url}?replicas=1")
 
 
-async def test_what_a_replica_has_counts() -> None:
+async def test_what_a_replica_has_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "PATIENCE", 15_000)
+    monkeypatch.setattr(link_module, "LIMIT", 20.0)
     with running_redis({"port": str(free_port())}) as primary:
         options = {"port": str(free_port()), "replicaof": f"127.0.0.1 {primary.port}"}
         with running_redis(options) as replica:
             async with connect(primary.url) as link:
-                await link.line().ask(("SET", "a", "0"))
-                assert await link.line().ask(("WAIT", 1, 0), wait=20) == 1
+                line = link.line()
+                await line.ask(("SET", "a", "0"))
+                assert await line.ask(("WAIT", 1, 0), wait=20) == 1
             async with connect(f"{primary.url}?replicas=1") as link:
                 await link.ask(("SET", "a", "1"))
             async with connect(replica.url) as there:
