@@ -95,7 +95,6 @@ def _failed(m: Macrostep, answer: str, error: str) -> str | None:
     m.report("answer.failed", error=error, failures=failures)
     if failures > MAX_FAILURES:
         m.talk = replace(m.talk, failures=0)
-        m.let_go(answer)
         return error
     m.set_timer(AGAIN, PAUSE * 2.0 ** (failures - 1))
     m.let_go(answer, now=AGAIN)
@@ -121,5 +120,4 @@ def overdue(m: Macrostep) -> str | None:
         return None
     m.emit(Hush(answer))
     m.talk = replace(m.talk, speaking=None, calls=())
-    m.let_go(answer)
     return "answer.timeout"

@@ -410,8 +410,7 @@ def close_all(m: Macrostep) -> None:
     for call in _open_calls(m):
         if call.origin == "end":
             continue
-        useless = call.origin == "check" or (call.corrected and call.pausing)
-        if useless or m.tool(call).on_hangup == "cancel":
+        if call.origin == "check" or m.tool(call).on_hangup == "cancel":
             cancel(m, call)
         else:
             put(m, replace(call, answers=None, told=False))

@@ -363,3 +363,14 @@ def test_a_step_whose_arguments_have_no_value_fails_without_a_call() -> None:
 def test_arguments_nested_without_end_are_refused() -> None:
     with pytest.raises(Rejected):
         parse_arguments("[" * 200_000)
+
+
+def test_news_of_a_former_attempt_is_none() -> None:
+    scene = looking("retry: {max: 1, backoff: 1s}, filler: {after: 5s, say: Hm., progress: true}")
+    [first] = scene.dispatches("look")
+    scene.settle("look", Outcome.failed("worker", "unavailable"))
+    scene.wait(3)
+    assert len(scene.dispatches("look")) == 2
+    scene.apply(CallProgressed(scene.at, first.call, 1, "Nearly."))
+    scene.wait(3)
+    assert scene.said == ["Hm."]

@@ -344,3 +344,13 @@ def test_the_hash_is_of_all_flows() -> None:
 @pytest.mark.parametrize("name", ["address", "bills", "letter"])
 def test_the_flows_of_the_family_are_known(name: str) -> None:
     assert compiled().named(name).name == name
+
+
+def test_what_a_sub_flow_does_at_its_end_is_kept_though_the_caller_hangs_up() -> None:
+    leaving = ADDRESS.replace("queue: maps", "queue: maps\n    on_hangup: cancel")
+    ending = "{tool: check, with: {street: none}}"
+    scene = asked_for_the_street(leaving.replace("{emit: address.over}", ending))
+    scene.apply(CallerLeft(scene.at))
+    [call] = scene.snapshot.work.calls.values()
+    assert (call.tool, call.origin) == ("check", "end")
+    assert not scene.withdrawals

@@ -5,7 +5,14 @@ import pytest
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.commands import Ask, Hush
 from orchestrator.flow.compile import check
-from orchestrator.flow.events import AgentSaid, AgentSaying, Answered, AnswerEnded, TranscriptFinal
+from orchestrator.flow.events import (
+    AgentSaid,
+    AgentSaying,
+    Answered,
+    AnswerEnded,
+    CallerBegan,
+    TranscriptFinal,
+)
 from orchestrator.flow.patterns import finder
 from tests.flow.scene import Scene
 from tests.flow.small import HEAD, play
@@ -262,3 +269,13 @@ def test_a_pattern_is_found_wherever_it_stands_in_a_long_text(before: int) -> No
     assert find(words[:before] + " ABCDEFGH12345678 " + words[:200])
     assert not find(words)
     assert find("x" * before + "ABCDEFGH12345678" + "x" * 200)
+
+
+def test_what_a_guard_has_to_say_is_not_said_into_the_callers_words() -> None:
+    scene = desk("classify: Is it rude?, then: {say: Excuse me.}", "output", channel="websocket")
+    scene.model("You fool.")
+    scene.apply(CallerBegan(scene.at))
+    [ask] = asks(scene)
+    scene.apply(Answered(scene.at, ask.id, True, "yes"))
+    assert [answer.purpose for answer in scene.answers] == ["goal"]
+    assert len(scene.reports("guard.hit")) == 1

@@ -1,5 +1,7 @@
 """In which order things count when several come together."""
 
+import pytest
+
 from orchestrator.dispatch.call import Outcome
 from orchestrator.flow.commands import AnswerCall
 from orchestrator.flow.engine import MAX_ROUNDS
@@ -234,3 +236,39 @@ def test_what_led_to_an_error_is_no_event_of_the_error_state() -> None:
         scene.model("Well?")
         scene.caller("Hm.")
     assert scene.path[-1] == "sorry"
+
+
+@pytest.mark.parametrize("turns", [3, 4])
+def test_a_limit_is_what_may_be_used_and_no_more(turns: int) -> None:
+    scene = play(RESULT)
+    for _ in range(turns):
+        scene.model("Well?")
+        scene.caller("Hm.")
+    assert scene.path[-1] == ("talk" if turns == 3 else "sorry")
+
+
+def test_an_error_does_not_wait_until_an_answer_that_failed_was_tried_again() -> None:
+    scene = play(RESULT.replace("turns: 3", "duration: 10s"))
+    scene.wait(9.9)
+    scene.fail("server_error")
+    scene.wait(0.1)
+    assert scene.state == "sorry"
+    assert scene.answers[-1].purpose == "goal"
+    assert scene.speaking
+
+
+def test_of_two_interrupts_for_one_event_the_first_in_the_file_is_taken() -> None:
+    scene = play(
+        """
+interrupts:
+  one: {dtmf: "#", do: [{say: One.}], return: true}
+  two: {dtmf: "#", do: [{say: Two.}], return: true}
+start: talk
+states:
+  talk: {goal: Talk., next: [{intent: The caller is done., id: done, goto: bye}]}
+  bye: {end: {reason: completed}}
+"""
+    )
+    scene.model("Hello.")
+    scene.apply(DigitPressed(scene.at, "#"))
+    assert scene.said == ["One."]

@@ -227,3 +227,17 @@ states:
       - {intent: The caller is done., id: done, goto: bye}
   bye: {do: [{say: Bye.}], end: {reason: done}}
 """
+
+
+def test_what_the_author_binds_to_it_may_not_change_until_it_is_approved() -> None:
+    bound = FLOW.replace("requires: open", 'args: {scope: "${open}"}')
+    bound = bound.replace("scope: {type: text", "scope: {type: bool")
+    flow, _ = compile_flow(bound, "desk.flow.yaml")
+    scene = Scene(flow)
+    scene.start()
+    scene.model(reset={"user": "ana"})
+    scene.model("One moment.", shut={})
+    scene.settle("shut", Outcome("worker", {"open": False}))
+    scene.settle("reset", decided(True))
+    assert not scene.dispatches("reset")
+    assert scene.reports("call.failed")[-1].data["code"] == "cancelled"

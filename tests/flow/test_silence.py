@@ -149,3 +149,40 @@ def test_where_there_is_a_voice_it_counts_from_when_the_agent_was_heard() -> Non
     scene.apply(AgentFinished(scene.at, scene.answers[-1].id))
     scene.wait(8)
     assert passed(scene) == [8]
+
+
+SLOW = """
+session: {mode: text}
+vars: {code: {type: text, validate: {tool: check}}}
+tools:
+  check: {queue: q, params: {value: text}, returns: {ok: bool}, timeout: 60s}
+silence: [{after: 8s, goto: bye}]
+start: desk
+states:
+  desk:
+    goal: Take the code.
+    collect: {vars: [code]}
+    next:
+      - {event: collected, goto: bye}
+      - {dtmf: "1", do: [{wait: 20s}, {say: There.}]}
+  bye: {end: {reason: completed}}
+"""
+
+
+def test_it_does_not_count_while_steps_wait() -> None:
+    scene = play(SLOW)
+    scene.model("Your code?")
+    scene.apply(DigitPressed(scene.at, "1"))
+    scene.wait(19)
+    assert passed(scene) == []
+    scene.wait(8)
+    assert (scene.said, passed(scene)) == (["There."], [])
+
+
+def test_it_does_not_count_while_a_tool_looks_at_a_value() -> None:
+    scene = play(SLOW)
+    scene.model("Your code?")
+    scene.caller("A1.")
+    scene.model(set_desk={"code": "A1"})
+    scene.wait(20)
+    assert passed(scene) == []
