@@ -157,6 +157,8 @@ class World:
             case CallerTyped() if not self.ended:
                 self.spoken = False
                 self.turns += 1
+            case NativeAsked(call=request):
+                self.questions.setdefault(request, event)
             case SessionStarted(channel=channel):
                 self.voice = channel != "text"
             case CallerBegan():
@@ -466,7 +468,7 @@ class World:
                     request = max(again)  # the wire said the same thing twice
                 arguments = ('{"id": "draft"}', '{"id": "7"}', "not json")[choice % 3]
                 asked = NativeAsked(self.at, request, server, name, arguments)
-                self.apply(self.questions.setdefault(request, asked))
+                self.apply(self.questions.get(request, asked))
             case 2 if allowed := self.allowed:
                 self._native_settles(allowed[choice % len(allowed)], outcome)
             case _ if self.speaking:
