@@ -9,9 +9,11 @@ How it decides, the first that applies:
 1. `# Say exactly`: those words. `# Choose one of`: one of these. `# Summarise`: what was said.
 2. The caller answered a read-back: `confirm_X`, `decline_X`, or the changed values.
 3. The caller's words hold values for a `set_STATE`, or for the parameters of a `go_ID`.
-4. They are like the description or the sample phrases of a tool.
-5. A tool that is to be called at the goal, once nothing is needed any more.
-6. Otherwise it speaks: outcomes of calls, then the goal, then a question for what is needed.
+4. What a search found in this turn is read, by a tool that takes an id.
+5. The caller's words are like the description or the sample phrases of a tool.
+6. A tool that is to be called at the goal, once nothing is needed any more.
+7. Otherwise it speaks: outcomes of calls, then the goal, then a question for what is needed,
+   the next step of what was read, or an offer of what the goal allows under a condition.
 
 `# Sample phrases` are a state's and name no tool, so they are not used; those of a tool
 stand in its description. What has been dealt with is seen from the calls that stand after
@@ -26,7 +28,6 @@ measure of how a language model would do.
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 
@@ -34,12 +35,14 @@ from orchestrator.dispatch.call import Json
 from orchestrator.emulator.model import CallTool, Output, Prompt, Speech
 from orchestrator.emulator.words import reply
 from orchestrator.emulator.words.choices import answer
+from orchestrator.emulator.words.conditions import is_conditional, is_named, is_offered
 from orchestrator.emulator.words.filling import Heard, fill
+from orchestrator.emulator.words.findings import follow_up, found_id, is_id, meant
 from orchestrator.emulator.words.judging import choose, summarise
-from orchestrator.emulator.words.layout import Made, Tool, Turn, View, read
+from orchestrator.emulator.words.layout import Made, Parameter, Tool, Turn, View, read
 from orchestrator.emulator.words.shapes import is_object
 from orchestrator.emulator.words.similarity import is_question
-from orchestrator.emulator.words.wishes import Wish, argument, wishes
+from orchestrator.emulator.words.wishes import Wish, argument, is_search, wishes
 
 __all__ = ["RuleModel"]
 
@@ -72,6 +75,7 @@ def _decide(view: View) -> CallTool | None:
     for call in (
         _answered(view, wanted),
         _values(view, wanted),
+        _followed(view),
         *(_wished(view, each) for each in wanted),
         _at_goal(view),
     ):
@@ -190,14 +194,17 @@ def _wishes(view: View) -> list[Wish]:
     turn = view.turn
     if turn.said or not turn.text or any(_is_wish(call) for call in turn.calls):
         return []
-    tools = [tool for tool in view.tools if tool.role in ("", "go") and not tool.at_goal]
+    tools = [tool for tool in view.tools if tool.role in ("", "go") and not _is_due(view, tool)]
     found = wishes(tools, turn.text, _today(view))
+    if not any(each.strong for each in found):
+        found = wishes(tools, meant(turn), _today(view))
     return found if turn.fresh else [each for each in found if _is_left(each)]
 
 
 def _is_left(wanted: Wish) -> bool:
     corrects = wanted.tool.role == "go" and wanted.tool.parameters
-    return not corrects and (wanted.strong or (wanted.question and wanted.score > 0))
+    asks = wanted.question and wanted.score > 0
+    return not corrects and (wanted.strong or wanted.trouble or asks)
 
 
 def _is_wish(call: Made) -> bool:
@@ -213,8 +220,15 @@ def _wished(view: View, wanted: Wish) -> CallTool | None:
     declined = next((tool for tool in view.tools if tool.role == "decline"), None)
     if declined and not values and wanted.tool.role == "go" and wanted.tool.parameters:
         return _call(declined)  # something is to be changed, we do not know yet what
-    arguments = _arguments(wanted.tool, wanted.sentence, values)
+    arguments = _arguments(view, wanted.tool, wanted.sentence, values)
     return None if arguments is None else _call(wanted.tool, arguments)
+
+
+def _followed(view: View) -> CallTool | None:
+    """What a search has found is read at once, if there is a tool that reads it."""
+    found = follow_up(view)
+    arguments = _arguments(view, found[0], view.turn.text, {}) if found else None
+    return _call(found[0], arguments) if found and arguments is not None else None
 
 
 def _today(view: View) -> date | None:
@@ -226,30 +240,56 @@ def _at_goal(view: View) -> CallTool | None:
     if view.needed:
         return None
     for tool in view.tools:
-        due = _not_since_change(view, tool) or (tool.at_goal and _insists(view))
-        if due and (tool.at_goal or _is_named(tool, view.goal)):
-            arguments = _arguments(tool, view.turn.text, {})
-            if arguments is not None:
+        named = _is_due(view, tool) or is_named(tool, view.goal)
+        if named and _is_time(view, tool):
+            arguments = _arguments(view, tool, view.turn.text, {})
+            sought = not is_search(tool) or any((arguments or {}).values())
+            if arguments is not None and sought:
                 return _call(tool, arguments)
     return None
 
 
-def _is_named(tool: Tool, goal: str) -> bool:
-    """Whether the goal speaks of the tool by name, or by the first part of `server__tool`."""
-    names = {tool.name, tool.name.partition("__")[0]}
-    return not tool.role and any(re.search(rf"\b{re.escape(name)}\b", goal) for name in names)
+def _is_due(view: View, tool: Tool) -> bool:
+    """Whether the tool is to be called at the goal, whatever the caller says."""
+    return tool.at_goal and not is_conditional(tool, view.goal)
 
 
-def _arguments(tool: Tool, text: str, values: Mapping[str, Json]) -> dict[str, Json] | None:
-    """The values, and words for required parameters without one; None if there are none."""
+def _is_time(view: View, tool: Tool) -> bool:
+    if is_conditional(tool, view.goal):
+        return _insists(view) and is_offered(tool, view)
+    return _not_since_change(view, tool) or (tool.at_goal and _insists(view))
+
+
+def _arguments(
+    view: View, tool: Tool, text: str, values: Mapping[str, Json]
+) -> dict[str, Json] | None:
+    """The values, and those of required parameters without one; None if there are none."""
     arguments = dict(values)
     for each in tool.parameters:
         if each.required and each.name not in arguments:
-            value = argument(each, tool, text, [*arguments]) if text else None
+            value = _argument(view, tool, each, text, [*arguments])
             if value is None:
                 return None
             arguments[each.name] = value
     return arguments
+
+
+def _argument(view: View, tool: Tool, parameter: Parameter, text: str, used: Sequence[str]) -> Json:
+    """A value that is known, an id that was found, or words: of the text, else of the matter."""
+    if parameter.name in view.known:
+        return view.known[parameter.name]
+    if is_id(parameter):
+        return found_id(parameter, tool, view)
+    said = argument(parameter, tool, text, used) if text else None
+    return said if said is not None or is_search(tool) else _matter(view, parameter)
+
+
+def _matter(view: View, parameter: Parameter) -> Json:
+    """What the talk is about: the words that were last searched for."""
+    searches = {tool.name for tool in view.tools if is_search(tool)}
+    calls = [call for turn in view.turns for call in turn.calls if call.name in searches]
+    sought = [value for call in calls for value in call.arguments.values() if value]
+    return next((each for each in reversed(sought) if isinstance(each, str)), None)
 
 
 def _not_since_change(view: View, tool: Tool) -> bool:

@@ -171,6 +171,54 @@ def test_a_failed_call_is_regretted_and_we_go_on() -> None:
     )
 
 
+def test_an_error_of_a_call_that_the_service_made_is_never_read_out() -> None:
+    error = {"type": "tool_execution_error", "message": "Error executing tool fetch: no such id."}
+    made = {"type": "mcp_call", "server_label": "kb", "name": "fetch", "error": error}
+    asked = {**made, "arguments": '{"id": "x"}', "output": None}
+    words = "Sorry, that did not work just now. Goodbye!"
+    assert respond("# Goal\nSay goodbye.", heard("read it"), asked) == Speech(words)
+
+
+def test_a_message_of_a_program_is_never_read_out() -> None:
+    failed = {"error": "tool_error", "message": "Error executing tool find: there is none."}
+    output = respond("# Goal\nSay goodbye.", heard("find it"), *call("find", failed))
+    assert output == Speech("Sorry, that did not work just now. Goodbye!")
+
+
+NUMBER = {"type": "string", "pattern": "[0-9]{3}", "description": "Ticket number, three digits"}
+GET_NUMBER = "# Goal\nGet the ticket number, then look for it.\n\n"
+GOT_NUMBER = f'{GET_NUMBER}# Known values\n- number: "123"'
+
+
+def test_what_is_known_by_now_is_not_asked_for_again() -> None:
+    tools = [function("set_ask", number=NUMBER), function("go_human", "A person is wanted.")]
+    items = [heard("123"), *call("set_ask", {"ok": True}, number="123")]
+    output = respond(GOT_NUMBER, *items, tools=tools)
+    assert output == Speech("Thank you. One moment, please.")
+    assert respond(GOT_NUMBER, *items, said("Wait."), heard("ok"), tools=tools) == Speech(
+        "One moment, please."
+    )
+    assert respond(GET_NUMBER) == Speech("Could you tell me the ticket number?")
+
+
+def test_a_caller_who_says_nothing_new_while_a_call_is_under_way_is_asked_for_patience() -> None:
+    items = [heard("go"), *call("find", {"status": "started"})]
+    assert respond("", *items, tools=[function("find")]) == Speech("One moment, please.")
+    items += [said("One moment, please."), heard("ok")]
+    assert respond("", *items, tools=[function("find")]) == Speech("One moment, please.")
+
+
+OPEN = "# Goal\nGreet the caller, and tell them that the shop is open from nine to six."
+
+
+def test_what_the_goal_tells_answers_a_question_about_it() -> None:
+    done = [function("go_done", "The caller is done.")]
+    hours = "The shop is open from nine to six."
+    assert respond(OPEN, tools=done) == Speech(f"Hello! {hours}")
+    items = [said("Hello!"), heard("When are you open?")]
+    assert respond(OPEN, *items, tools=done) == Speech(hours)
+
+
 def test_what_is_to_be_confirmed_is_read_back_once() -> None:
     output = {"status": "needs_confirmation", "read_back": "count 2, day 2026-11-24"}
     items = [heard("two tickets"), *call("buy", output)]
@@ -186,6 +234,7 @@ def test_what_is_to_be_confirmed_is_read_back_once() -> None:
         ({"seats": []}, "I found nothing for that."),
         ({"seats": [{"name": "Box 1", "price": 20}]}, "I found Box 1: price 20."),
         ([{"name": "A"}, {"name": "B"}, {"name": "C"}], "I found A, B and C."),
+        ({"notes": [{"id": "n1", "title": "Keys"}]}, "I found Keys."),
         ({"result": "All is well."}, "All is well."),
         ({"name": "Hall", "open": True, "floor": None}, "Hall: open."),
         ({"error": "failed", "message": "There is no such hall."}, "Sorry. There is no such hall."),

@@ -74,7 +74,11 @@ def _tell(match: re.Match[str]) -> str:
 
 
 _ASK = r"\bask (?:\w+ly )?(?:them |the caller )?"
-_TELL = r"^(?:tell|inform|remind|let|explain(?: to)?|say)(?: to)?(?: the caller| them)?(?: know)?"
+_TELL = (
+    r"(?:^|(?:,|\band|\bthen) )(?:tell|inform|remind|let|explain(?: to)?|say)(?: to)?"
+    r"(?: the caller| them)?(?: know)?"
+)
+_TELL_THAT = rf"{_TELL} that ([^.?!]+(?:\.\d+)?)"
 _HELP = r"what (?:the caller|they|he|she) wants?|how (?:you|we|to) (?:can )?help"
 _ACTS: list[tuple[str, str | _Say]] = [
     (r"\bthank\b", "Thank you for calling."),
@@ -89,7 +93,7 @@ _ACTS: list[tuple[str, str | _Say]] = [
     (r"^(?:get|collect|obtain) ((?:the|their|a|an) [^.?!,;]+)", _ask),
     (r"^offer [^:.]*: ([^!?]+)", _offer),
     (r"^offer (?!at most)([^!?]+)", _offer),
-    (rf"{_TELL} that ([^.?!]+(?:\.\d+)?)", _tell),
+    (_TELL_THAT, _tell),
     (r"\bkeep [\w ]*company\b|\bwork under way\b", "One moment, please."),
 ]
 
@@ -120,16 +124,20 @@ def details(goal: str) -> str:
 def look_up(text: str, question: str) -> str:
     """A statement in the text that is about what the question is about, or empty.
 
-    `our opening hours (noon to eleven)` is a statement, too.
+    `our opening hours (noon to eleven)` is a statement, too, and so is `tell them that we open
+    at noon`.
     """
     about = concepts(question)
     for match in _IN_BRACKETS.finditer(text):
         if about & concepts(match[1]):
             return closed(f"{match[1].strip()}: {match[2]}")
-    for sentence in _parts(text):
+    for sentence in _parts(text) if is_question(question) else ():
         told = re.match(r"(?:we|our|the|it)\b", sentence, re.IGNORECASE)
-        if told and is_question(question) and about & concepts(sentence):
+        if told and about & concepts(sentence):
             return _to_caller(sentence)
+        news = re.search(_TELL_THAT, sentence, re.IGNORECASE)
+        if news and about & concepts(news[1]):
+            return _tell(news)
     return ""
 
 

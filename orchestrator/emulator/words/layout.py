@@ -263,11 +263,17 @@ def _add(turns: list[Turn], item: Mapping[str, Json], outputs: Mapping[Json, Jso
         case (("mcp_call" | "mcp_approval_request"), _):
             name = f"{item.get('server_label')}__{item.get('name')}"
             arguments = _object(_json(str(item.get("arguments") or "{}")))
-            output = _json(str(item["output"])) if item.get("output") else item.get("error")
-            turn.calls.append(Made(name, arguments, output))
+            turn.calls.append(Made(name, arguments, _native(item)))
             turn.last = "call"
         case _:
             pass
+
+
+def _native(item: Mapping[str, Json]) -> Json:
+    """The output of a call that the service made itself; its errors as a function's look."""
+    if error := _object(item.get("error")):
+        return {"error": str(error.get("type")), "message": str(error.get("message"))}
+    return _json(str(item["output"])) if item.get("output") else None
 
 
 def _text(item: Mapping[str, Json]) -> str:

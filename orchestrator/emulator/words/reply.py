@@ -13,19 +13,26 @@ from orchestrator.emulator.words.acts import (
     perform,
 )
 from orchestrator.emulator.words.choices import answer
+from orchestrator.emulator.words.conditions import offer
+from orchestrator.emulator.words.filling import asked_for
+from orchestrator.emulator.words.findings import is_used, next_step
 from orchestrator.emulator.words.layout import Made, Turn, View
+from orchestrator.emulator.words.shapes import is_object
 from orchestrator.emulator.words.telling import problem, read_back, tell
 from orchestrator.emulator.words.text import sentences
 
 __all__ = ["speak"]
 
 _NOT_CAUGHT = "Sorry, I did not catch that."
+_WAIT = "One moment, please."
+_HELP = "How can I help?"
+_NOTHING_YET = ("", _NOT_CAUGHT, GREETING, "Of course.")  # what more has to follow
 _SOCIAL = [
     (re.compile(pattern, re.IGNORECASE), words)
     for pattern, words in [
         (
             r"^(?:(?:hi|hello|hey|good (?:morning|afternoon|evening|day))(?: there)?[ ,.!]*)+$",
-            "Hello!",
+            GREETING,
         ),
         (r"\b(?:thanks|thank you|cheers)\b", "You are welcome."),
         (
@@ -56,7 +63,10 @@ def _opening(view: View) -> str:
     turn = view.turn
     if turn.fresh:
         return _to_words(view, turn)
-    results = [_outcome(call, view) for call in turn.calls[turn.told :]]
+    untold = turn.calls[turn.told :]
+    results = [
+        _outcome(call, view) for n, call in enumerate(untold) if not is_used(call, untold[n + 1 :])
+    ]
     if turn.last == "system":
         results.append(_late(turn.note))
     return " ".join(dict.fromkeys(filter(None, results)))
@@ -92,14 +102,56 @@ def _late(note: str) -> str:
 def _goal(view: View, opening: str) -> str:
     if any(call.name.startswith("decline_") for call in view.turn.calls[view.turn.told :]):
         return "What should I change?"
-    acts = perform(view.goal, known=view.known.values())
-    if view.said or opening:
-        acts = [act for act in acts if act != GREETING]
+    acts = _acts(view, opening)
     if view.needed:
         return " ".join([*(act for act in acts if "?" not in act), _question(view, acts)])
     if any(tool.role == "confirm" for tool in view.tools) or not acts:
         acts = [details(view.goal) or " ".join(acts) or news(view.goal)]
-    return " ".join(acts) or _last_question(view.turn) or "How can I help?"
+    return " ".join(act for act in acts if act and act not in opening) or _lead_on(view, opening)
+
+
+def _acts(view: View, opening: str) -> list[str]:
+    """What the goal comes to, but for what was said and what is known by now."""
+    known = [
+        each
+        for tool in view.tools
+        for each in tool.parameters
+        if tool.role == "set" and each.name in view.known and each.name not in view.stale
+    ]
+    return [
+        act
+        for act in perform(view.goal, known=view.known.values())
+        if not (act == GREETING and (view.said or opening))
+        and not ("?" in act and asked_for(known, act, ()))
+    ]
+
+
+def _lead_on(view: View, opening: str) -> str:
+    """Where the goal has no words of its own: what was asked, a step, an offer, patience."""
+    turn = view.turn
+    answered = not turn.fresh or answer(turn.text)
+    confirming = any(tool.role == "confirm" for tool in view.tools)
+    new = "" if confirming or not answered else offer(view) or next_step(view)
+    help_ = _HELP if opening in _NOTHING_YET else ""
+    return new or _last_question(turn) or _patience(view) or help_
+
+
+def _patience(view: View) -> str:
+    """Where nothing is needed of the caller, and nothing can be done but wait."""
+    taken = any(tool.role == "set" for tool in view.tools) and not view.needed
+    if not _is_work_under_way(view) and (not taken or any(not tool.role for tool in view.tools)):
+        return ""
+    stored = any(call.name.startswith("set_") for call in view.turn.calls[view.turn.told :])
+    return f"Thank you. {_WAIT}" if stored else _WAIT
+
+
+def _is_work_under_way(view: View) -> bool:
+    """Whether the result of a call is yet to come. It comes with a message of the system."""
+    for turn in reversed(view.turns):
+        outputs = [call.output for call in turn.calls if is_object(call.output)]
+        if turn.note or any(each.get("status") in ("pending", "started") for each in outputs):
+            return not turn.note
+    return False
 
 
 def _last_question(turn: Turn) -> str:

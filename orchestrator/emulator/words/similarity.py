@@ -82,7 +82,10 @@ _STOP = frozenset(
     """)
 )
 _NOT = frozenset(
-    table("not cannot can't don't doesn't didn't isn't aren't wasn't won't wouldn't couldn't never")
+    table(
+        "not cannot can't don't doesn't didn't isn't aren't wasn't won't wouldn't couldn't never "
+        "nor"
+    )
 )
 _QUESTION = re.compile(
     r"^(?:(?:hi|hello|hey|sorry|and|so|but|oh|ok|okay|excuse me|actually|well|um|uh|"

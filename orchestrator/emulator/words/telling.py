@@ -6,15 +6,17 @@ from datetime import date
 
 from orchestrator.dispatch.call import Json
 from orchestrator.emulator.words.shapes import is_array, is_object
-from orchestrator.emulator.words.text import join
+from orchestrator.emulator.words.text import join, words
 
-__all__ = ["closed", "problem", "read_back", "tell"]
+__all__ = ["closed", "problem", "read_back", "steps_of", "tell"]
 
 _ISO_DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 _MOST = 4
 _TOLD = ("error", "refused", "failed", "tool_error")  # messages meant for the caller
+_INTERNAL = re.compile(r"\b(?:error|exception|executing|traceback)\b", re.IGNORECASE)
 NOTHING = "I found nothing for that."
 _HEADS = ("name", "title", "label", "text")
+_STEP = 3  # words at least
 
 
 def closed(sentence: str, mark: str = ".") -> str:
@@ -36,7 +38,9 @@ def problem(output: Json) -> str:
     if not output.get("error"):
         return ""
     message = str(output.get("message") or "")
-    told = output["error"] in _TOLD and message.endswith((".", "?"))
+    told = (
+        output["error"] in _TOLD and message.endswith((".", "?")) and not _INTERNAL.search(message)
+    )
     return f"Sorry. {message}" if told else "Sorry, that did not work just now."
 
 
@@ -70,8 +74,22 @@ def tell(output: Json, given: Iterable[str] = ()) -> str:
             return ""
         if len(output) == 1:
             return _single(*next(iter(output.items())))
+        if steps_of(output):
+            return closed(_head(output, _HEADS))
         return closed(_entry(output, [*_HEADS, *given]))
     return _found(output) if is_array(output) else _single("result", output)
+
+
+def steps_of(output: Json) -> Sequence[str]:
+    """The steps in a result: a list of sentences under any name. They are told one at a time."""
+    lists = output.values() if is_object(output) else ()
+    return next(
+        (each for each in lists if is_array(each) and each and all(map(_is_step, each))), ()
+    )
+
+
+def _is_step(value: Json) -> bool:
+    return isinstance(value, str) and len(words(value)) >= _STEP
 
 
 def _single(name: str, value: Json) -> str:
@@ -100,7 +118,8 @@ def _value(value: Json) -> str:
     if is_array(value):
         return join([_value(each) for each in value]) or "none"
     if is_object(value):
-        return _entry(value, _HEADS)
+        named = _head(value, _HEADS)
+        return _entry({k: v for k, v in value.items() if k != "id" or not named}, _HEADS)
     return "nothing" if value is None else str(value)
 
 
