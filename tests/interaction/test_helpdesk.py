@@ -13,7 +13,7 @@ from tests.interaction.project import Project
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 
-SLOWLY = "timeout: 60s\n    retry: {max: 5, backoff: 2s}"
+SLOWLY = "timeout: 60s\n    retry: {create_ticket: {max: 5, backoff: 2s}}"
 
 
 class Desk(Project):
