@@ -27,11 +27,10 @@ def is_id(parameter: Parameter) -> bool:
 
 def found_id(parameter: Parameter, tool: Tool, view: View) -> Json:
     """The id of what was found last and is likest to the caller's words; None if nothing was."""
-    entries = next(_searched(tool, view), [])
-    ids = [(_id(entry, parameter.name), concepts(_words(entry))) for entry in entries]
     about = concepts(view.turn.text)
-    best = max(ids, key=lambda each: len(each[1] & about), default=(None, None))
-    return best[0]
+    found = _last_found(tool, view)
+    best = max(found, key=lambda entry: len(concepts(_words(entry)) & about), default=None)
+    return _id(best, parameter.name) if best else None
 
 
 def follow_up(view: View) -> tuple[Tool, str] | None:
@@ -85,12 +84,13 @@ def _last_calls(view: View) -> Iterator[Made]:
     return (call for turn in reversed(view.turns) for call in reversed(turn.calls))
 
 
-def _searched(tool: Tool, view: View) -> Iterator[Sequence[Mapping[str, Json]]]:
-    """What calls to the tool's server have found, the last first."""
+def _last_found(tool: Tool, view: View) -> list[Mapping[str, Json]]:
+    """What the last search at the tool's server has found."""
     for call in _last_calls(view):
-        is_search = _server(call.name) == _server(tool.name) and call.name != tool.name
-        if is_search and _array(call.output) is not None:
-            yield _entries(call.output)
+        near = _server(call.name) == _server(tool.name) and call.name != tool.name
+        if near and _array(call.output) is not None:
+            return _entries(call.output)
+    return []
 
 
 def _server(name: str) -> str:
