@@ -30,7 +30,7 @@ class Part:
     """A process beside us, coming up."""
 
     def __init__(self, name: str, process: Process, log: Path, start: int) -> None:
-        self._name = name
+        self.name = name
         self._process = process
         self._log = log
         self._start = start  # where its part of the log begins
@@ -48,7 +48,7 @@ class Part:
             return cast("Mapping[str, Json]", json.loads(line))
         except (anyio.EndOfStream, anyio.IncompleteRead, TimeoutError, ValueError):
             why = self._last_words() or f"see {self._log}"
-            raise ServiceError(f"the {self._name} did not start: {why}") from None
+            raise ServiceError(f"the {self.name} did not start: {why}") from None
 
     def _last_words(self) -> str:
         said = self._log.read_bytes()[self._start :].decode(errors="replace").strip()

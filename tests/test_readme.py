@@ -35,6 +35,7 @@ VARYING = {
     r"after [\d.]+ s": "after 0.1 s",
     r'"(at|seconds)":[\d.]+': r'"\1":0.1',
     r'"call_\w+"': '"call_1"',
+    r"Session: \w+": "Session: s1",
     r'("ref": "|booking_ref = )[A-Z]{2}\d\d': r"\1AB12",
     r"reference is [A-Z] [A-Z] \d \d": "reference is A B 1 2",
     r"Valkey [\d.]+": "Valkey 9.1.2",

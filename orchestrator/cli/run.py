@@ -39,7 +39,7 @@ from orchestrator.flow.snapshot import Snapshot, quiescent
 from orchestrator.flow.stable import fixed
 from orchestrator.interfaces import Callers, Calls, Journal, Outbox, Signals
 from orchestrator.journal import RedisJournal
-from orchestrator.launch import part
+from orchestrator.launch import Part, part
 from orchestrator.memory import MemoryBroker, MemoryCallers, MemoryCalls, MemoryJournal
 from orchestrator.outbox import RedisOutbox
 from orchestrator.projection import record
@@ -84,7 +84,7 @@ class Options:
 class Dispatch:
     """Where calls and the journal go, and what has to run beside the session for that.
 
-    `serve` runs what the calls are for, once it is wanted.
+    `serve` runs what the calls are for, once it is wanted, and tells when it is ready.
     """
 
     calls: Calls
@@ -92,7 +92,7 @@ class Dispatch:
     outbox: Outbox | None
     callers: Callers
     signals: Signals | None
-    serve: Callable[[], Awaitable[None]]
+    serve: Callable[[Callable[[], None]], Awaitable[None]]
     beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
 
 
@@ -227,6 +227,7 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
     trace = stack.enter_context(traced) if traced else None
     provider = await _provider(options, settings, stack)
     dispatch = await _dispatch(options, settings, name, stack)
+    options.notice(f"Session: {name}")
     connection, model = await _connected(options, provider, stack)
     adapter = Realtime()
     persona, functions = fixed(options.flow)
@@ -237,7 +238,7 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
     for frame in adapter.start(opening, watch=watch):
         await connection.send(frame)
     await listed(connection, len(servers), options.notice)
-    spoken = anyio.Event()
+    spoken, ready = anyio.Event(), anyio.Event()
     session = Session(
         options.flow,
         connection,
@@ -258,8 +259,8 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
     async with anyio.create_task_group() as tasks:
         for task in dispatch.beside:
             tasks.start_soon(task)
-        tasks.start_soon(_serve, dispatch, spoken)
-        tasks.start_soon(_caller, options, session)
+        tasks.start_soon(_serve, dispatch, spoken, ready)
+        tasks.start_soon(_caller, options, session, ready)
         tasks.start_soon(_heed_signals, session, tasks)
         await session.run()
         how = session.snapshot.run.how or how
@@ -349,15 +350,17 @@ async def _dispatch(
     return Dispatch(calls, journal, outbox, callers, signals, parts, (journal.run,))
 
 
-async def _serve(dispatch: Dispatch, spoken: anyio.Event) -> None:
+async def _serve(dispatch: Dispatch, spoken: anyio.Event, ready: anyio.Event) -> None:
     """Serve calls once the agent has spoken, has nothing to say or needs them: importing what
     they need would delay its first words."""
     await spoken.wait()
-    await dispatch.serve()
+    await dispatch.serve(ready.set)
 
 
-async def _parts(options: Options, settings: Settings, redis_url: str) -> None:
-    """Start worker and MCP host, as far as the flow needs them."""
+async def _parts(
+    options: Options, settings: Settings, redis_url: str, ready: Callable[[], None]
+) -> None:
+    """Start worker and MCP host, as far as the flow needs them; `ready` when they serve."""
     queues = {tool.queue for tool in options.flow.all_tools if not tool.native}
     servers = sorted(q.removeprefix("mcp.") for q in queues if q.startswith("mcp."))
     wanted: dict[str, list[str]] = {}
@@ -367,21 +370,37 @@ async def _parts(options: Options, settings: Settings, redis_url: str) -> None:
         wanted["mcp-host"] = servers
     environ = {**os.environ, "REDIS_URL": redis_url}
     async with AsyncExitStack() as stack:
+        started: list[Part] = []
         for name, served in wanted.items():
             arguments = ["orchestrator", name, *served, "--lifeline", "--ready"]
-            process = await stack.enter_async_context(
-                part(name, arguments, settings.data / "logs", environ, settings.project)
-            )
-            try:
-                await process.ready()
-            except ServiceError as problem:
-                options.notice(str(problem))
+            begun = part(name, arguments, settings.data / "logs", environ, settings.project)
+            started.append(await stack.enter_async_context(begun))
+        for process in started:
+            await _await_part(options, process, queues)
+        ready()
         await anyio.sleep_forever()
 
 
-async def _caller(options: Options, session: Session) -> None:
-    """Give the caller's turns; people on a terminal may interrupt, lines and their end wait."""
+async def _await_part(options: Options, process: Part, queues: set[str]) -> None:
+    """Wait until it serves, and tell what of the flow's own queues a worker does not."""
+    try:
+        served = set((await process.ready())["queues"])
+    except ServiceError as problem:
+        options.notice(str(problem))
+        return
+    missing = {queue for queue in queues - served if not queue.startswith("mcp.")}
+    if process.name == "worker" and missing:
+        names, known = ", ".join(sorted(missing)), ", ".join(sorted(served))
+        options.notice(f"no handler of workers/*.py serves the queue {names} (they serve: {known})")
+
+
+async def _caller(options: Options, session: Session, ready: anyio.Event) -> None:
+    """Give the caller's turns, when calls are served: a tool's time does not wait for a start.
+
+    People on a terminal may interrupt, lines and their end wait.
+    """
     async for text in _turns(options):
+        await ready.wait()
         if not options.terminal:
             await session.quiet()
         if session.snapshot.run.ended is not None:

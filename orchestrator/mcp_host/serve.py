@@ -21,6 +21,9 @@ __all__ = ["serve"]
 
 log = logging.getLogger(__name__)
 
+PATIENCE = 10.0
+"""Seconds that servers have to come up before the host says that it serves."""
+
 
 async def serve(
     redis_url: str,
@@ -35,9 +38,9 @@ async def serve(
     """Serve the tools of these registered MCP servers (default: all) until told to stop.
 
     `slots` calls run at a time on each server; a host that was not heard of for `lease`
-    seconds counts as dead. One line on standard output names the
-    queues and their pinned tools, as JSON with `ready`; with `lifeline` the end of
-    standard input stops it. Servers that are down do not keep it from starting.
+    seconds counts as dead. Calls are taken at once; one line on standard output, when the servers
+    are up or have failed to come up, names the queues and their pinned tools, as JSON with
+    `ready`. With `lifeline` the end of standard input stops it.
     Raises `UsageError` for a registry or lock that is wrong, `ServiceError` without Redis.
     """
     registry, warnings = read_registry(project)
@@ -58,7 +61,17 @@ async def serve(
             for queue in host.supervisors
         ]
         async with listed(link, Present(consumer, time.time(), slots, host.handled), workers):
-            await run(
-                workers, lifeline=lifeline, ready=lambda: announce(host.queues, as_json=ready)
-            )
+
+            def up() -> None:
+                sessions.start_soon(_announce, host, ready)
+
+            await run(workers, lifeline=lifeline, ready=up)
         sessions.cancel_scope.cancel()
+
+
+async def _announce(host: Host, as_json: bool) -> None:
+    """Say what is served once each server is up or has failed to come up, or is slow."""
+    with anyio.move_on_after(PATIENCE):
+        for supervisor in host.supervisors.values():
+            await supervisor.attempted()
+    announce(host.queues, as_json=as_json)

@@ -71,6 +71,10 @@ class Supervisor:
             raise ServerDown(f"{self.server.name}: {self._reason}", sent=False)
         return self._session
 
+    async def attempted(self) -> None:
+        """Wait until the attempt under way has succeeded or failed."""
+        await self._attempt.wait()
+
     async def run(self) -> None:
         """Runs until it is cancelled."""
         pause = FIRST_PAUSE

@@ -77,3 +77,14 @@ def test_a_talk_in_one_process_needs_no_redis_and_leaves_none_behind(project: Pr
     assert told.ended == "completed", told.said
     assert project.booked() == [Booked("Ana Lopez", DAY.isoformat(), 20 * 60, 2)]
     assert not (project.directory / ".orchestrator/redis").exists()
+
+
+def test_a_queue_that_no_handler_serves_is_named_before_the_first_turn(project: Project) -> None:
+    project.edit("workers/booking.py", ('@handler(queue="booking")', '@handler(queue="book")'))
+    told = project.say("Goodbye.")
+    assert "no handler of workers/*.py serves the queue booking (they serve: " in told.errors
+
+
+def test_what_one_process_cannot_serve_fails_at_once(project: Project) -> None:
+    told = project.say("Do you have anything vegetarian?", options=("--in-process",))
+    assert told.named("call.failed", tool="menu.search_dishes", code="unavailable")
