@@ -1,8 +1,9 @@
 import pytest
 
-from orchestrator.flow.engine import MAX_MICROSTEPS, offered, replay
+from orchestrator.flow.engine import offered, replay
 from orchestrator.flow.events import AgentFinished, CallerLeft, ProviderLost, TransferEnded
 from orchestrator.flow.moves import SORRY
+from orchestrator.flow.settling import MAX_MICROSTEPS
 from tests.flow.restaurant import DETAILS, FULL, at_booking, at_details, started
 from tests.flow.scene import Scene
 from tests.flow.small import play
