@@ -5,7 +5,7 @@ import pytest
 from orchestrator.dispatch.call import Outcome
 from orchestrator.flow.commands import AnswerCall
 from orchestrator.flow.engine import MAX_ROUNDS
-from orchestrator.flow.events import DigitPressed
+from orchestrator.flow.events import AnswerEnded, DigitPressed
 from tests.flow.scene import Scene
 from tests.flow.small import play
 
@@ -272,3 +272,39 @@ states:
     scene.model("Hello.")
     scene.apply(DigitPressed(scene.at, "#"))
     assert scene.said == ["One."]
+
+
+def test_calls_of_an_answer_are_judged_before_a_condition_that_became_true_interrupts() -> None:
+    scene = play(
+        SHUT.replace("start: talk", "interrupts: {out: {if: code == 'B2', goto: bye}}\nstart: talk")
+    )
+    scene.model(first={}, set_talk={"code": "B2"})
+    assert len(scene.dispatches("first")) == 1
+    assert scene.path == ["talk", "bye"]
+
+
+def test_a_move_whose_value_is_still_held_comes_too_late_for_another_of_its_answer() -> None:
+    scene = play(
+        """
+vars: {code: {type: text, validate: {tool: check}}}
+tools:
+  check: {queue: q, params: {value: text}, returns: {ok: bool}, safe: true}
+start: talk
+states:
+  talk:
+    goal: Talk.
+    next:
+      - {intent: The caller has a code., id: code, fill: [code], goto: coded}
+      - {intent: The caller is done., id: done, goto: bye}
+  coded: {goal: Go on., next: [{intent: Enough., id: enough, goto: bye}]}
+  bye: {end: {reason: completed}}
+"""
+    )
+    assert scene.speaking
+    answer = scene.speaking
+    held, done = scene.asks("go_code", {"code": "A1"}), scene.asks("go_done", {})
+    scene.settle("check", Outcome("worker", {"ok": True}))
+    scene.apply(AnswerEnded(scene.at, answer, "completed"))
+    assert scene.output(done) == {"ok": True}
+    assert scene.output(held) == {"ignored": "already moved"}
+    assert scene.path == ["talk", "bye"]

@@ -188,3 +188,37 @@ def test_values_are_not_complete_while_one_of_them_is_rejected() -> None:
     [call] = scene.model(set_desk={"day": "2026-11-24", "at": "19:30", "seats": "many"})
     assert "missing" not in scene.output(call)
     assert scene.state == "desk"
+
+
+CHANGE = """
+vars: {day: date, size: int}
+interrupts:
+  change: {intent: The caller wants another day., goto: ask}
+start: talk
+states:
+  talk:
+    goal: Talk.
+    next: [{intent: The caller is done., id: done, goto: bye}]
+  ask:
+    goal: Ask for the day.
+    collect: {vars: [day, size], optional: [size]}
+    next: [{event: collected, goto: bye}]
+  bye: {end: {reason: completed}}
+"""
+
+
+def test_who_wants_to_change_something_is_asked_though_everything_is_set() -> None:
+    scene = play(CHANGE, values={"day": "2026-11-24"})
+    scene.model(go_change={})
+    assert scene.state == "ask"
+    scene.model("Which day, then?")
+    scene.caller("The next.")
+    scene.model(set_ask={"day": "2026-11-25"})
+    assert scene.state == "bye"
+
+
+def test_null_from_the_model_is_no_value() -> None:
+    scene = play(CHANGE, values={"day": "2026-11-24", "size": 2})
+    scene.model(go_change={})
+    scene.model(set_ask={"day": None, "size": None})
+    assert scene.vars == {"day": "2026-11-24", "size": 2}
