@@ -215,7 +215,7 @@ class _Compiler:
     def _tools(self, steps: Steps) -> Mapping[str, made.Tool]:
         undone = undone_types(self.document, self.symbols)
         tools = {
-            name: function_tool(name, tool, undone.get(name), steps, self.report)
+            name: function_tool(name, tool, undone.get(name, {}), steps, self.report)
             for name, tool in self.document.tools.items()
         }
         for alias, server in self.document.mcp.items():

@@ -13,7 +13,7 @@ from orchestrator.flow.steps import Steps, arguments
 from orchestrator.flow.symbols import Lock, ToolSymbol, allow_mark, allowed, is_read_only
 from orchestrator.flow.texts import Texts
 from orchestrator.flow.tools import filler_of, retry_of
-from orchestrator.flow.types import ANY, OBJECT
+from orchestrator.flow.types import ANY
 
 __all__ = ["server_tools"]
 
@@ -84,7 +84,7 @@ def _native_tool(
     steps: Steps,
 ) -> made.Tool:
     schema = pinned.get("input_schema")
-    asked, approval = steps.texts.seeing(args=OBJECT), _approval(tool, server)
+    asked, approval = steps.texts.seeing(args=symbol.args), _approval(tool, server)
     return made.Tool(
         symbol.name,
         symbol.alias,
@@ -119,7 +119,7 @@ def _host_tool(
     schema = pinned.get("input_schema")
     schema = schema if is_object(schema) else {}
     fixed, assign = server.args.get(tool, {}), server.assign.get(tool, {})
-    asked = texts.seeing(args=OBJECT)
+    asked = texts.seeing(args=symbol.args)
     settled = asked.seeing(result=ANY)
     approval = _approval(tool, server)
     safe = is_read_only(pinned)

@@ -221,7 +221,7 @@ class Steps:
         if step.approval and tool and STRICTNESS[step.approval.by] < STRICTNESS[tool.approval]:
             message = f"{tool.name} wants an approval by {tool.approval}; a step can only want more"
             self.report("T013", step.node.at("approval").mark, message)
-        return agreement(step.approval, texts.seeing(args=OBJECT))
+        return agreement(step.approval, texts.seeing(args=tool.args if tool else OBJECT))
 
     def _fields(self, step: doc.Step, texts: Texts) -> Mapping[str, made.Template]:
         return {

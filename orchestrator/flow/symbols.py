@@ -10,7 +10,7 @@ from orchestrator.flow.document import READ_ONLY, Approval, Document, McpServer,
 from orchestrator.flow.operations import is_list, is_object
 from orchestrator.flow.part import Report, did_you_mean
 from orchestrator.flow.shapes import Param
-from orchestrator.flow.types import ANY, CALL, DATETIME, INT, Type, of_shape
+from orchestrator.flow.types import ANY, CALL, DATETIME, INT, OBJECT, Type, of_shape
 
 __all__ = [
     "Lock",
@@ -62,6 +62,13 @@ class ToolSymbol:
     approval: Literal["none", "caller", "human"]
     safe: bool
     native: bool = False  # the Realtime service makes the calls, not we
+
+    @property
+    def args(self) -> Type:
+        """What `args` is where a call of this tool is looked at."""
+        if self.parameters is None:
+            return OBJECT
+        return Type("object", fields={name: p.type for name, p in self.parameters.items()})
 
     def parameter_mark(self, name: str) -> Mark:
         """Where a parameter is declared; the tool itself if that is another file's business."""

@@ -19,11 +19,14 @@ from orchestrator.flow.part import did_you_mean
 from orchestrator.flow.speech import DAYS, MONTHS, as_text, spelled, spoken
 from orchestrator.flow.types import TEXT, Type, of_value
 
-__all__ = ["Text", "compile_text", "holes"]
+__all__ = ["Text", "compile_text", "holes", "plain"]
 
 Filter: TypeAlias = Callable[[Json], Json]
 
 FILTER = re.compile(r"([a-z]+)(?:\(\s*'([^']*)'\s*\))?\Z")
+PLAIN = re.compile(
+    r"\{\{\s*([a-z]\w*)[^{}]*\}\}|(?<![${])\{\s*([a-z]\w*)(?:\.\w+)*\s*\}|\$([a-z]\w*)"
+)
 DIRECTIVE = re.compile(r"%(.?)")
 DATE_PARTS: Mapping[str, Callable[[datetime], str]] = {
     "%": lambda _: "%",
@@ -128,6 +131,14 @@ def holes(text: str) -> Iterator[tuple[int, str]]:
             return
         yield start, text[start : min([*bars, end])]
         done = end + 1
+
+
+def plain(text: str) -> Iterator[tuple[int, str, str]]:
+    """What looks like another language's way to write a value: where, as written, its name."""
+    covered = [range(start, start + len(source)) for start, source in holes(text)]
+    for match in PLAIN.finditer(text):
+        if not any(match.start() in hole for hole in covered):
+            yield match.start(), match[0], next(filter(None, match.groups()))
 
 
 def _scan(text: str, start: int) -> tuple[list[int], int]:

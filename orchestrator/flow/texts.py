@@ -9,7 +9,7 @@ from orchestrator.flow.expressions import Tell, compile_expression
 from orchestrator.flow.loader import Node
 from orchestrator.flow.operations import is_list, is_object
 from orchestrator.flow.part import Report
-from orchestrator.flow.templates import Text, compile_text
+from orchestrator.flow.templates import Text, compile_text, plain
 from orchestrator.flow.types import OBJECT, Type, of_value
 from orchestrator.flow.values import fits, literal
 
@@ -55,6 +55,11 @@ class Texts:
         if not isinstance(node.value, str):
             return self.exact(node)
         text = compile_text(node.value, self.names, self._tell(node), self.missing)
+        for offset, written, name in plain(node.value):
+            if name in self.names:
+                message = f"'{written}' is said as it stands"
+                hint = f"values are written ${{{written.strip('{$ }')}}}"
+                self.report.warn("E005", node.place(offset), message, hint)
         return self._template(node, text)
 
     def exact(self, node: Node) -> Template:

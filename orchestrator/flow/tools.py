@@ -11,25 +11,25 @@ from orchestrator.flow.returns import result_acceptor
 from orchestrator.flow.shapes import Param, parse_rate
 from orchestrator.flow.steps import Steps, arguments
 from orchestrator.flow.symbols import Symbols
-from orchestrator.flow.types import ANY, OBJECT, Type, join
+from orchestrator.flow.types import ANY, Type, join
 from orchestrator.flow.values import arguments_acceptor, schema_of
 
 __all__ = ["filler_of", "function_tool", "retry_of", "undone_types"]
 
 
 def function_tool(
-    name: str, tool: doc.Tool, undone: Type | None, steps: Steps, report: Report
+    name: str, tool: doc.Tool, undone: Mapping[str, Type], steps: Steps, report: Report
 ) -> made.Tool:
-    """`undone` is the type of the result of the tools that this one takes back, if it does."""
+    """`undone` has the types of `result` and `args` of the tools that this one takes back."""
     symbols, node = steps.symbols, tool.node
     symbol = symbols.tools[name]
     assert symbol
     texts = steps.texts
-    taking_back = texts.seeing(result=undone, args=OBJECT) if undone else texts
+    taking_back = texts.seeing(**undone)
     if tool.undo is not None:
         symbols.tool(tool.undo, node.at("undo").mark, report)
     shown = {key: param for key, param in tool.params.items() if key not in tool.args}
-    asked = texts.seeing(args=OBJECT)
+    asked = texts.seeing(args=symbol.args)
     settled = asked.seeing(result=symbol.returns)
     keyed = tool.idempotency is not None
     return made.Tool(
@@ -67,13 +67,15 @@ def function_tool(
     )
 
 
-def undone_types(document: doc.Document, symbols: Symbols) -> Mapping[str, Type]:
-    """What `result` is to each tool that takes back others' effects."""
-    undone: dict[str, Type] = {}
+def undone_types(document: doc.Document, symbols: Symbols) -> Mapping[str, Mapping[str, Type]]:
+    """What `result` and `args` are to each tool that takes back others' effects."""
+    undone: dict[str, Mapping[str, Type]] = {}
     for name, tool in document.tools.items():
         symbol = symbols.tools[name]
         if tool.undo is not None and symbol:
-            undone[tool.undo] = join(undone.get(tool.undo, symbol.returns), symbol.returns)
+            known = {"result": symbol.returns, "args": symbol.args}
+            others = undone.get(tool.undo, known)
+            undone[tool.undo] = {key: join(others[key], type_) for key, type_ in known.items()}
     return undone
 
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.dispatch.call import Json
 from orchestrator.errors import FlowInvalid
 from orchestrator.flow.compile import Lock, check, compile_flow
 from orchestrator.flow.definition import Flow, Intent, On, Rejected, UseTool
@@ -207,6 +208,48 @@ def test_a_value_with_templates_deep_inside_keeps_its_shape() -> None:
     (edge,) = flow.states["talk"].next
     assert edge.set["bag"].evaluate({"turns": 3}) == {"n": [3, "t3"], "flag": True}
     assert edge.set["bag"].unset({}) == "turns"
+
+
+ROOM = """vars:
+  words: text
+tools:
+  reserve:
+    queue: rooms
+    describe: Reserve a room.
+    params: {arrive: date}
+    returns: {ref: text, until: date}
+    approval: {by: caller, read_back: "A room from ${args.arrive | spoken}."}
+    idempotency: "${args.arrive | spoken}"
+    assign: {words: "${args.arrive | spoken} to ${result.until | spoken}"}
+    undo: release
+  release:
+    queue: rooms
+    params: {ref: text, reason: text}
+    args: {ref: "${result.ref}", reason: "${args.arrive | spoken}"}
+"""
+SCOPE: dict[str, Json] = {
+    "now": "2026-11-23T10:00:00+01:00",
+    "args": {"arrive": "2027-01-03"},
+    "result": {"until": "2027-01-04"},
+}
+
+
+def test_filters_know_what_a_tools_arguments_and_results_are() -> None:
+    flow = compiled(HELLO.replace("start:", ROOM + "start:"))
+    reserve = flow.tools["reserve"]
+    assert reserve.read_back and reserve.read_back.words and reserve.key
+    assert reserve.read_back.words.evaluate(SCOPE) == "A room from Sunday 3 January."
+    assert reserve.key.evaluate(SCOPE) == "Sunday 3 January"
+    assert reserve.assign["words"].evaluate(SCOPE) == "Sunday 3 January to Monday 4 January"
+    assert flow.tools["release"].bound["reason"].evaluate(SCOPE) == "Sunday 3 January"
+
+
+def test_an_argument_that_the_tool_does_not_have_is_told() -> None:
+    room = ROOM.replace("from ${args.arrive", "from ${args.arive")
+    problems = check(HELLO.replace("start:", room + "start:"), "f.yaml")
+    assert ("E002", "no field 'arive'", "did you mean 'arrive'?") in [
+        (problem.code, problem.message, problem.hint) for problem in problems
+    ]
 
 
 def test_a_persona_stands_as_written(restaurant: Flow) -> None:

@@ -10,7 +10,7 @@ vars: {amount: {type: int, default: 20}, ref: text}
 tools:
   pay:
     queue: bank
-    params: {amount: int, to: text}
+    params: {amount: int, to: text, day: {type: date, optional: true}}
     returns: {ref: text}
     assign: {ref: "${result.ref}"}
     MODE
