@@ -69,7 +69,7 @@ class RedisServer:
         said: list[str] = []
         for line in self._process.stdout:
             said.append(line)
-            if "Ready to accept connections" in line:
+            if "eady to accept connections" in line:
                 return
         raise AssertionError("Redis did not start:\n" + "".join(said))
 

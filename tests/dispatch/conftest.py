@@ -1,6 +1,7 @@
 """Both twins of the dispatch seams, behind one face."""
 
-from collections.abc import AsyncGenerator
+import shutil
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Protocol
 
 import pytest
@@ -19,7 +20,8 @@ from orchestrator.memory import (
     MemoryDeadLetters,
     MemoryJournal,
 )
-from tests.redis_server import RedisServer
+from tests.dispatch.guarded import as_user, guarded_redis, version
+from tests.redis_server import RedisServer, running_redis
 
 
 class Twins(Protocol):
@@ -56,17 +58,20 @@ class InMemory:
 
 
 class OnRedis:
-    def __init__(self, link: Link) -> None:
+    """`roles` are the links of who asks, who works and who operates, where they differ."""
+
+    def __init__(self, link: Link, roles: Sequence[Link] = ()) -> None:
         self.link = link
+        self._asks, self._works, self._operates = roles or (link, link, link)
 
     def calls(self, process: str = "asker", relook: float = 60.0) -> Calls:
-        return StreamCalls(self.link, process, relook=relook)
+        return StreamCalls(self._asks, process, relook=relook)
 
     def claims(self, consumer: str = "w1", queue: str = "bookings", lease: float = 60.0) -> Claims:
-        return StreamClaims(self.link, queue, consumer, lease=lease)
+        return StreamClaims(self._works, queue, consumer, lease=lease)
 
     def dead(self, queue: str = "bookings") -> DeadLetters:
-        return StreamDeadLetters(self.link, queue)
+        return StreamDeadLetters(self._operates, queue)
 
     async def age(self, seconds: float, queue: str = "bookings") -> None:
         for lane in acts.LANES:
@@ -80,7 +85,7 @@ class OnRedis:
                 await self.link.ask(("XCLAIM", stream, keys.GROUP, holder, 0, entry, *aged))
 
     def journal(self, session: str) -> Journal:
-        return RedisJournal(session, self.link)
+        return RedisJournal(session, self._asks)
 
 
 @pytest.fixture
@@ -102,9 +107,46 @@ def on_redis(link: Link) -> OnRedis:
     return OnRedis(link)
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(scope="session")
+def guarded() -> Iterator[RedisServer]:
+    """A Redis with the users of docs/redis.acl."""
+    with guarded_redis() as server:
+        yield server
+
+
+@pytest.fixture
+async def by_role(guarded: RedisServer) -> AsyncGenerator[OnRedis]:
+    """Each side as its user of docs/redis.acl."""
+    async with (
+        connect(guarded.url) as admin,
+        connect(as_user(guarded, "session")) as session,
+        connect(as_user(guarded, "worker")) as worker,
+        connect(as_user(guarded, "operator")) as operator,
+    ):
+        await admin.ask(("FLUSHALL",))
+        yield OnRedis(admin, (session, worker, operator))
+
+
+@pytest.fixture(scope="session")
+def oldest_redis() -> Iterator[RedisServer]:
+    """The oldest engine that is supported, where this machine has it."""
+    binary = shutil.which("redis-server")
+    if binary is None or "v=7.0." not in version(binary):
+        pytest.skip("no redis-server 7.0 on the PATH")
+    with running_redis(binary=binary) as server:
+        yield server
+
+
+@pytest.fixture
+async def on_oldest_redis(oldest_redis: RedisServer) -> AsyncGenerator[OnRedis]:
+    async with connect(oldest_redis.url) as link:
+        await link.ask(("FLUSHALL",))
+        yield OnRedis(link)
+
+
+@pytest.fixture(params=["memory", "on_redis", "by_role", "on_oldest_redis"])
 def twins(request: pytest.FixtureRequest) -> Twins:
     if request.param == "memory":
         return InMemory()
-    found: OnRedis = request.getfixturevalue("on_redis")
+    found: OnRedis = request.getfixturevalue(request.param)
     return found

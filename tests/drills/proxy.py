@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncGenerator
 from typing import Literal, TypeAlias
 
@@ -96,9 +97,12 @@ class Proxy:
 
 
 @contextlib.asynccontextmanager
-async def proxy(target: str | tuple[str, int]) -> AsyncGenerator[Proxy]:
+async def proxy(
+    target: str | tuple[str, int], tls: ssl.SSLContext | None = None
+) -> AsyncGenerator[Proxy]:
+    """On 127.0.0.1; with `tls` it speaks that to who comes."""
     between = Proxy(target)
-    server = await asyncio.start_server(between.accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(between.accept, "127.0.0.1", 0, ssl=tls)
     between.port = server.sockets[0].getsockname()[1]
     try:
         yield between
