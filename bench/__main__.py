@@ -1,10 +1,11 @@
 import os
 import platform
+import sys
 from datetime import date
 
 import anyio
 
-from bench import commands, core, turnaround
+from bench import commands, core, dispatch, turnaround
 
 
 def main() -> None:
@@ -13,9 +14,11 @@ def main() -> None:
         f"{date.today()}, {os.cpu_count()} cores, load {load:.1f}, "
         f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     )
-    core.measure()
-    commands.measure()
-    anyio.run(turnaround.measure)
+    if "dispatch" not in sys.argv:
+        core.measure()
+        commands.measure()
+        anyio.run(turnaround.measure)
+    anyio.run(dispatch.measure)
 
 
 if __name__ == "__main__":

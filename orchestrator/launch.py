@@ -35,6 +35,10 @@ class Part:
         self._log = log
         self._start = start  # where its part of the log begins
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     async def ready(self) -> Mapping[str, Json]:
         """The JSON object that it says it is ready with.
 
