@@ -1,10 +1,16 @@
 """What each user of docs/redis.acl must not do. What they can do is in test_contract.py."""
 
+import time
+
 import pytest
 
 from orchestrator.dispatch import keys
+from orchestrator.dispatch.overview import queue_names, queue_state, record
+from orchestrator.dispatch.roster import Present, Roster
+from orchestrator.dispatch.streams import OpenCalls, StreamCalls
 from orchestrator.link import Command, RedisRefused, connect
 from tests.dispatch.guarded import as_user
+from tests.dispatch.samples import other
 from tests.redis_server import RedisServer
 
 ROLES = ("session", "worker", "operator")
@@ -15,7 +21,7 @@ NOBODYS: tuple[Command, ...] = (
     ("KEYS", "*"),
     ("SHUTDOWN",),
     ("ACL", "LIST"),
-    ("DEBUG", "SLEEP", "0"),
+    ("CLIENT", "LIST"),
     ("MONITOR",),
     ("REPLICAOF", "NO", "ONE"),
     ("GET", "somebody:elses"),
@@ -61,3 +67,24 @@ async def test_an_act_of_a_script_is_held_to_the_role_as_well(
     async with connect(as_user(guarded, role)) as link:
         with pytest.raises(RedisRefused, match=r"(?i)permission|NOPERM|ACL"):
             await link.ask(("EVAL", "return redis.call('FLUSHALL')", 0))
+
+
+async def test_a_worker_lists_itself_and_an_operator_sees_it_and_its_queue(
+    guarded: RedisServer,
+) -> None:
+    present = Present("w1", 0.0, 1, {"bookings": {}})
+    call = other(1, deadline=time.time() + 60)
+    async with (
+        connect(as_user(guarded, "session")) as session,
+        connect(as_user(guarded, "worker")) as worker,
+        connect(as_user(guarded, "operator")) as operator,
+    ):
+        await StreamCalls(session, "asker").publish(call)
+        assert await Roster(worker).come(present) is False
+        await Roster(operator).drain("w1")
+        assert await Roster(worker).come(present) is True
+        assert await Roster(operator).present() == [present]
+        assert call.queue in await queue_names(operator)
+        await queue_state(operator, call.queue)
+        assert await record(operator, call.queue, call.id)
+        assert await OpenCalls(operator, call.queue).list() == [call]
