@@ -27,7 +27,10 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_open(as_json: bool) -> None:
     """Calls that wait to be approved, the oldest first."""
-    for call in anyio.run(_list):
+    calls = anyio.run(_list)
+    if not calls and not as_json:
+        click.echo("nothing waits for a person")
+    for call in calls:
         click.echo(json.dumps(_row(call), ensure_ascii=False) if as_json else _line(call))
 
 

@@ -1,7 +1,9 @@
 """Flow files, from the disk to a compiled flow."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeAlias
 
@@ -124,9 +126,13 @@ def _flows(path: Path) -> list[Path]:
 
 
 def below(directory: Path, pattern: str) -> list[Path]:
-    """The files of a directory and all that lies in it, hidden ones aside."""
+    """The files of a directory and all that lies in it, hidden ones aside.
 
-    def hidden(file: Path) -> bool:
-        return any(part.startswith(".") for part in file.relative_to(directory).parts)
-
-    return [file for file in sorted(directory.rglob(pattern)) if not hidden(file)]
+    A directory that cannot be read, or that vanishes meanwhile, counts as empty.
+    """
+    found: list[Path] = []
+    for where, directories, names in os.walk(directory):
+        directories[:] = [name for name in directories if not name.startswith(".")]
+        shown = (name for name in names if not name.startswith("."))
+        found += [Path(where, name) for name in shown if fnmatchcase(name, pattern)]
+    return sorted(found)

@@ -32,10 +32,10 @@ def of_case(tests: Tests, trial: Trial) -> Record:
     }
 
 
-def coverage(flow: Path, missed: Iterable[Untaken]) -> Record:
-    """The states and edges of a flow that no case took."""
+def coverage(flow: Path, missed: Iterable[Untaken], known: int) -> Record:
+    """The states and edges of a flow that no case took, of how many there are."""
     rest = [{**_place(way.mark), "kind": way.kind, "name": way.name} for way in missed]
-    return {"event": "coverage", "flow": str(flow), "untaken": rest}
+    return {"event": "coverage", "flow": str(flow), "known": known, "untaken": rest}
 
 
 def summary(outcomes: Counter[str]) -> Record:

@@ -28,6 +28,13 @@ Try: TypeAlias = Callable[[Flow, Suite, Case], Trial]
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-k", "text", metavar="TEXT", default="", help="Only cases with this in their name.")
 @click.option("--coverage", is_flag=True, help="Name the states and edges that no case took.")
+@click.option(
+    "--fail-under",
+    "least",
+    type=click.FloatRange(0, 100),
+    metavar="PERCENT",
+    help="--coverage, and exit code 1 if cases took less of the states and edges than this.",
+)
 @click.option("--live", is_flag=True, help="Hold live cases, too, with a real model.")
 @click.option("--url", metavar="URL", help="A Realtime service other than OpenAI's, for those.")
 @click.option("--model", metavar="NAME", help="Instead of the flow's model, for those.")
@@ -36,6 +43,7 @@ def command(
     paths: tuple[Path, ...],
     text: str,
     coverage: bool,
+    least: float | None,
     live: bool,
     url: str | None,
     model: str | None,
@@ -43,7 +51,8 @@ def command(
 ) -> int:
     """Play the tests of PATHS: flows (with the *.test.yaml beside them), test files, directories.
 
-    Exit code 1 if a case fails. Live cases need --live, and OPENAI_API_KEY or --url.
+    Exit code 1 if a case fails, or too little was taken for --fail-under. Live cases need --live,
+    and OPENAI_API_KEY or --url.
     """
     held = _live(url, model) if live else try_case
     show = console.as_json if as_json else results.as_text()
@@ -56,11 +65,23 @@ def command(
         trials.append((tests, trial))
     if not trials:
         raise UsageError(f"no case has '{text}' in its name")
-    for record in _coverage(trials) if coverage else ():
+    covered = list(_coverage(trials)) if coverage or least is not None else []
+    for record in covered:
         show(record)
     outcomes = Counter[str](trial.outcome for _, trial in trials)
     show(results.summary(outcomes))
-    return 1 if outcomes["failed"] else 0
+    enough = least is None or _is_enough(covered, least)
+    return 0 if enough and not outcomes["failed"] else 1
+
+
+def _is_enough(covered: Iterable[Record], least: float) -> bool:
+    """Whether cases took so many percent of the states and edges of all these flows together."""
+    each = [(record["known"], len(record["untaken"])) for record in covered]
+    known, untaken = (sum(numbers) for numbers in zip(*each, strict=True))
+    percent = 100 * (known - untaken) / known
+    if percent < least:
+        click.echo(f"{percent:.1f} % of states and edges were taken, under {least:g} %", err=True)
+    return percent >= least
 
 
 def _live(url: str | None, model: str | None) -> Try:
@@ -99,4 +120,4 @@ def _coverage(trials: Iterable[tuple[Tests, Trial]]) -> Iterator[Record]:
         flows[tests.flow_file] = tests
         ways.setdefault(tests.flow_file, set()).update(taken(trial.items))
     for file, tests in flows.items():
-        yield results.coverage(file, untaken(tests.flow, ways[file]))
+        yield results.coverage(file, untaken(tests.flow, ways[file]), len(untaken(tests.flow, ())))

@@ -76,6 +76,11 @@ def test_a_list_leaves_nothing_behind_of_those_who_died(project: Project) -> Non
     on_redis(project, look)
 
 
+def test_that_nothing_waits_is_said_to_people(project: Project) -> None:
+    assert project.command("approvals", "list").stdout == "nothing waits for a person\n"
+    assert project.command("approvals", "list", "--json").stdout == ""
+
+
 def test_what_was_decided_is_told_to_who_decides_again(project: Project) -> None:
     on_redis(project, lambda link: publish(link, review("c1", left=600)))
     assert project.command("approvals", "deny", "c1", "--by", "kim").returncode == 0

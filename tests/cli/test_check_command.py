@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,27 @@ def test_a_directory_is_every_flow_below_it_but_hidden_ones(
         f"flows/doubtful.flow.yaml:2:1: warning G020: {DOUBT}",
         "2 problems in 3 flows",
     ]
+
+
+@pytest.mark.parametrize("trouble", [FileNotFoundError, PermissionError])
+def test_a_directory_that_vanishes_or_cannot_be_read_is_passed_over(
+    run: Run,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: type[OSError],
+) -> None:
+    Path("flows/gone").mkdir()
+    Path("flows/good.flow.yaml").rename("good.flow.yaml")
+    scan = os.scandir
+
+    def scandir(path: str) -> Any:
+        if Path(path).name == "gone":
+            raise trouble(path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert run(".") == 2
+    assert capsys.readouterr().out.endswith("\n2 problems in 3 flows\n")
 
 
 def test_warnings_are_told_and_are_no_failure(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

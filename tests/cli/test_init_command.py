@@ -54,19 +54,35 @@ def test_its_flow_has_no_problem(workshop: Workshop) -> None:
     assert (checked.returncode, checked.stdout) == (0, "1 flow, no problems\n")
 
 
-def test_its_tests_pass(workshop: Workshop) -> None:
+def make(workshop: Workshop, *arguments: str) -> subprocess.CompletedProcess[str]:
     kept = {k: v for k, v in workshop.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
-    made = subprocess.run(
-        ["make", "test"],
+    return subprocess.run(
+        ["make", *arguments],
         cwd=workshop.directory,
         env=kept,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=PATIENCE,
         check=False,
     )
+
+
+def test_its_tests_pass(workshop: Workshop) -> None:
+    made = make(workshop, "test")
     assert made.returncode == 0, made.stdout + made.stderr
     assert "\n4 passed, 0 failed\n" in made.stdout
+
+
+@pytest.mark.parametrize(("status", "failed"), [(0, False), (3, False), (1, True)])
+def test_a_caller_who_hangs_up_is_no_error_of_make(
+    workshop: Workshop, status: int, failed: bool
+) -> None:
+    command = workshop.directory / "command"
+    command.write_text(f"#!/bin/sh\nexit {status}\n")
+    command.chmod(0o755)
+    made = make(workshop, "run", "ORCHESTRATOR=./command")
+    assert (made.returncode != 0, "Error" in made.stderr) == (failed, failed)
 
 
 def test_its_compose_file_has_the_processes_of_a_conversation(workshop: Workshop) -> None:

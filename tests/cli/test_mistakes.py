@@ -51,6 +51,13 @@ def orchestrator(
     return run
 
 
+def test_a_command_that_is_mistyped(orchestrator: Orchestrator) -> None:
+    status, said = orchestrator("chek", FLOW)
+    assert status == 2
+    assert "Error: no such command 'chek', did you mean 'check'?\n" in said
+    assert "No such command 'xyz'" in orchestrator("xyz")[1]
+
+
 @pytest.mark.parametrize("command", ["run", "check"])
 @pytest.mark.parametrize(
     ("content", "words"),

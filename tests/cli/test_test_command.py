@@ -142,6 +142,17 @@ def test_coverage_counts_all_files_of_a_flow_together(run: Run, capsys: Output) 
     assert "every state and edge of hello.flow.yaml was taken\n" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("least", "status"), [("50", 0), ("50.1", 1)])
+def test_too_little_coverage_fails_where_that_is_asked_for(
+    run: Run, capsys: Output, least: str, status: int
+) -> None:
+    assert run(".", "--fail-under", least) == status
+    told = capsys.readouterr()
+    assert "never taken in hello.flow.yaml:\n" in told.out
+    under = "50.0 % of states and edges were taken, under 50.1 %\n"
+    assert told.err == (under if status else "")
+
+
 def test_every_result_is_one_json_line(run: Run, capsys: Output) -> None:
     Path("hello.test.yaml").write_text(TESTS + WRONG + LIVE)
     assert run(".", "--json", "--coverage") == 1
@@ -160,7 +171,7 @@ def test_every_result_is_one_json_line(run: Run, capsys: Output) -> None:
     assert failed["failures"][0] == {**place, "what": "state", "expected": "talk", "found": "bye"}
     assert failed["story"][-1]["event"] == "session.ended"
     assert live["outcome"] == "not_run"
-    assert coverage == {"event": "coverage", "flow": "hello.flow.yaml", "untaken": []}
+    assert coverage == {"event": "coverage", "flow": "hello.flow.yaml", "known": 6, "untaken": []}
     assert summary == {"event": "summary", "passed": 1, "failed": 1, "not_run": 1}
 
 
