@@ -76,8 +76,10 @@ def command(
 
 def _is_enough(covered: Iterable[Record], least: float) -> bool:
     """Whether cases took so many percent of the states and edges of all these flows together."""
-    each = [(record["known"], len(record["untaken"])) for record in covered]
-    known, untaken = (sum(numbers) for numbers in zip(*each, strict=True))
+    known, untaken = 0, 0
+    for record in covered:
+        known += int(record["known"])
+        untaken += len(record["untaken"])
     percent = 100 * (known - untaken) / known
     if percent < least:
         click.echo(f"{percent:.1f} % of states and edges were taken, under {least:g} %", err=True)
