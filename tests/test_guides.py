@@ -1,14 +1,20 @@
 """What the guides show is right: their flows check, and their tests pass."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from orchestrator.cli.flows import check_file
+from orchestrator.cli.flows import load as load_flow
 from orchestrator.cli.suites import load
+from orchestrator.dispatch.call import Call, Json
 from orchestrator.flow.compile import check
+from orchestrator.flow.definition import Tool
 from orchestrator.testing.trial import try_case
+from orchestrator.worker.handlers import Handlers
+from orchestrator.worker.load import load as load_workers
 from tests.test_language_page import LOCK, completed
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -46,6 +52,41 @@ def test_a_rung_checks_without_a_problem(tmp_path: Path, rung: str) -> None:
     flows = [path for path in lay_down(tmp_path, rung) if path.name.endswith(".flow.yaml")]
     assert flows
     assert [problem for flow in flows for problem in check_file(flow)] == []
+
+
+GIVEN: Mapping[str, Json] = {
+    "number": "4711",
+    "day": "2026-11-27",
+    "bike": "city",
+    "ref": "W1127",
+    "reason": "An old customer.",
+    "phone": "+33612345678",
+    "best": "morning",
+}
+
+
+def called(tool: Tool, number: int) -> Call:
+    properties = tool.schema["properties"]
+    assert isinstance(properties, dict)
+    names = {*properties, *tool.bound}
+    arguments = tool.accept({name: GIVEN[name] for name in names})
+    id_ = f"c{number}"
+    return Call(id_, tool.queue, tool.handler, arguments, id_, 1, 5.0, 5.0, "s", "", 0.0)
+
+
+async def test_the_worker_of_the_second_rung_answers_every_tool_of_the_page(tmp_path: Path) -> None:
+    [(name, text)] = re.findall(r"^```python\n# (\S+)\n(.*?)^```$", RUNGS[1], re.M | re.S)
+    (tmp_path / "handlers.py").write_text(text)
+    assert name == "workers/workshop.py"
+    handlers = Handlers.of(*load_workers([str(tmp_path / "handlers.py")], tmp_path))
+    flows = [load_flow(path)[0] for rung in RUNGS[1:6] for path in lay_down(tmp_path, rung)]
+    tools = [tool for flow in flows for tool in flow.tools.values()]
+    assert {tool.handler for tool in tools} == set(handlers.queues["workshop"])
+    async with handlers.opened():
+        for number, tool in enumerate(tools):
+            outcome = await handlers.run(called(tool, number))
+            assert outcome.ok, (tool.name, outcome)
+            assert tool.returned(outcome.result, {}) == outcome.result
 
 
 def test_the_first_rung_is_about_ten_lines() -> None:

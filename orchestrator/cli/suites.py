@@ -28,6 +28,10 @@ class Tests:
     warnings: tuple[Problem, ...]
 
 
+WORDS = frozenset({"caller", "said"})
+"""Keys of what somebody says, which may well be yes or no."""
+
+
 def load(paths: Iterable[Path]) -> list[Tests]:
     """The tests of these flows, test files and directories.
 
@@ -66,7 +70,7 @@ def _tests(file: Path, flow: Path) -> bool:
 
 
 def _load(file: Path) -> Tests:
-    loaded = load_yaml(read_text(file), str(file))
+    loaded = load_yaml(read_text(file), str(file), WORDS)
     report = Report(loaded.problems)
     suite = document.read(loaded.root, report) if loaded.root else None
     if suite is None or not suite.tests:

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.guard_parts import Guards
 from orchestrator.flow.loader import Node, Table
+from orchestrator.flow.operations import is_list
 from orchestrator.flow.part import Part, Report
 from orchestrator.flow.shapes import (
     EventName,
@@ -65,7 +66,7 @@ def _unless_never(value: Json) -> Json:
 
 def _approvals(value: Json) -> Json:
     """One policy for every tool of a server is its `default`."""
-    whole = isinstance(value, str) or (isinstance(value, dict) and "by" in value)
+    whole = isinstance(value, str | bool) or (isinstance(value, dict) and "by" in value)
     return cast("Json", {"default": value} if whole else value)
 
 
@@ -116,6 +117,7 @@ class Approval(Part):
 
     short: ClassVar[str] = "by"
     fallback: ClassVar[Mapping[str, Json]] = {"by": "none"}
+    wanted: ClassVar[str] = "should be none, caller, human or a mapping"
     ONLY: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "if": ("caller", "human"),
         "read_back": ("caller",),
@@ -297,6 +299,9 @@ class Edge(Part):
     """One entry of `next`."""
 
     TRIGGERS: ClassVar[tuple[str, ...]] = ("intent", "event", "dtmf", "silence", "after")
+    other_words: ClassVar[Mapping[str, str]] = {
+        "on": "event", "when": "if", "then": "goto", "to": "goto", "target": "goto",
+    }  # fmt: skip
 
     intent: str | None = Field(None, description="The model decides: what the caller wants")
     id: Id | None = None
@@ -383,6 +388,11 @@ class Collect(Part):
     confirm: Annotated[bool | str, BeforeValidator(_confirm)] = Field(
         False, description="Read back to the caller, who has to say yes; true, or the words for it"
     )
+
+    @classmethod
+    def instead(cls, value: Json) -> str:
+        names = [value] if isinstance(value, str) else value if is_list(value) else []
+        return f"write {{vars: [{', '.join(map(str, names))}]}}" if names else ""
 
     def rules(self) -> Iterator[tuple[str, str]]:
         if self.on_failed is not None and self.attempts is None:

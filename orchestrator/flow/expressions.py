@@ -113,6 +113,9 @@ def _slip(source: str, lead: int, error: Exception) -> tuple[int, str, str]:
     return min(lead + offset - 1, len(source)), "this is not an expression", ""
 
 
+DAY_AND_MOMENT = frozenset({"date", "datetime"})
+
+
 class _Compiler:
     def __init__(
         self, source: str, code: bytes, lead: int, names: Mapping[str, Type], tell: Tell
@@ -303,7 +306,10 @@ class _Compiler:
         same = len(names) < 2 or names <= NUMERIC or (names <= TEXTUAL and "text" in names)
         if not same or not (equality or names <= ORDERED):
             verb = "be compared" if equality or not same else "be ordered"
-            self.fault("E002", right, f"{one.type} and {other.type} cannot {verb}")
+            message = f"{one.type} and {other.type} cannot {verb}"
+            day = left if one.type.name == "date" else right
+            hint = f"days_until({ast.unparse(day)}) >= 0" if names == DAY_AND_MOMENT else ""
+            self.fault("E002", right, message, hint)
         if "datetime" in names:
             one, other = _moment(one), _moment(other)
         return one, other

@@ -32,6 +32,7 @@ MAX_PROBLEMS = 200
 INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\Z", re.ASCII)
 FLOAT = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,18}\Z", re.ASCII)
 SWALLOWED = re.compile(r"[ \t]+(#[^\s#]\S*)")
+NEEDS_QUOTES = re.compile(r"\{\{|\w\s*\{|: [^,{}\[\]\n]*: ")
 CONSTANTS: dict[str, Json] = {"": None, "~": None, "null": None, "true": True, "false": False}
 LOOKS_BOOLEAN = frozenset({"yes", "no", "on", "off"})
 
@@ -91,12 +92,14 @@ class Loaded:
     problems: tuple[Problem, ...]
 
 
-def load(text: str, file: str) -> Loaded:
+def load(text: str, file: str, words: frozenset[str] = frozenset()) -> Loaded:
     """Read one document. Problems Y001 to Y008 are collected, never raised.
+
+    Under the keys in `words` a text is wanted, so a plain yes or no there is no slip.
 
     Raises `UsageError` if PyYAML was built without its C parser.
     """
-    return _Reader(text, file).load()
+    return _Reader(text, file, words).load()
 
 
 class _Abandoned(Exception):
@@ -104,9 +107,10 @@ class _Abandoned(Exception):
 
 
 class _Reader:
-    def __init__(self, text: str, file: str) -> None:
+    def __init__(self, text: str, file: str, words: frozenset[str]) -> None:
         self.text = text
         self.file = file
+        self.words = words
         self.problems: list[Problem] = []
         self.anchors: dict[str, Node] = {}
         self.whole = True
@@ -168,7 +172,7 @@ class _Reader:
     def _mark(self, event: Any) -> Mark:
         return Mark(self.file, event.start_mark.line + 1, event.start_mark.column + 1)
 
-    def _node(self, event: Any, depth: int) -> Node:
+    def _node(self, event: Any, depth: int, key: str | None = None) -> Node:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         if event.tag is not None:
@@ -176,7 +180,7 @@ class _Reader:
             name = event.tag.removeprefix("tag:yaml.org,2002:")
             self.refuse("Y002", self._mark(event), f"the tag '{name}' has no place here", hint)
         if isinstance(event, yaml.ScalarEvent):
-            node = self._scalar(event)
+            node = self._scalar(event, key)
         elif depth >= MAX_DEPTH:
             self.refuse("Y008", self._mark(event), f"nested deeper than {MAX_DEPTH} levels")
             raise _Abandoned
@@ -196,16 +200,16 @@ class _Reader:
             return Node(self._mark(event))
         return node
 
-    def _scalar(self, event: Any) -> Node:
+    def _scalar(self, event: Any, key: str | None) -> Node:
         raw = self.text[event.start_mark.index : event.end_mark.index]
         mark, value = self._mark(event), event.value
         if event.implicit[0]:
-            self._warn_of_traps(event, mark)
+            self._warn_of_traps(event, mark, key)
             value = resolve(value)
         return Node(mark, value, raw)
 
-    def _warn_of_traps(self, event: Any, mark: Mark) -> None:
-        if event.value.lower() in LOOKS_BOOLEAN:
+    def _warn_of_traps(self, event: Any, mark: Mark, key: str | None) -> None:
+        if event.value.lower() in LOOKS_BOOLEAN and key not in self.words:
             hint = "write true or false, or put the text in quotes"
             self.report("Y006", mark, f"'{event.value}' is text here", hint, "warning")
         end = event.end_mark.index
@@ -240,7 +244,7 @@ class _Reader:
                 break
             mark = self._mark(item)
             key = self._key(item, depth)
-            child = self._node(next(self.events), depth + 1)
+            child = self._node(next(self.events), depth + 1, key)
             if key is None:
                 continue
             if key in table:
@@ -296,8 +300,10 @@ def explain(
     char = text[where.index : where.index + 1]
     here = Mark(file, where.line + 1, where.column + 1)
     start = Mark(file, opened.line + 1, opened.column + 1)
-    before = text[max(where.index - 1, 0) : where.index]
-    return _cause(problem, context, char, before, here, start)
+    inside = text[opened.index : where.index] + text[where.index :].partition("\n")[0]
+    if text[max(where.index - 1, 0) : where.index + 1] == "${":
+        char = "${"
+    return _cause(problem, context, char, inside, here, start)
 
 
 def _at(text: str, index: int, file: str) -> Mark:
@@ -306,7 +312,7 @@ def _at(text: str, index: int, file: str) -> Mark:
 
 
 def _cause(
-    problem: str, context: str, char: str, before: str, here: Mark, start: Mark
+    problem: str, context: str, char: str, inside: str, here: Mark, start: Mark
 ) -> tuple[Mark, str, str]:
     quote = "put the text in quotes"
     if "mapping values are not allowed" in problem:
@@ -319,9 +325,13 @@ def _cause(
     if "scanning a quoted scalar" in context:
         return start, "this quote is never closed", ""
     if "parsing a flow" in context:
-        if before + char == "${":
+        if char == "${":
             return here, "'{' inside of { } or [ ]", f"{quote} if it holds ${{…}}"
-        return start, "this bracket is never closed, or a comma is missing", ""
+        hint = "a text with { or ': ' needs quotes" if NEEDS_QUOTES.search(inside) else ""
+        return start, "this bracket is never closed, or a comma is missing", hint
     if "parsing a block" in context:
-        return here, "this does not fit what stands before it", "look at indentation and quotes"
+        hint = "look at indentation and quotes"
+        if here.column != start.column:
+            hint = f"it begins in column {here.column}, what is around it in {start.column}: {hint}"
+        return here, "this does not fit what stands before it", hint
     return here, problem or context, ""

@@ -26,7 +26,7 @@ from orchestrator.flow.definition import Mark
 from orchestrator.flow.loader import Node, PathStep, Table
 from orchestrator.flow.operations import is_list, is_object
 
-__all__ = ["Overwhelmed", "Part", "Report", "did_you_mean", "not_yet"]
+__all__ = ["Overwhelmed", "Part", "Report", "closest", "did_you_mean", "not_yet"]
 
 Path: TypeAlias = tuple[PathStep, ...]
 
@@ -45,6 +45,7 @@ WORDS = {
 }
 DROPPED = "dropped"  # the type of an error that has been reported already
 NOT_YET = "not_yet"
+NO_PART = "no_part"
 
 
 class Overwhelmed(Exception):
@@ -114,7 +115,8 @@ class Part(BaseModel):
 
     `later` are keys that the language has and this version does not. Where a bare text may
     stand for the whole mapping, `short` is the key it gives. `fallback` stands in for
-    required keys that are missing or wrong, so that the rest can be checked. `whole` is
+    required keys that are missing or wrong, so that the rest can be checked. `other_words` are
+    what other languages call its keys; `wanted` is said of what is no mapping. `whole` is
     false if something was left out, so that nobody draws conclusions from what is missing.
     """
 
@@ -123,6 +125,8 @@ class Part(BaseModel):
     later: ClassVar[frozenset[str]] = frozenset()
     short: ClassVar[str] = ""
     fallback: ClassVar[Mapping[str, Json]] = {}
+    other_words: ClassVar[Mapping[str, str]] = {}
+    wanted: ClassVar[str] = WORDS["model_type"]
 
     _node: Node | None = PrivateAttr(default=None)
     _whole: bool = PrivateAttr(default=True)
@@ -145,6 +149,11 @@ class Part(BaseModel):
         yield from ()
 
     @classmethod
+    def instead(cls, value: Json) -> str:
+        """A hint for who wrote this value where the mapping should be."""
+        return ""
+
+    @classmethod
     def ignores(cls, key: str) -> bool:
         return False
 
@@ -158,7 +167,8 @@ class Part(BaseModel):
         if isinstance(data, dict) and not isinstance(data, Table):
             return handler(data)  # ours already: pydantic calls this twice for recursive models
         if not isinstance(data, Table):
-            raise PydanticCustomError("model_type", "should be a mapping")
+            said = {"wanted": cls.wanted, "hint": cls.instead(data)}
+            raise PydanticCustomError(NO_PART, "{wanted}", said)
         report = info.context
         assert isinstance(report, Report), "documents are read by `document.read`"
         kept = cls._known(data, report)
@@ -185,12 +195,21 @@ class Part(BaseModel):
             if key in cls.later:
                 report("X001", mark, f"'{key}' is not supported yet")
             elif not cls.ignores(key):
-                near = closest(key, known | cls.later)
-                report("S010", mark, f"unknown key '{key}'", _meant(near))
+                near, hint = cls._meant_by(key, data[key], known)
+                report("S010", mark, f"unknown key '{key}'", hint)
                 if near in known and near not in kept:
                     kept[near] = data[key]
                     data.node.also(near, key)
         return kept
+
+    @classmethod
+    def _meant_by(cls, key: str, value: Json, known: set[str]) -> tuple[str, str]:
+        """The key that an unknown one stands for, if any, and a hint."""
+        if key not in cls.other_words:
+            near = closest(key, known | cls.later)
+            return near, _meant(near)
+        meant = cls.other_words[key]
+        return meant, f"write {meant}: {value}" if isinstance(value, str) else _meant(meant)
 
     @classmethod
     def _read_what_is_left(
@@ -279,6 +298,11 @@ def _in_words(error: ErrorDetails, written: str) -> tuple[str, str]:
         expected = str(error.get("ctx", {}).get("expected", ""))
         hint = did_you_mean(given, expected.split("'")[1::2]) if isinstance(given, str) else ""
         return f"should be {expected}", hint
+    if error["type"] == NO_PART:
+        return error["msg"], str(error.get("ctx", {}).get("hint", ""))
+    if error["type"] == "list_type" and isinstance(given, dict):
+        what = "step" if error["loc"][-1:] == ("do",) else "entry"
+        return WORDS["list_type"], f"each {what} begins with '-'"
     if error["type"] == "string_type" and isinstance(given, int | float):
         return WORDS["string_type"], f'write "{written}"'
     return WORDS.get(error["type"], error["msg"]), ""

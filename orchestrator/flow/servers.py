@@ -8,7 +8,7 @@ from orchestrator.flow import document as doc
 from orchestrator.flow.approvals import read_back, review
 from orchestrator.flow.loader import Node
 from orchestrator.flow.operations import is_list, is_object
-from orchestrator.flow.part import Report, did_you_mean
+from orchestrator.flow.part import Report, closest, did_you_mean
 from orchestrator.flow.steps import Steps, arguments
 from orchestrator.flow.symbols import Lock, ToolSymbol, allow_mark, allowed, is_read_only
 from orchestrator.flow.texts import Texts
@@ -32,7 +32,8 @@ def server_tools(
         _check_native(server, report)
     if not tools and server.allow == doc.READ_ONLY:
         message = f"no tool of server '{server.server}' is pinned as read-only"
-        report("T021", server.node.at("allow").mark, message, PIN)
+        hint = _missing_pin(server.server, lock)
+        report("T021", server.node.at("allow").mark, message, hint)
     compiled: dict[str, made.Tool] = {}
     for tool in tools:
         pinned = lock.get(server.server, {}).get(tool)
@@ -49,9 +50,15 @@ def server_tools(
 def _unpinned(server: doc.McpServer, tool: str, lock: Lock, report: Report) -> None:
     if not server.whole:
         return
-    hint = did_you_mean(tool, lock.get(server.server, {})) or PIN
+    hint = did_you_mean(tool, lock.get(server.server, {})) or _missing_pin(server.server, lock)
     mark = allow_mark(server, tool)
     report("T021", mark, f"'{tool}' of server '{server.server}' is not in mcp.lock.json", hint)
+
+
+def _missing_pin(server: str, lock: Lock) -> str:
+    """Pinning cannot help where the server's name is a slip."""
+    near = "" if server in lock else closest(server, lock)
+    return f"did you mean the server '{near}'?" if near else PIN
 
 
 def _check_named(server: doc.McpServer, tools: Sequence[str], report: Report) -> None:

@@ -76,7 +76,8 @@ def _event_problem(
     event: str, document: Document, state: State, symbols: Symbols
 ) -> tuple[str, str, str] | None:
     if event == "collected":
-        return None if state.collect else ("G006", "nothing is collected in this state", "")
+        collects = "collect" in state.node.keys  # if it could not be read, that has been told
+        return None if collects else ("G006", "nothing is collected in this state", "")
     if event == "collect.failed":
         limited = state.collect and state.collect.attempts is not None
         return None if limited else ("G006", "nothing limits attempts: add collect.attempts", "")
@@ -115,7 +116,8 @@ def _unknown(event: str, document: Document, symbols: Symbols) -> tuple[str, str
     if name not in symbols.tools:
         return "T001", f"no tool '{name}'", did_you_mean(name, symbols.tools)
     if outcome not in OUTCOMES:
-        return "G006", f"a tool has no event '{outcome}'", did_you_mean(outcome, OUTCOMES)
+        message = f"a tool has no event '{outcome}'; there are {', '.join(OUTCOMES)}"
+        return "G006", message, did_you_mean(outcome, OUTCOMES)
     return None
 
 

@@ -1,0 +1,94 @@
+"""What newcomers write, and what they are told: the message leads to what works."""
+
+import pytest
+
+from orchestrator.flow.compile import Lock, check
+from orchestrator.flow.loader import load
+
+LOCK: Lock = {"rules": {"search": {"description": "Search.", "input_schema": {"type": "object"}}}}
+FLOW = """\
+dsl: 1
+flow: newcomer
+version: "1"
+session: {mode: text}
+start: talk
+on_error: bye
+vars:
+  arrive: {type: date, describe: The day of arrival}
+tools:
+  reserve: {queue: rooms, describe: Reserve a room., params: {day: date}}
+states:
+  talk:
+    goal: Talk.
+    collect: {vars: [arrive]}
+    tools: [reserve]
+    next:
+      - {event: collected, goto: bye}
+      - {event: tool.reserve.failed, goto: bye}
+  bye: {end: {reason: completed}}
+"""
+SERVER = "mcp:\n  house: {server: rule, allow: [search]}\n"
+SLIPS = [
+    ("event: collected", "on: collected", "unknown key 'on' [write event: collected]"),
+    ("collected, goto: bye", "collected, then: bye", "unknown key 'then' [write goto: bye]"),
+    ("collected, goto: bye", "collected, to: bye", "unknown key 'to' [write goto: bye]"),
+    ("collected, goto: bye", "collected, target: bye", "unknown key 'target' [write goto: bye]"),
+    (
+        "reserve.failed",
+        "reserve.succes",
+        "a tool has no event 'succes'; there are started, done, failed, denied, cancelled",
+    ),
+    (
+        "start: talk\n",
+        "start: talk\ntools_everywhere: [house.search]\n" + SERVER,
+        "'search' of server 'rule' is not in mcp.lock.json [did you mean the server 'rules'?]",
+    ),
+    (
+        "params: {day: date}",
+        "params: {day: date}, approval: true",
+        "should be none, caller, human or a mapping",
+    ),
+    (
+        "collect: {vars: [arrive]}",
+        "collect: [arrive]",
+        "should be a mapping [write {vars: [arrive]}]",
+    ),
+    (
+        "    goal: Talk.",
+        "    do: {say: Hello.}\n    goal: Talk.",
+        "should be a list [each step begins with '-']",
+    ),
+    (
+        "describe: The day of arrival",
+        "describe: The day of arrival, validate: value >= now",
+        "date and datetime cannot be compared [days_until(value) >= 0]",
+    ),
+    (
+        "goal: Talk.",
+        "goal: {say: Talk to {{ arrive }}.}",
+        "this bracket is never closed, or a comma is missing [a text with { or ': ' needs quotes]",
+    ),
+    (
+        "    goal: Talk.",
+        "     goal: Talk.",
+        (
+            "this does not fit what stands before it"
+            " [it begins in column 5, what is around it in 3: look at indentation and quotes]"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "told"), SLIPS, ids=lambda text: text.strip()[:30])
+def test_a_slip_is_told_once_and_with_what_to_write(right: str, wrong: str, told: str) -> None:
+    assert check(FLOW, "f.yaml", LOCK) == ()
+    assert right in FLOW
+    errors = [p for p in check(FLOW.replace(right, wrong, 1), "f.yaml", LOCK) if p.level == "error"]
+    assert [f"{p.message} [{p.hint}]" if p.hint else p.message for p in errors] == [told]
+
+
+def test_a_yes_that_somebody_says_is_no_slip() -> None:
+    text = "turns:\n  - {caller: yes}\n  - {pii: yes}\n"
+    assert [(p.code, p.line) for p in load(text, "f.yaml", frozenset({"caller"})).problems] == [
+        ("Y006", 3)
+    ]
