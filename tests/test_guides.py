@@ -13,6 +13,7 @@ from orchestrator.dispatch.call import Call, Json
 from orchestrator.flow.compile import check
 from orchestrator.flow.definition import Tool
 from orchestrator.testing.trial import try_case
+from orchestrator.flow.operations import is_object
 from orchestrator.worker.handlers import Handlers
 from orchestrator.worker.load import load as load_workers
 from tests.test_language_page import LOCK, completed
@@ -67,7 +68,7 @@ GIVEN: Mapping[str, Json] = {
 
 def called(tool: Tool, number: int) -> Call:
     properties = tool.schema["properties"]
-    assert isinstance(properties, dict)
+    assert is_object(properties)
     names = {*properties, *tool.bound}
     arguments = tool.accept({name: GIVEN[name] for name in names})
     id_ = f"c{number}"

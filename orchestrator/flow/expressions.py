@@ -113,7 +113,7 @@ def _slip(source: str, lead: int, error: Exception) -> tuple[int, str, str]:
     return min(lead + offset - 1, len(source)), "this is not an expression", ""
 
 
-DAY_AND_MOMENT = frozenset({"date", "datetime"})
+DAY_AND_MOMENT = {"date", "datetime"}
 
 
 class _Compiler:

@@ -232,6 +232,7 @@ def test_what_is_to_be_confirmed_is_read_back_once() -> None:
     [
         ({"result": ["a", "b"]}, "I found a and b."),
         ({"seats": []}, "I found nothing for that."),
+        ({"status": "ready"}, "Status: ready."),
         ({"seats": [{"name": "Box 1", "price": 20}]}, "I found Box 1: price 20."),
         ([{"name": "A"}, {"name": "B"}, {"name": "C"}], "I found A, B and C."),
         ({"notes": [{"id": "n1", "title": "Keys"}]}, "I found Keys."),

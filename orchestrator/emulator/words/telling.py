@@ -10,6 +10,7 @@ from orchestrator.emulator.words.text import join, words
 
 __all__ = ["closed", "problem", "read_back", "steps_of", "tell"]
 
+_STATUSES = ("pending", "started", "needs_confirmation", "undone")  # of calls, not of results
 _ISO_DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 _MOST = 4
 _TOLD = ("error", "refused", "failed", "tool_error")  # messages meant for the caller
@@ -70,7 +71,8 @@ def _spoken_day(match: re.Match[str]) -> str:
 def tell(output: Json, given: Iterable[str] = ()) -> str:
     """A tool's result; empty for outputs that are no result. `given` are argument names."""
     if is_object(output):
-        if {"ok", "status", "ignored", "rejected", "missing", "error"} & output.keys():
+        said_by_engine = {"ok", "ignored", "rejected", "missing", "error"} & output.keys()
+        if said_by_engine or output.get("status") in _STATUSES:
             return ""
         if len(output) == 1:
             return _single(*next(iter(output.items())))
