@@ -12,8 +12,8 @@ from orchestrator.cli.suites import load
 from orchestrator.dispatch.call import Call, Json
 from orchestrator.flow.compile import check
 from orchestrator.flow.definition import Tool
-from orchestrator.testing.trial import try_case
 from orchestrator.flow.operations import is_object
+from orchestrator.testing.trial import try_case
 from orchestrator.worker.handlers import Handlers
 from orchestrator.worker.load import load as load_workers
 from tests.test_language_page import LOCK, completed
