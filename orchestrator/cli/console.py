@@ -72,6 +72,7 @@ _QUIET = {
     "call.undone": "↶ {tool}  undone by {by}",
     "call.late": "… {call}  answered too late",
     "tool.refused": "✗ {name}  not offered now",
+    "signal.ignored": "· signal.{name}: nothing here takes it",
     "interrupt.taken": "↷ {id}",
     "step.skipped": "· {step}  there is only text",
     "say.unset": "✗ not said: {name} has no value  ({place})",

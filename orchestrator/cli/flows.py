@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeAlias
 
+from orchestrator.cli.projects import project_of
 from orchestrator.errors import Problem, UsageError
 from orchestrator.files import read_bytes, read_text
 from orchestrator.flow.compile import Lock, check, compile_flow, document_of
@@ -16,7 +17,6 @@ from orchestrator.flow.images import data_uri, is_image
 from orchestrator.flow.loader import MAX_SIZE
 from orchestrator.mcp_host.lock import FILE as LOCK
 from orchestrator.mcp_host.lock import read_lock
-from orchestrator.mcp_host.registry import FILE as REGISTRY
 
 __all__ = [
     "Files",
@@ -32,16 +32,6 @@ __all__ = [
 
 Stamp: TypeAlias = tuple[int, int] | None
 """When a file was written, and its size, which tells apart writes of one moment."""
-MARKERS = (REGISTRY, LOCK, "pyproject.toml", "workers")
-
-
-def project_of(flow: Path) -> Path:
-    """The root of a flow's project: the nearest directory above it that has one of `MARKERS`,
-    else the current one."""
-    for directory in flow.resolve().parents:
-        if any((directory / marker).exists() for marker in MARKERS):
-            return directory
-    return Path.cwd()
 
 
 @dataclass

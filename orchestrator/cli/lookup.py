@@ -4,23 +4,41 @@ import json
 import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from orchestrator import broker
+from orchestrator.cli.projects import project_here
 from orchestrator.dispatch.call import Json
+from orchestrator.errors import UsageError
 from orchestrator.link import Link, connect
-from orchestrator.settings import from_environ
+from orchestrator.settings import Settings, from_environ
 
-__all__ = ["age", "linked", "parsed", "show"]
+__all__ = ["age", "here", "linked", "parsed", "show"]
+
+
+def here() -> Settings:
+    """The settings of the project that the current directory lies in.
+
+    Raises `UsageError` where there is no project, or no Redis of it: looking starts none.
+    """
+    settings = from_environ(os.environ, Path.cwd())
+    if settings.redis_url:
+        return settings
+    settings = replace(settings, project=project_here())
+    if not (settings.data / "redis").is_dir():
+        raise UsageError(
+            f"no Redis of this project is there yet: nothing has run in {settings.project}"
+        )
+    return settings
 
 
 @asynccontextmanager
 async def linked() -> AsyncGenerator[Link]:
     """The Redis of this project or of REDIS_URL."""
-    settings = from_environ(os.environ, Path.cwd())
-    async with broker.find(settings) as redis, connect(redis.url) as link:
+    async with broker.find(here()) as redis, connect(redis.url) as link:
         yield link
 
 

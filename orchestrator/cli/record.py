@@ -1,7 +1,6 @@
 """`orchestrator record`: a session that took place, as a test of its flow."""
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,7 +19,6 @@ from orchestrator.flow.definition import Flow
 from orchestrator.flow.loader import load as load_yaml
 from orchestrator.flow.part import Report
 from orchestrator.flow.replaying import Recording, decide, must_match, read
-from orchestrator.settings import from_environ
 from orchestrator.testing import document
 from orchestrator.testing.judge import Failure
 from orchestrator.testing.names import check_names
@@ -66,11 +64,11 @@ async def _held(session: str) -> tuple[Recording, Flow | None]:
     """What Redis holds of a session, and the flow that it ran. Raises `UsageError` if that is
     nothing."""
     from orchestrator import broker, kept
+    from orchestrator.cli.lookup import here
     from orchestrator.journal import RedisJournal
     from orchestrator.link import connect
 
-    settings = from_environ(os.environ, Path.cwd())
-    async with broker.find(settings) as redis, connect(redis.url) as link:
+    async with broker.find(here()) as redis, connect(redis.url) as link:
         entries = await RedisJournal(session, link).read()
         if not entries:
             raise UsageError(f"{session}: neither a file nor a session whose journal is in Redis")

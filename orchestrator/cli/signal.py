@@ -1,19 +1,20 @@
 """`orchestrator signal`: tell a session something from outside."""
 
 import json
-import os
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import anyio
 import click
 
-from orchestrator import broker
-from orchestrator.dispatch import keys
+from orchestrator import broker, kept
+from orchestrator.cli.lookup import here
 from orchestrator.dispatch.call import Json
-from orchestrator.errors import UsageError
+from orchestrator.errors import FlowInvalid, JournalMismatch, UsageError
+from orchestrator.flow.engine import replay
+from orchestrator.flow.replaying import must_match, read
 from orchestrator.flow.shapes import is_event_name
-from orchestrator.link import connect
-from orchestrator.settings import from_environ
+from orchestrator.journal import RedisJournal
+from orchestrator.link import Link, connect
 from orchestrator.signals import RedisSignals
 
 __all__ = ["command"]
@@ -23,15 +24,17 @@ __all__ = ["command"]
 @click.argument("session")
 @click.argument("name")
 @click.option("--data", default="{}", metavar="JSON", help="An object: what `event` holds then.")
-def command(session: str, name: str, data: str) -> None:
+def command(session: str, name: str, data: str) -> int:
     """Send the signal NAME to SESSION, whose flow sees it as the event `signal.NAME`.
 
     A session's id stands in `orchestrator run --json`, in its first line.
+    Exit code 1 if the session has ended, or its flow waits for no signal at all.
     """
     if not is_event_name(name):
         raise UsageError(f"'{name}' is no name: words of small letters, digits and _, with dots")
-    anyio.run(_send, session, name, _object(data))
-    click.echo(f"{session}: signal.{name} sent")
+    deaf = anyio.run(_send, session, name, _object(data))
+    click.echo(f"{session}: {deaf or f'signal.{name} sent'}", err=deaf is not None)
+    return 1 if deaf else 0
 
 
 def _object(text: str) -> dict[str, Json]:
@@ -44,10 +47,28 @@ def _object(text: str) -> dict[str, Json]:
     return dict(data)  # pyright: ignore[reportUnknownArgumentType]
 
 
-async def _send(session: str, name: str, data: dict[str, Json]) -> None:
-    settings = from_environ(os.environ, Path.cwd())
-    async with broker.find(settings) as redis, connect(redis.url) as link:
-        [known] = await link.ask(("EXISTS", keys.journal(session)))
-        if not known:
+async def _send(session: str, name: str, data: dict[str, Json]) -> str | None:
+    """Send it, unless nobody would hear it: then why."""
+    async with broker.find(here()) as redis, connect(redis.url) as link:
+        entries = await RedisJournal(session, link).read()
+        if not entries:
             raise UsageError(f"no session {session} is known in {redis.description}")
-        await RedisSignals(link).send(session, name, data)
+        deaf = await _deaf(link, entries)
+        if deaf is None:
+            await RedisSignals(link).send(session, name, data)
+        return deaf
+
+
+async def _deaf(link: Link, entries: Sequence[Mapping[str, Json]]) -> str | None:
+    """Why the session hears nothing, as far as this version can tell from its journal."""
+    try:
+        recording = read(entries)
+        flow = await kept.find(link, str(recording.header.get("sha256")))
+        if flow is None:
+            return None
+        must_match(flow, recording)
+    except (FlowInvalid, JournalMismatch, UsageError):
+        return None
+    if replay(flow, recording.events).run.ended is not None:
+        return "the session has ended; nothing was sent"
+    return None if flow.hears_signals else "its flow waits for no signal; nothing was sent"

@@ -311,7 +311,7 @@ def _cause(flow: Flow, by: str) -> str:
         case Silent():
             return "silence"
         case other:
-            return event_of(other) or "if"
+            return event_of(other) or ("if" if edge.condition else "otherwise")
 
 
 def _wants_to_change(flow: Flow, by: str) -> bool:

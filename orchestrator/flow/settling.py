@@ -174,6 +174,8 @@ def _take_outcome(m: Macrostep) -> None:
         fail(m, outcome.name)
     elif target := m.flow.unanswered.get(outcome.name):
         enter(m, target, by=outcome.name)
+    elif outcome.name.startswith("signal."):
+        m.report("signal.ignored", name=outcome.name.removeprefix("signal."))
 
 
 def _uncollected(m: Macrostep, outcome: Happened) -> str | None:

@@ -20,7 +20,8 @@ EVENTS = (
     "call.progress", "call.retrying",
     "call.review", "call.done", "call.failed", "call.cancelled",
     "call.denied",
-    "call.undone", "call.late", "tool.refused", "tool.ignored", "say.unset", "step.skipped",
+    "call.undone", "call.late", "tool.refused", "tool.ignored", "signal.ignored",
+    "say.unset", "step.skipped",
     "emitted", "error",
     "transfer", "run.started", "run.ended", "handed.over", "session.ended",
 )  # fmt: skip

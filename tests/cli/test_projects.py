@@ -1,5 +1,6 @@
 """Where the commands look for what belongs to a flow."""
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import pytest
 
 from orchestrator.cli.flows import project_of
 from orchestrator.cli.main import main
+from orchestrator.cli.projects import project_here
 from orchestrator.mcp_host.lock import Lock, Tool, write_lock
 
 FLOW = """\
@@ -61,6 +63,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
+    monkeypatch.delenv("REDIS_URL", raising=False)
 
     def orchestrator(*arguments: str) -> int:
         monkeypatch.setattr(sys, "argv", ["orchestrator", *arguments])
@@ -138,3 +141,54 @@ def test_without_one_it_is_the_current_directory(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert project_of(Path("flows/hello.flow.yaml")) == tmp_path
+
+
+LOOKS = [
+    ("queues",),
+    ("calls", "list"),
+    ("workers", "list"),
+    ("approvals", "list"),
+    ("dead", "list"),
+    ("signal", "s0", "news"),
+    ("record", "s0"),
+]
+
+
+@pytest.mark.parametrize("words", LOOKS, ids=lambda words: words[0])
+def test_looking_into_redis_starts_none(
+    run: Run, shop: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    before = {*shop.rglob("*")}
+    with contextlib.chdir(shop / "flows"):
+        assert run(*words) == 2
+    why = f"no Redis of this project is there yet: nothing has run in {shop}"
+    assert capsys.readouterr().err == f"error: {why}\n"
+    assert {*shop.rglob("*")} == before
+
+
+def test_where_there_is_no_project_what_was_looked_for_is_named(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "else").mkdir()
+    with contextlib.chdir(tmp_path / "else"):
+        assert run("queues") == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: {tmp_path}/else lies in no project: ")
+    assert "flows, .mcp.json, mcp.lock.json, pyproject.toml, workers, .orchestrator;" in told
+    assert [*(tmp_path / "else").iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        (["a/flows/b", "a/.orchestrator"], "a"),
+        (["a/flows/b"], "a"),
+        (["workers", "a/flows/b"], ""),
+        ([".orchestrator", "a/flows/b", "a/workers"], "a"),
+    ],
+)
+def test_the_nearest_project_above_counts(tmp_path: Path, made: list[str], found: str) -> None:
+    for directory in made:
+        (tmp_path / directory).mkdir(parents=True, exist_ok=True)
+    with contextlib.chdir(tmp_path / "a/flows/b"):
+        assert project_here() == tmp_path / found

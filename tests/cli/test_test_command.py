@@ -106,7 +106,7 @@ agent  Oh.
        model calls go_angry {}
        → sorry  (intent:angry)
 agent  I am sorry.
-       → bye  (if)
+       → bye  (otherwise)
        ■ completed
 
 

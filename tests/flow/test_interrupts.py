@@ -237,3 +237,10 @@ def test_detours_within_detours_are_four_deep_at_most() -> None:
     assert taken(scene) == ["d1", "d2", "d3", "d4"]
     scene.wait(60)
     assert taken(scene)[-1] == "d5"
+
+
+def test_a_signal_that_nothing_takes_is_told_of() -> None:
+    scene = play(DESK)
+    signal(scene, "nonsense")
+    signal(scene, minutes=5)
+    assert [report.data for report in scene.reports("signal.ignored")] == [{"name": "nonsense"}]

@@ -34,6 +34,26 @@ def test_a_signal_reaches_the_session_that_it_names(project: Project) -> None:
         sent = project.command("signal", session, "shop.closing", "--data", '{"minutes": 5}')
         assert (sent.returncode, "sent" in sent.stdout) == (0, True), sent.stderr
         talk.until("agent.said", text="We close in 5 minutes.")
+        assert project.command("signal", session, "nonsense").returncode == 0
+        talk.until("signal.ignored", name="nonsense")
+        talk.hang_up()
+        talk.finish()
+    late = project.command("signal", session, "shop.closing")
+    assert late.returncode == 1
+    assert late.stderr == f"{session}: the session has ended; nothing was sent\n"
+
+
+def test_a_flow_that_waits_for_no_signal_is_sent_none(project: Project) -> None:
+    project.flow.write_text(
+        FLOW.replace("signal: shop.closing", 'dtmf: "5"').replace("${event.minutes}", "5")
+    )
+    with project.talk() as talk:
+        session = talk.until("session.started")["session"]
+        talk.until("agent.said", text="Hello.")
+        sent = project.command("signal", session, "shop.closing")
+        assert sent.returncode == 1
+        assert sent.stderr == f"{session}: its flow waits for no signal; nothing was sent\n"
+        assert "no session s0 is known in embedded" in project.command("signal", "s0", "x").stderr
         talk.hang_up()
         talk.finish()
 
@@ -41,7 +61,7 @@ def test_a_signal_reaches_the_session_that_it_names(project: Project) -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("s0", "closing"), "no session s0"),
+        (("s0", "closing"), "no Redis of this project is there yet"),
         (("s0", "Closing!"), "no name"),
         (("s0", "closing", "--data", "[1]"), "should be a JSON object"),
         (("s0", "closing", "--data", "{"), "should be a JSON object"),
