@@ -68,7 +68,11 @@ async def _held(session: str) -> tuple[Recording, Flow | None]:
     from orchestrator.journal import RedisJournal
     from orchestrator.link import connect
 
-    async with broker.find(here()) as redis, connect(redis.url) as link:
+    try:
+        settings = here()
+    except UsageError as why:
+        raise UsageError(f"{session}: neither a file nor a session: {why}") from None
+    async with broker.find(settings) as redis, connect(redis.url) as link:
         entries = await RedisJournal(session, link).read()
         if not entries:
             raise UsageError(f"{session}: neither a file nor a session whose journal is in Redis")
