@@ -67,7 +67,7 @@ def beside(path: str) -> str:
 def models() -> Iterator[type[Part]]:
     for module in (document, guard_parts, shapes):
         for _, model in inspect.getmembers(module, inspect.isclass):
-            if issubclass(model, Part) and model.__module__ == module.__name__:
+            if issubclass(model, Part) and model.__module__.startswith(module.__name__):
                 yield model
 
 
