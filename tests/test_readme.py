@@ -211,9 +211,12 @@ def test_the_page_on_mcp_adds_a_server_to_the_flow_of_the_readme(tmp_path: Path)
     written = MCP_PAGE[MCP_PAGE.index("## Write one") :]
     for command in commands(written):
         assert alike(reader.types(command.line).stdout) == alike(command.shown)
-    [addition] = blocks(written, "yaml")
+    addition, step = blocks(written, "yaml")
     flow = (tmp_path / "flows/parcel.flow.yaml").read_text() + addition.text
-    assert check(flow, "parcel", read_lock(tmp_path / "mcp.lock.json").definitions()) == ()
+    lock = read_lock(tmp_path / "mcp.lock.json").definitions()
+    assert check(flow, "parcel", lock) == ()
+    told = check(flow.replace("states:\n", step.text, 1), "parcel", lock)
+    assert [problem.code for problem in told] == ["G002"], "no way leads to the state yet"
     reader.gone(20)
 
 

@@ -143,7 +143,7 @@ class Denial(Part):
 class Told(Part):
     """A signal."""
 
-    fallback: ClassVar[Mapping[str, Json]] = {"name": ""}
+    fallback: ClassVar[Mapping[str, Json]] = {"name": "unknown"}
 
     name: EventName
     data: dict[str, Any] = {}
