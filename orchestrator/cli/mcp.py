@@ -13,7 +13,7 @@ from orchestrator.dispatch.call import Json
 from orchestrator.errors import Problem, ServiceError, UsageError
 from orchestrator.files import read_text
 from orchestrator.mcp_host import lock, registry
-from orchestrator.mcp_host.lock import Lock, Tools
+from orchestrator.mcp_host.lock import Lock, Tool, Tools
 from orchestrator.mcp_host.registry import Registry, Server, Stdio
 
 __all__ = ["command"]
@@ -199,8 +199,18 @@ def _echo_changes(server: str, before: Tools, after: Tools) -> None:
     changes = dict(_changes(before, after))
     click.echo(f"{server}: {len(after)} tools pinned{'' if changes else ', nothing changed'}")
     for name, change in changes.items():
-        said = f": {after[name].description}" if name in after else ""
-        click.echo(f"  {change} {name}{said}")
+        click.echo(f"  {change} {name}{_said(before.get(name), after.get(name))}")
+
+
+def _said(before: Tool | None, after: Tool | None) -> str:
+    """What the model is told of a tool, and what it was told if that was something else."""
+    if after is None:
+        return ""
+    if before is None:
+        return f": {after.description}"
+    if before.description == after.description:
+        return f", all but its description: {after.description}"
+    return f"\n    was: {before.description}\n    now: {after.description}"
 
 
 def _lock_to_replace(project: _Project) -> Lock:

@@ -173,7 +173,10 @@ async def connect(server: Server, stderr: TextIO) -> AsyncGenerator[Session]:
 
 
 async def look(server: Server, logs: Path, limit: float = CONNECT_LIMIT) -> Tools:
-    """Connect once, and say what is offered. Raises `ServiceError`."""
+    """Connect once, and say what is offered. Raises `ServiceError`, which names the log if the
+    server has printed something there."""
+    log = _log(logs, server)
+    before = _size(log)
     try:
         with (
             anyio.CancelScope(deadline=anyio.current_time() + limit),
@@ -183,7 +186,8 @@ async def look(server: Server, logs: Path, limit: float = CONNECT_LIMIT) -> Tool
                 return session.tools
         raise TimeoutError
     except Exception as error:  # a server can fail in any way, and a group of ways
-        raise ServiceError(f"{server.name}: {in_words(error)}") from None
+        printed = f"; what it printed is in {log}" if _size(log) != before else ""
+        raise ServiceError(f"{server.name}: {in_words(error)}{printed}") from None
 
 
 async def look_at_all(servers: Iterable[Server], logs: Path) -> Mapping[str, Tools | ServiceError]:
@@ -205,9 +209,16 @@ async def look_at_all(servers: Iterable[Server], logs: Path) -> Mapping[str, Too
 def open_log(logs: Path, server: Server) -> TextIO:
     """The file for what a server prints to stderr, begun anew when it has grown large."""
     logs.mkdir(parents=True, exist_ok=True)
-    path = logs / f"mcp-{server.name}.log"
-    large = path.exists() and path.stat().st_size > LOG_SIZE
-    return path.open("w" if large else "a", encoding="utf-8")
+    path = _log(logs, server)
+    return path.open("w" if _size(path) > LOG_SIZE else "a", encoding="utf-8")
+
+
+def _log(logs: Path, server: Server) -> Path:
+    return logs / f"mcp-{server.name}.log"
+
+
+def _size(log: Path) -> int:
+    return log.stat().st_size if log.exists() else 0
 
 
 def in_words(error: BaseException) -> str:

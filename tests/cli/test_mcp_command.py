@@ -73,6 +73,40 @@ def test_pinning_again_changes_no_byte(run: Run, capsys: pytest.CaptureFixture[s
     assert Path("mcp.lock.json").read_bytes() == before
 
 
+def test_pinning_shows_a_description_that_changed_beside_what_it_was(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = {"type": "object"}
+    tools = [
+        lock.Tool("plain", "answer", "Answers as it was.", schema),
+        lock.Tool("plain", "meta", "Answers with the request's _meta.", {"type": "string"}),
+    ]
+    lock.write_lock(Path("mcp.lock.json"), lock.Lock().pinned("plain", tools))
+    register(plain=PLAIN)
+    assert run("pin") == 0
+    said = capsys.readouterr().out
+    assert (
+        "  changed answer\n    was: Answers as it was.\n    now: Answers with `result`.\n" in said
+    )
+    assert "  changed meta, all but its description: Answers with the request's _meta.\n" in said
+
+
+def test_where_a_server_that_crashes_said_why_is_told(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    crash = {"command": sys.executable, "args": ["-c", "raise SystemExit('no licence')"]}
+    silent = {"command": sys.executable, "args": ["-c", "raise SystemExit(1)"]}
+    register(crash=crash, silent=silent)
+    assert run("pin") == 4
+    told, nothing = capsys.readouterr().err.splitlines()
+    log = Path(".orchestrator/logs/mcp-crash.log")
+    assert told.startswith("error: crash: ")
+    assert told.endswith(f"; what it printed is in {log}")
+    assert log.read_text() == "no licence\n"
+    assert nothing.startswith("silent: ")
+    assert "printed" not in nothing
+
+
 def test_a_server_that_cannot_be_reached_keeps_its_pins_and_the_others_get_theirs(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
