@@ -58,7 +58,7 @@ class _Lazy(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         near = get_close_matches(args[0], COMMANDS, n=1)
         if near and args[0] not in COMMANDS and not ctx.resilient_parsing:
-            ctx.fail(f"no such command '{args[0]}', did you mean '{near[0]}'?")
+            ctx.fail(f"No such command '{args[0]}', did you mean '{near[0]}'?")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

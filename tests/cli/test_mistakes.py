@@ -54,7 +54,7 @@ def orchestrator(
 def test_a_command_that_is_mistyped(orchestrator: Orchestrator) -> None:
     status, said = orchestrator("chek", FLOW)
     assert status == 2
-    assert "Error: no such command 'chek', did you mean 'check'?\n" in said
+    assert "Error: No such command 'chek', did you mean 'check'?\n" in said
     assert "No such command 'xyz'" in orchestrator("xyz")[1]
 
 
