@@ -22,6 +22,7 @@ from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import Confirmation, OpenCall
 from orchestrator.flow.talk import owe
 from orchestrator.flow.telling import answer
+from orchestrator.flow.watched import Watched
 from orchestrator.flow.work import asks, bound, drop_read_back, happen_failed, start, still_so
 
 __all__ = [
@@ -131,7 +132,7 @@ def confirm(m: Macrostep, call: str) -> None:
         return
     m.work = replace(m.work, confirming=None)
     made = OpenCall(asked.call, asked.tool, asked.origin, m.place.epoch, asked.arguments, "", m.at)
-    _begin(m, replace(made, result_name=asked.result_name), call)
+    _begin(m, replace(made, result_name=asked.result_name, sources=asked.sources), call)
     if tool.mode != "wait":
         m.let_go(asked.call)
 
@@ -223,7 +224,7 @@ def _ask_for_the_step(m: Macrostep, call: OpenCall, who: ReadBack) -> None:
     """What the model was asking for has to wait: the flow goes on with this."""
     words = _words(m, who, call.arguments)
     asked = Confirmation(call.id, call.tool, call.arguments, words)
-    step = replace(asked, origin="step", result_name=call.result_name)
+    step = replace(asked, origin="step", result_name=call.result_name, sources=call.sources)
     if m.work.confirming and m.work.confirming.origin == "values":
         m.place = replace(m.place, collected=True)  # to be read back again afterwards
     m.work = replace(m.work, confirming=step)
@@ -231,15 +232,17 @@ def _ask_for_the_step(m: Macrostep, call: OpenCall, who: ReadBack) -> None:
 
 def _made_by_author(m: Macrostep, name: str, given: Mapping[str, Template]) -> OpenCall | None:
     tool = m.flow.tools[name]
-    scope = m.scope()
+    scope = Watched(m.scope())
     arguments = {key: template.evaluate(scope) for key, template in given.items()}
+    sources = tuple(sorted(scope.read & m.flow.variables.keys()))
     arguments = {key: value for key, value in arguments.items() if value is not None}
     try:
         frozen = tool.accept({**arguments, **bound(m, tool)})
     except Rejected as problem:
         happen_failed(m, tool, "step", "invalid", str(problem), m.place.epoch)
         return None
-    return OpenCall(m.new_id("call"), name, "step", m.place.epoch, frozen, "", m.at)
+    call = OpenCall(m.new_id("call"), name, "step", m.place.epoch, frozen, "", m.at)
+    return replace(call, sources=sources)
 
 
 def use_at_the_end(m: Macrostep, name: str, given: Mapping[str, Template]) -> None:

@@ -154,9 +154,10 @@ class OpenCall:
     `answers` is the model's call that still waits for the output; `told` says that it was
     answered `pending`, so that the result has to come as a system item. A `corrected` call
     belongs to a past that the caller has changed: its outcome counts for nothing. One that is
-    `outdated` was made by a step with what the caller has changed since: it is an event like any
-    other, and assigns nothing. One that is `stopping` was asked to, and is not tried again. A
-    `queued` one waits until fewer calls of its tool are under way.
+    `outdated` was made with what the caller has changed since, which something may be waiting
+    for: it fails, whatever it has found out. `sources` are the variables that a step made it
+    with. One that is `stopping` was asked to, and is not tried again. A `queued` one waits until
+    fewer calls of its tool are under way.
     """
 
     id: str
@@ -174,6 +175,7 @@ class OpenCall:
     result_name: str | None = None  # of a guard's call: the guard
     corrected: bool = False
     outdated: bool = False
+    sources: tuple[str, ...] = ()
     stopping: bool = False
     fillers: int = 0
     flow: str = ""  # the sub-flow that it was made in, and which of its frames
@@ -212,6 +214,7 @@ class Confirmation:
     cut_off: int | None = None
     origin: Literal["model", "step", "values"] = "model"
     result_name: str | None = None
+    sources: tuple[str, ...] = ()  # of a step's call
     agreed: bool = False
 
 

@@ -38,6 +38,8 @@ __all__ = [
     "timed_out",
 ]
 
+OUTDATED = Error("outdated", "what it was made with has changed since")
+
 
 def asks(m: Macrostep, who: ReadBack | Review | None, arguments: Mapping[str, Json]) -> bool:
     """Whether somebody has to agree to this call.
@@ -116,6 +118,8 @@ def _reviewed(m: Macrostep, call: OpenCall, outcome: Outcome) -> None:
             _failed(m, call, outcome.error)
     elif decision.get("approved") is not True:
         _denied(m, call, str(decision.get("by", "")), str(decision.get("note", "")))
+    elif call.outdated:
+        _failed(m, call, OUTDATED)
     elif gate_is_open(m, tool) and (call.origin != "model" or still_so(m, call)):
         begin(m, replace(call, attempt=1, since=m.at))
     else:
@@ -240,6 +244,11 @@ def _attempt_failed(m: Macrostep, call: OpenCall, error: Error) -> None:
 
 def _done(m: Macrostep, call: OpenCall, result: Json) -> None:
     tool = m.tool(call)
+    if call.outdated and not call.corrected and tool.mode != "detached":
+        _failed(m, call, OUTDATED)
+        if tool.undo:
+            _undo(m, replace(call, answers=None), tool, result)
+        return
     _close(m, call)
     m.report("call.done", **about(call, seconds=round(m.at - call.since, 3), result=result))
     if call.corrected:
@@ -249,8 +258,7 @@ def _done(m: Macrostep, call: OpenCall, result: Json) -> None:
         m.verdicts[call.id] = result
         return
     if call.origin not in ("undo", "guard") and tool.mode != "detached":
-        if not call.outdated:
-            _assign(m, call, tool, result)
+        _assign(m, call, tool, result)
         if call.result_name and call.epoch == m.place.epoch:
             m.values = replace(m.values, results={**m.values.results, call.result_name: result})
         m.happen(f"tool.{call.tool}.done", result=result)
@@ -365,24 +373,30 @@ def interrupted(m: Macrostep) -> None:
 def correct(m: Macrostep, before: Mapping[str, Json], *, leaving: bool) -> None:
     """The caller changed something that was as in `before`: what becomes of calls made with it?
 
-    A call of the model counts for nothing; one of a step, which the state may be waiting for,
-    assigns nothing. What else a step was made with is not known: if the caller is `leaving` over
-    the change, its call counts for nothing, too.
+    A call of the model counts for nothing. One of a step, which the state may be waiting for,
+    fails when it is over: what it has found out is of something else. If the caller is `leaving`
+    over the change, nobody waits, and it counts for nothing, too.
     """
     for call in _open_calls(m):
+        if call.frame != m.place.frame:
+            continue
         here = call.epoch == m.place.epoch
-        touched = _is_bound_to_change(m, m.tool(call), before)
+        touched = _is_made_of(m, call, before)
         if here and ((call.origin == "step" and leaving) or (call.origin == "model" and touched)):
             _mark_corrected(m, call)
         elif touched and call.origin in ("step", "model"):
             put(m, replace(call, outdated=True))
 
 
-def _is_bound_to_change(m: Macrostep, tool: Tool, before: Mapping[str, Json]) -> bool:
-    """Whether an argument that the author bound was another one before."""
+def _is_made_of(m: Macrostep, call: OpenCall, before: Mapping[str, Json]) -> bool:
+    """Whether something that the author gave to this call was another one before: a variable that
+    its step read, or an argument that is bound."""
     scope = m.scope()
     old = {**scope, **before}
-    return any(each.evaluate(old) != each.evaluate(scope) for each in tool.bound.values())
+    bound = m.tool(call).bound.values()
+    return any(old.get(name) != scope.get(name) for name in call.sources) or any(
+        each.evaluate(old) != each.evaluate(scope) for each in bound
+    )
 
 
 def _mark_corrected(m: Macrostep, call: OpenCall) -> None:

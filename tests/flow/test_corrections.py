@@ -253,3 +253,100 @@ def test_a_step_that_is_not_done_again_after_a_change_assigns_nothing_but_goes_o
     [call] = [dispatch.call for dispatch in scene.dispatches("verify")]
     scene.apply(CallSettled(scene.at, call, 1, Outcome("worker", {"ok": True})))
     assert scene.snapshot.run.ended == "outside"
+
+
+WAITING = """
+vars: {phone: text, other: text}
+tools:
+  verify:
+    queue: identity
+    params: {phone: text}
+    returns: {ok: bool}
+start: ask
+states:
+  ask:
+    goal: Ask for the phone.
+    collect: {vars: [phone]}
+    next: [{event: collected, goto: check}]
+  check:
+    do: [{tool: verify, with: {phone: "${phone}"}, as: answer}]
+    goal: Wait.
+    collect: {vars: [phone, other]}
+    next:
+      - {event: tool.verify.done, goto: inside}
+      - {if: answer.ok, goto: inside}
+      - {event: collected, if: answer.ok, goto: inside}
+      - {event: tool.verify.failed, if: event.code == 'outdated', goto: check}
+      - {event: tool.verify.failed, goto: outside}
+  inside: {end: {reason: inside}}
+  outside: {end: {reason: outside}}
+"""
+BINDING = WAITING.replace("returns", 'args: {phone: "${phone}"}\n    returns').replace(
+    'with: {phone: "${phone}"}, ', ""
+)
+REVIEWED = WAITING.replace("as: answer", "as: answer, approval: {by: human}")
+
+
+def checking(text: str, **changed: str) -> tuple[Scene, str]:
+    """The step that looks at a phone is waited for, and the caller gives something new."""
+    scene = play(text)
+    scene.caller("P1.")
+    scene.model(set_ask={"phone": "P1"})
+    [call] = scene.snapshot.work.calls
+    scene.caller("No!")
+    scene.model(set_check=dict(changed))
+    scene.model("One moment.")
+    return scene, call
+
+
+OK = Outcome("worker", {"ok": True})
+
+
+@pytest.mark.parametrize("text", [WAITING, BINDING], ids=["with", "args"])
+def test_what_a_step_finds_out_about_an_earlier_phone_is_no_result_and_no_success(
+    text: str,
+) -> None:
+    scene, call = checking(text, phone="P2")
+    scene.apply(CallSettled(scene.at, call, 1, OK))
+    assert scene.snapshot.run.ended is None
+    assert scene.snapshot.values.results == {}
+    assert scene.reports("call.failed")[-1].data["code"] == "outdated"
+    assert [made.arguments for made in scene.dispatches("verify")] == [
+        {"phone": "P1"},
+        {"phone": "P2"},
+    ]
+    scene.settle("verify", OK)
+    assert scene.snapshot.run.ended == "inside"
+
+
+def test_a_step_is_not_outdated_by_a_variable_that_it_was_not_made_with() -> None:
+    scene, call = checking(WAITING, other="blue")
+    scene.apply(CallSettled(scene.at, call, 1, OK))
+    assert scene.snapshot.run.ended == "inside"
+
+
+def test_an_outdated_step_that_no_edge_takes_is_an_error() -> None:
+    lines = [line for line in WAITING.splitlines() if "tool.verify.failed" not in line]
+    scene, call = checking("on_error: outside\n" + "\n".join(lines), phone="P2")
+    scene.apply(CallSettled(scene.at, call, 1, OK))
+    assert scene.snapshot.run.ended == "outside"
+
+
+def test_a_step_that_a_person_approves_after_a_change_is_not_called() -> None:
+    scene, call = checking(REVIEWED, phone="P2")
+    scene.apply(CallSettled(scene.at, call, 0, Outcome("worker", {"approved": True})))
+    assert not scene.dispatches("verify")
+    reviews = scene.dispatches("verify", handler="review")
+    assert [asked.arguments["arguments"] for asked in reviews] == [
+        {"phone": "P1"},
+        {"phone": "P2"},
+    ]
+
+
+def test_an_outdated_step_whose_effect_can_be_taken_back_is_undone() -> None:
+    args = 'args: {phone: "${args.phone}"}'
+    undo = f"undo: forget\n  forget: {{queue: q, params: {{phone: text}}, {args}}}"
+    returns = "returns: {ok: bool}"
+    scene, call = checking(WAITING.replace(returns, f"{returns}\n    {undo}"), phone="P2")
+    scene.apply(CallSettled(scene.at, call, 1, OK))
+    assert [made.arguments for made in scene.dispatches("forget")] == [{"phone": "P1"}]
