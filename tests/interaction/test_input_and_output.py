@@ -24,9 +24,10 @@ SHOWN = [
 
 def conversation(shown: str) -> list[str]:
     """The lines after those that say what is in use."""
-    realtime, redis, *lines = shown.splitlines()
+    realtime, redis, session, *lines = shown.splitlines()
     assert realtime.startswith("       Realtime: local emulator, model gpt-realtime")
     assert redis.startswith("       Redis: embedded Valkey")
+    assert session.startswith("       Session: s")
     return lines
 
 
