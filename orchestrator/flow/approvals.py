@@ -52,4 +52,4 @@ def _condition(approval: Approval, texts: Texts) -> tuple[made.Expression | None
     if approval.when is None:
         return None, ()
     reads = tuple(dict.fromkeys(ARGUMENT.findall(approval.when)))
-    return texts.condition(approval.node.at("if")), reads
+    return texts.condition(approval.node.at("if"), sure=True), reads

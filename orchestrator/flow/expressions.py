@@ -30,7 +30,7 @@ from orchestrator.flow.types import (
 )
 from orchestrator.flow.values import literal
 
-__all__ = ["Checked", "Evaluate", "Tell", "compile_expression"]
+__all__ = ["Checked", "Evaluate", "Tell", "Unsure", "compile_expression"]
 
 MAX_SOURCE = 1_000
 MAX_DEPTH = 40
@@ -78,10 +78,17 @@ class Checked:
 BROKEN = Checked(ANY, lambda _: None)
 
 
-def compile_expression(source: str, names: Mapping[str, Type], tell: Tell) -> Checked:
+class Unsure(Exception):
+    """Something to compare is not there, or not of a kind with the other side."""
+
+
+def compile_expression(
+    source: str, names: Mapping[str, Type], tell: Tell, *, sure: bool = False
+) -> Checked:
     """Check and compile. Problems E001 (grammar) and E002 (names, types) go to `tell`.
 
-    What cannot be compiled evaluates to null.
+    What cannot be compiled evaluates to null. A `sure` expression raises `Unsure` where another
+    one takes null, or what cannot be compared, for false.
     """
     if len(source) > MAX_SOURCE:
         tell("E001", 0, f"longer than {MAX_SOURCE:,} characters")
@@ -95,7 +102,8 @@ def compile_expression(source: str, names: Mapping[str, Type], tell: Tell) -> Ch
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         tell("E001", *_slip(source, lead, error))
         return BROKEN
-    return _Compiler(source, flat[lead:].encode(), lead, names, tell).checked(tree.body)
+    compiler = _Compiler(source, flat[lead:].encode(), lead, names, tell, sure=sure)
+    return compiler.checked(tree.body)
 
 
 def _slip(source: str, lead: int, error: Exception) -> tuple[int, str, str]:
@@ -118,13 +126,21 @@ DAY_AND_MOMENT = {"date", "datetime"}
 
 class _Compiler:
     def __init__(
-        self, source: str, code: bytes, lead: int, names: Mapping[str, Type], tell: Tell
+        self,
+        source: str,
+        code: bytes,
+        lead: int,
+        names: Mapping[str, Type],
+        tell: Tell,
+        *,
+        sure: bool,
     ) -> None:
         self.source = source
         self.code = code
         self.lead = lead
         self.names = names
         self.tell = tell
+        self.sure = sure
         self.depth = 0
         self.kinds: Mapping[type[ast.expr], Callable[[Any], Checked]] = {
             ast.Attribute: self._attribute,
@@ -213,15 +229,18 @@ class _Compiler:
         return Checked(Type("list", of=of), lambda scope: [part(scope) for part in parts])
 
     def _logic(self, node: ast.BoolOp) -> Checked:
-        parts = [self.expect(value, frozenset({"bool"}), "true or false") for value in node.values]
-        tests = [part.evaluate for part in parts]
+        tests = [self._test(value) for value in node.values]
         if isinstance(node.op, ast.And):
             return Checked(BOOL, lambda scope: all(test(scope) is True for test in tests))
         return Checked(BOOL, lambda scope: any(test(scope) is True for test in tests))
 
+    def _test(self, node: ast.expr) -> Evaluate:
+        test = self.expect(node, frozenset({"bool"}), "true or false").evaluate
+        return _surely_bool(test) if self.sure else test
+
     def _unary(self, node: ast.UnaryOp) -> Checked:
         if isinstance(node.op, ast.Not):
-            test = self.expect(node.operand, frozenset({"bool"}), "true or false").evaluate
+            test = self._test(node.operand)
             return Checked(BOOL, lambda scope: test(scope) is not True)
         if not isinstance(node.op, ast.USub):
             return self.fault("E001", node, "this operator is not part of expressions")
@@ -230,7 +249,7 @@ class _Compiler:
         return Checked(operand.type, lambda scope: op.subtract(0, evaluate(scope)))
 
     def _choice(self, node: ast.IfExp) -> Checked:
-        test = self.expect(node.test, frozenset({"bool"}), "true or false").evaluate
+        test = self._test(node.test)
         one, other = self.checked(node.body), self.checked(node.orelse)
         yes, no = one.evaluate, other.evaluate
         return Checked(
@@ -283,6 +302,8 @@ class _Compiler:
         else:
             equality = isinstance(operator, ast.Eq | ast.NotEq)
             one, other = self._alike(left, one, right, other, equality=equality)
+        if self.sure and NULL not in (one.type, other.type):
+            compare = _surely(operator, compare)
         a, b = one.evaluate, other.evaluate
         return lambda scope: compare(a(scope), b(scope))
 
@@ -347,6 +368,36 @@ class _Compiler:
         parts = [argument.evaluate for argument in given]
         result = function.returns or given[0].type
         return Checked(result, lambda scope: apply(scope, [part(scope) for part in parts]))
+
+
+def _surely_bool(test: Evaluate) -> Evaluate:
+    def evaluate(scope: Scope) -> Json:
+        value = test(scope)
+        if not isinstance(value, bool):
+            raise Unsure
+        return value
+
+    return evaluate
+
+
+def _surely(
+    operator: ast.cmpop, compare: Callable[[Json, Json], bool]
+) -> Callable[[Json, Json], bool]:
+    """The comparison, of what can be compared; `x == null` is no doubt but a question."""
+    comparable: Callable[[Json, Json], bool]
+    if isinstance(operator, ast.In | ast.NotIn):
+        comparable = op.may_contain
+    elif isinstance(operator, ast.Eq | ast.NotEq):
+        comparable = op.alike
+    else:
+        comparable = op.have_an_order
+
+    def evaluate(a: Json, b: Json) -> bool:
+        if not comparable(a, b):
+            raise Unsure
+        return compare(a, b)
+
+    return evaluate
 
 
 def _moment(side: Checked) -> Checked:

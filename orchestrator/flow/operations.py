@@ -12,14 +12,17 @@ from orchestrator.dispatch.call import Json
 __all__ = [
     "MAX_TEXT",
     "add",
+    "alike",
     "contains",
     "day",
     "divide",
     "equal",
     "field",
+    "have_an_order",
     "is_list",
     "is_object",
     "item",
+    "may_contain",
     "modulo",
     "moment",
     "multiply",
@@ -94,6 +97,24 @@ def contains(member: Json, container: Json) -> bool:
     if isinstance(container, str):
         return isinstance(member, str) and member in container
     return is_list(container) and any(equal(member, item) for item in container)
+
+
+def alike(a: Json, b: Json) -> bool:
+    """Whether both are there and of one kind, so that it means something to compare them."""
+    if _numbers(a, b):
+        return not (math.isnan(a) or math.isnan(b))
+    return a is not None and type(a) is type(b)
+
+
+def have_an_order(a: Json, b: Json) -> bool:
+    return alike(a, b) and (_numbers(a, b) or isinstance(a, str))
+
+
+def may_contain(member: Json, container: Json) -> bool:
+    """Whether `member` can be looked for there: text in text, or a list of its kind."""
+    if isinstance(container, str):
+        return isinstance(member, str)
+    return is_list(container) and all(alike(member, item) for item in container)
 
 
 def field(value: Json, name: str) -> Json:

@@ -1,6 +1,6 @@
 """Compiles the tools of MCP servers, as they are pinned. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow import definition as made
@@ -9,6 +9,7 @@ from orchestrator.flow.approvals import read_back, review
 from orchestrator.flow.loader import Node
 from orchestrator.flow.operations import is_list, is_object
 from orchestrator.flow.part import Report, closest, did_you_mean
+from orchestrator.flow.pinned import pinned_acceptor
 from orchestrator.flow.steps import Steps, arguments
 from orchestrator.flow.symbols import Lock, ToolSymbol, allow_mark, allowed, is_read_only
 from orchestrator.flow.texts import Texts
@@ -138,7 +139,7 @@ def _host_tool(
         handler=tool,
         describe=(server.describe.get(tool) or str(pinned.get("description") or "")).strip(),
         schema=_without(schema, symbol.bound),
-        accept=_light_acceptor(schema),
+        accept=pinned_acceptor(schema),
         bound=arguments(fixed, node.at("args", tool), symbol, texts, report),
         timeout=server.timeout,
         retry=retry_of(server.retry.get(tool)),
@@ -169,18 +170,3 @@ def _without(schema: Mapping[str, Json], bound: frozenset[str]) -> dict[str, Jso
     if is_list(required):
         shown["required"] = [name for name in required if name not in bound]
     return shown
-
-
-def _light_acceptor(
-    schema: Mapping[str, Json],
-) -> Callable[[Mapping[str, Json]], dict[str, Json]]:
-    """The server checks its own arguments; what is plainly missing is told without a call."""
-    needed = schema.get("required")
-    required = [str(name) for name in needed] if is_list(needed) else []
-
-    def accept(given: Mapping[str, Json]) -> dict[str, Json]:
-        if missing := [name for name in required if given.get(name) is None]:
-            raise made.Rejected(f"{', '.join(missing)} is missing")
-        return {name: value for name, value in given.items() if value is not None}
-
-    return accept

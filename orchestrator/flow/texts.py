@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.definition import Expression, Scope, Template
-from orchestrator.flow.expressions import Tell, compile_expression
+from orchestrator.flow.expressions import Tell, Unsure, compile_expression
 from orchestrator.flow.loader import Node
 from orchestrator.flow.operations import is_list, is_object
 from orchestrator.flow.part import Report
@@ -28,16 +28,22 @@ class Texts:
     def seeing(self, **more: Type) -> "Texts":
         return Texts(self.report, {**self.names, **more}, self.missing)
 
-    def condition(self, node: Node) -> Expression:
-        """An expression that must be true or false; what is neither at run time is null."""
-        checked = compile_expression(str(node.value), self.names, self._tell(node))
+    def condition(self, node: Node, *, sure: bool = False) -> Expression:
+        """An expression that must be true or false; what is neither at run time is null.
+
+        A `sure` one is null, too, if something that it compares is not there or of another kind.
+        """
+        checked = compile_expression(str(node.value), self.names, self._tell(node), sure=sure)
         if checked.type.name not in ("bool", "any", "null"):
             message = f"a condition is true or false, this is {checked.type}"
             self.report("E002", node.place(0), message, "write `set(…)` or compare it")
         evaluate = checked.evaluate
 
         def test(scope: Scope) -> Json:
-            value = evaluate(scope)
+            try:
+                value = evaluate(scope)
+            except Unsure:
+                return None
             return value if isinstance(value, bool) else None
 
         return Expression(str(node.value), node.mark, test)

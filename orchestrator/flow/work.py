@@ -44,7 +44,7 @@ OUTDATED = Error("outdated", "what it was made with has changed since")
 def asks(m: Macrostep, who: ReadBack | Review | None, arguments: Mapping[str, Json]) -> bool:
     """Whether somebody has to agree to this call.
 
-    In doubt, yes: a condition on an argument that is not there cannot let a call pass.
+    In doubt, yes: a condition over what is not there, or of the wrong kind, lets no call pass.
     """
     if who is None or who.condition is None:
         return who is not None
