@@ -14,6 +14,7 @@ from typing import cast
 
 import anyio
 
+from orchestrator.cli.opening import open_session
 from orchestrator.dispatch.call import APPROVALS, Call, Outcome, Progress, Settler
 from orchestrator.errors import OrchestratorError, ServiceError
 from orchestrator.flow.commands import AddItem, Command, Say, Speak
@@ -108,11 +109,7 @@ class _Talk:
         connection = await stack.enter_async_context(
             connect(service.url, service.key, model=service.model)
         )
-        adapter = Realtime()
-        opening = session_object(self.flow.session, "text", model=service.model)
-        watch = any(guard.side == "output" and guard.match for guard in self.flow.guards)
-        for frame in adapter.start(opening, watch=watch):
-            await connection.send(frame)
+        adapter = await open_session(self.flow, connection, service.model)
         memory, call, case = MemoryBroker(), self._around.call, self._case
         callers = MemoryCallers(memory)
         if call.caller:
@@ -237,7 +234,7 @@ class _CannedCalls:
     reply_to = "test"
 
     def __init__(self, flow: Flow, tools: Mapping[str, Sequence[Canned]]) -> None:
-        self._names = {(tool.queue, tool.handler): name for name, tool in flow.tools.items()}
+        self._names = {(tool.queue, tool.handler): tool.name for tool in flow.all_tools}
         self._canned = {name: deque(answers) for name, answers in tools.items()}
         self._due: dict[str, tuple[float, Outcome]] = {}
         self._changed = anyio.Event()

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -22,6 +22,7 @@ from orchestrator.cli import console, in_process
 from orchestrator.cli.caller import typed_lines
 from orchestrator.cli.flows import load, project_of
 from orchestrator.cli.native import addresses, listed
+from orchestrator.cli.opening import open_session
 from orchestrator.dispatch.call import Json
 from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.errors import (
@@ -36,7 +37,6 @@ from orchestrator.flow.commands import Dispatch as Dispatched
 from orchestrator.flow.definition import Flow, Rejected
 from orchestrator.flow.events import AgentSaid, Event
 from orchestrator.flow.snapshot import Snapshot, quiescent
-from orchestrator.flow.stable import fixed
 from orchestrator.interfaces import Callers, Calls, Journal, Outbox, Signals
 from orchestrator.journal import RedisJournal
 from orchestrator.launch import Part, part
@@ -45,8 +45,6 @@ from orchestrator.outbox import RedisOutbox
 from orchestrator.projection import record
 from orchestrator.realtime.connection import Socket, connect
 from orchestrator.realtime.native import Address, mcp_tools
-from orchestrator.realtime.settings import session_object
-from orchestrator.realtime.translate import Realtime
 from orchestrator.session import Session
 from orchestrator.settings import Settings, from_environ
 from orchestrator.signals import RedisSignals
@@ -229,14 +227,8 @@ async def _talk(options: Options, settings: Settings, stack: AsyncExitStack) -> 
     dispatch = await _dispatch(options, settings, name, stack)
     options.notice(f"Session: {name}")
     connection, model = await _connected(options, provider, stack)
-    adapter = Realtime()
-    persona, functions = fixed(options.flow)
     servers = mcp_tools(options.flow, options.native)
-    settled = replace(options.flow.session, persona=persona)
-    opening = session_object(settled, "text", model=model, tools=(*servers, *functions))
-    watch = any(guard.side == "output" and guard.match for guard in options.flow.guards)
-    for frame in adapter.start(opening, watch=watch):
-        await connection.send(frame)
+    adapter = await open_session(options.flow, connection, model, servers)
     await listed(connection, len(servers), options.notice)
     spoken, ready = anyio.Event(), anyio.Event()
     session = Session(

@@ -3,6 +3,7 @@
 `compile_flow` tells all problems of a document in one run.
 """
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -108,12 +109,18 @@ def _member(
     document, report = member.document, member.report
     symbols = replace(declare(document, lock), flows=dict(callees))
     images = gather_images(document, read, report)
-    sources = made.Sources({**member.texts, **images}, _used(document, lock))
+    sources = made.Sources({**member.texts, **_beside(images, document)}, _used(document, lock))
     compiler = _Compiler(document, symbols, lock, report)
     steps = Steps(symbols, compiler.everywhere(), document.silence, report, images)
     flow = compiler.flow(sources, steps)
     check_document(document, symbols, lock, report)
     return flow, Type("object", fields={"reason": TEXT, **steps.outcomes})
+
+
+def _beside(images: Mapping[str, str], document: doc.Document) -> Mapping[str, str]:
+    """By their paths from the flow's directory, as its texts are."""
+    directory = posixpath.dirname(document.node.mark.file) or "."
+    return {posixpath.relpath(path, directory): image for path, image in images.items()}
 
 
 def _together(root: made.Flow, others: Mapping[str, made.Flow]) -> made.Flow:
@@ -123,7 +130,10 @@ def _together(root: made.Flow, others: Mapping[str, made.Flow]) -> made.Flow:
         for server, tools in other.sources.lock.items():
             used[server] = {**used.get(server, {}), **tools}
     sources = made.Sources(texts, used)
-    return replace(root, sources=sources, sha256=sources.sha256, flows=dict(others))
+    known = root.remembers.union(*(other.remembers for other in others.values()))
+    return replace(
+        root, sources=sources, sha256=sources.sha256, flows=dict(others), remembers=known
+    )
 
 
 def _used(document: doc.Document, lock: Lock) -> Lock:

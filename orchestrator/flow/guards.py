@@ -81,8 +81,10 @@ def _look(m: Macrostep, guard: Guard, text: str) -> bool:
 
 
 def _is_asking(m: Macrostep, guard: Guard) -> bool:
-    calls = (c.result_name for c in m.work.calls.values() if c.origin == "guard")
-    return guard.id in (*calls, *(a.subject for a in m.work.asks.values() if a.purpose == "guard"))
+    """Another flow's guard may have the same id."""
+    calls = ((c.result_name, c.frame) for c in m.work.calls.values() if c.origin == "guard")
+    asks = ((a.subject, a.frame) for a in m.work.asks.values() if a.purpose == "guard")
+    return (guard.id, m.place.frame) in (*calls, *asks)
 
 
 def _choices(m: Macrostep, guard: Guard) -> Mapping[str, Json]:

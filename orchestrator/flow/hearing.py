@@ -84,11 +84,18 @@ def turn(m: Macrostep) -> None:
     m.talk = replace(m.talk, turns=m.talk.turns + 1, unheard=True, rounds=0)
     if not any(cursor.waiting == AGAIN for cursor in m.place.steps):
         m.drop_timers(AGAIN)
+    for frame in (m.place.frame, *m.frames):
+        with m.within(frame):
+            _count(m)
+    work.keep_company(m)
+    taking.keep_company(m)
+
+
+def _count(m: Macrostep) -> None:
+    """Each turn counts in the states of all frames, so that a limit is passed once an entry."""
     limits = m.state.limits
     if limits and limits.turns is not None and m.talk.turns == m.place.turns + limits.turns + 1:
         m.happen("limits", fatal_in=m.place.epoch, limit="turns")
-    work.keep_company(m)
-    taking.keep_company(m)
 
 
 def finished(m: Macrostep, answer: str) -> None:

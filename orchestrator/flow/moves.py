@@ -74,9 +74,10 @@ def start(m: Macrostep, event: SessionStarted) -> None:
         to=event.to,
         direction=event.direction,
         model=event.model,
+        remembered=event.remembered,
     )
     m.values = replace(m.values, vars={name: v.default for name, v in m.flow.variables.items()})
-    _give_first_values(m, event)
+    _give_first_values(m, event.headers, event.values)
     _begin(m, by="start")
 
 
@@ -89,18 +90,19 @@ def _begin(m: Macrostep, by: str) -> None:
         m.push("start")
 
 
-def _give_first_values(m: Macrostep, event: SessionStarted) -> None:
+def _give_first_values(m: Macrostep, headers: Mapping[str, str], given: Mapping[str, Json]) -> None:
     """What is known from before goes before where a value comes from otherwise; last and above all
-    is what whoever began the session gives."""
-    scope = m.scope(headers=event.headers, remembered=event.remembered)
+    is what whoever began the flow gives."""
+    remembered = m.run.remembered
+    scope = m.scope(headers=headers, remembered=remembered)
     first = {
         name: variable.source.evaluate(scope)
         for name, variable in m.flow.variables.items()
-        if variable.source and not (variable.ttl is not None and name in event.remembered)
+        if variable.source and not (variable.ttl is not None and name in remembered)
     }
     give(m, {name: value for name, value in first.items() if value is not None})
-    recall(m, event.remembered)
-    give(m, event.values)
+    recall(m, remembered)
+    give(m, given)
 
 
 def follow(m: Macrostep, path: str, event: Mapping[str, Json] | None = None) -> None:
@@ -190,15 +192,8 @@ def run(m: Macrostep, todo: SubFlow, by: str) -> None:
     frames.put_aside(m)
     frames.begin(m, m.root.named(todo.flow), parent, by)
     m.report("run.started", flow=todo.flow)
-    _give_inputs(m, given)
+    _give_first_values(m, {}, given)  # the call's headers are the session's own flow's
     _begin(m, by="run")
-
-
-def _give_inputs(m: Macrostep, given: Mapping[str, Json]) -> None:
-    scope = m.scope(headers={}, remembered={})  # which the session's own flow has
-    first = {name: v.source.evaluate(scope) for name, v in m.flow.variables.items() if v.source}
-    give(m, {name: value for name, value in first.items() if value is not None})
-    give(m, given)
 
 
 def _values(m: Macrostep, given: Mapping[str, Template]) -> dict[str, Json]:
@@ -242,11 +237,12 @@ def hand_on(m: Macrostep, final: Handoff) -> None:
     frames.drop(m)
     flow = m.root.named(final.flow)
     frames.begin(m, flow, None, "")
-    m.run = replace(m.run, flow=m.place.flow, erred=None)
+    m.run = replace(m.run, flow=m.place.flow, over_budget=False)
+    m.drop_timers("limit:duration")  # was the old one's
     m.report("handed.over", flow=flow.name)
     if final.context:
         shorten(m, final.context)
-    _give_inputs(m, given)
+    _give_first_values(m, {}, given)
     _begin(m, by="handoff")
 
 

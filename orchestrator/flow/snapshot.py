@@ -301,6 +301,7 @@ class Run:
     cost: float = 0.0  # dollars, as far as answers have told
     over_budget: bool = False
     signal: str = ""  # id of the last signal
+    remembered: Mapping[str, Json] = field(default_factory=dict[str, Json])  # of the caller
     ended: str | None = None
     how: str | None = None
 

@@ -22,6 +22,8 @@ __all__ = ["decide", "drop", "keep_company", "take"]
 
 ANEW = "was given anew meanwhile"
 NOT_NOW = "could not be checked just now"
+EXCUSED = (ANEW, NOT_NOW)
+"""Nobody has found the value wrong."""
 
 
 def take(m: Macrostep, asked: Asked, names: tuple[str, ...], path: str | None = None) -> None:
@@ -141,7 +143,9 @@ def _count(m: Macrostep, rejected: Mapping[str, Json]) -> None:
     if collect is None or collect.attempts is None:
         return
     counts = {
-        name: m.place.refused.get(name, 0) + 1 for name in collect.variables if name in rejected
+        name: m.place.refused.get(name, 0) + 1
+        for name in collect.variables
+        if name in rejected and rejected[name] not in EXCUSED
     }
     m.place = replace(m.place, refused={**m.place.refused, **counts})
     over = [name for name, count in counts.items() if count == collect.attempts]

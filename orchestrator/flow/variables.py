@@ -39,9 +39,9 @@ def recall(m: Macrostep, remembered: Mapping[str, Json]) -> None:
             if variable and variable.ttl is not None and value is not None:
                 taken = variable.accept(value, m.scope())
                 m.values = replace(m.values, vars={**m.values.vars, name: taken})
-                m.report("value.set", name=name, value=taken)
+                m.report("value.set", name=name, value=taken, **m.here)
         except Rejected as problem:
-            m.report("value.rejected", name=name, reason=str(problem))
+            m.report("value.rejected", name=name, reason=str(problem), **m.here)
 
 
 def _cleared(m: Macrostep, accepted: Mapping[str, Json]) -> dict[str, Json]:
@@ -73,3 +73,5 @@ def _remember(m: Macrostep, changed: Mapping[str, Json]) -> None:
     values = {name: (changed[name], ttl) for name, ttl in kept.items() if ttl is not None}
     if values and m.run.caller:
         m.emit(Remember(values))
+        known = {**m.run.remembered, **{name: changed[name] for name in values}}
+        m.run = replace(m.run, remembered={k: v for k, v in known.items() if v is not None})

@@ -201,3 +201,30 @@ def test_a_personal_value_is_masked_while_it_is_checked() -> None:
     shown = record(scene.flow, scene.snapshot, dispatched)
     assert shown
     assert shown["arguments"] == {"value": MASK, "shop": "Lyon"}
+
+
+def limited() -> Scene:
+    scene = play(
+        FLOW.replace("[code, day, size]}", "[code, day, size], attempts: 1, on_failed: other}")
+    )
+    scene.caller("Here you are.")
+    return scene
+
+
+def test_a_value_that_was_given_anew_meanwhile_uses_up_no_attempt() -> None:
+    scene = limited()
+    scene.model(set_talk={"code": "ab1"})
+    scene.caller("No, it is A B 2.")
+    scene.model(set_talk={"code": "ab2"})
+    says(scene, "check", YES)
+    assert (scene.state, scene.vars["code"]) == ("talk", "AB2")
+
+
+def test_a_value_that_could_not_be_checked_uses_up_no_attempt() -> None:
+    scene = limited()
+    scene.model(set_talk={"code": "ab1"})
+    scene.settle("check", Outcome.failed("worker", "refused", "secret"))
+    assert scene.state == "talk"
+    scene.model(set_talk={"code": "ab1"})
+    says(scene, "check", {"ok": False})
+    assert scene.state == "other"

@@ -3,10 +3,10 @@
 import pytest
 
 from orchestrator.dispatch.call import Outcome
-from orchestrator.flow.commands import End
+from orchestrator.flow.commands import End, Remember
 from orchestrator.flow.engine import offered
-from orchestrator.flow.events import AgentSaid, CallerLeft
-from tests.flow.families import ADDRESS, LETTER, SHOP, compiled, play
+from orchestrator.flow.events import AgentSaid, AnswerEnded, CallerLeft
+from tests.flow.families import ADDRESS, BILLS, LETTER, SHOP, compiled, play
 from tests.flow.scene import Scene
 
 OK = Outcome("worker", {"ok": True})
@@ -354,3 +354,98 @@ def test_what_a_sub_flow_does_at_its_end_is_kept_though_the_caller_hangs_up() ->
     [call] = scene.snapshot.work.calls.values()
     assert (call.tool, call.origin) == ("check", "end")
     assert not scene.withdrawals
+
+
+LIMITED = SHOP.replace("on_error: sorry\n", "on_error: sorry\nlimits: {duration: 60s}\n", 1)
+
+
+def test_the_time_of_the_flow_that_handed_over_ends_no_other() -> None:
+    scene = play(LIMITED)
+    scene.model(go_bill={})
+    scene.model("Your bill.")
+    scene.wait(90)
+    assert flows(scene)[-1] == "bills.talk"
+
+
+def test_the_time_of_a_flow_runs_from_its_handoff() -> None:
+    bills = BILLS.replace("on_error: sorry\n", "on_error: sorry\nlimits: {duration: 2m}\n", 1)
+    scene = play(LIMITED, bills=bills)
+    scene.model("Hello.")
+    scene.wait(50)
+    scene.caller("My bill.")
+    scene.model(go_bill={})
+    scene.model("Your bill.")
+    scene.wait(119)
+    assert flows(scene)[-1] == "bills.talk"
+    scene.wait(1)
+    assert scene.snapshot.run.erred == "limit.duration"
+
+
+def test_who_is_handed_a_session_that_has_cost_too_much_is_told() -> None:
+    cost = "on_error: sorry\nlimits: {cost: 0.1}\n"
+    root = SHOP.replace("on_error: sorry\n", cost, 1).replace(
+        "      - {intent: The caller has a bill.,",
+        "      - {event: budget, goto: billing}\n      - {intent: The caller has a bill.,",
+    )
+    scene = play(root, bills=BILLS.replace("on_error: sorry\n", cost, 1))
+    scene.says()
+    scene.apply(AnswerEnded(scene.at, scene.speaking or "", "completed", "", {"audio_out": 8000}))
+    assert flows(scene)[-1] == "bills.talk"
+    scene.model("The bill.")
+    assert scene.snapshot.run.erred == "limit.cost"
+
+
+def test_flows_do_not_hand_their_errors_to_each_other_for_ever() -> None:
+    root = SHOP.replace(
+        "  sorry: {end: {reason: error}}", "  sorry: {handoff: {flow: bills, with: {who: you}}}"
+    )
+    bills = BILLS.replace("  sorry: {end: {reason: error}}", "  sorry: {handoff: {flow: shop}}")
+    failing = "    do: [{tool: ship}]\n    goal: Talk about bills"
+    bills = bills.replace("    goal: Talk about bills", failing).replace(
+        "on_error: sorry\n", "on_error: sorry\ntools: {ship: {queue: shop}}\n"
+    )
+    root = root.replace("    goal: Greet", "    do: [{tool: ship}]\n    goal: Greet").replace(
+        "    mode: background\n    assign", "    assign"
+    )
+    scene = play(root, bills=bills)
+    for _ in range(2):
+        scene.settle("ship", Outcome.failed("worker", "refused", "no"))
+    assert scene.snapshot.run.ended == "error"
+    assert flows(scene) == ["talk", "sorry", "bills.talk"]
+
+
+KNOWN = ADDRESS.replace("  street: text\n", "  street: {type: text, scope: caller}\n", 1)
+
+
+def test_what_is_remembered_of_a_caller_is_known_in_a_sub_flow() -> None:
+    assert "street" in compiled(address=KNOWN).remembers
+    scene = play(
+        address=KNOWN, begun={"caller": "+33612345678", "remembered": {"street": "Main Street 1"}}
+    )
+    scene.model(go_order={})
+    assert scene.vars == {"city": "Lyon", "street": "Main Street 1"}
+
+
+def test_what_a_sub_flow_remembers_is_known_to_the_next() -> None:
+    scene = play(address=KNOWN, begun={"caller": "+33612345678"})
+    scene.model(go_order={})
+    scene.caller("Main Street 1.")
+    scene.model("It is there.", set_ask={"street": "Main Street 1"})
+    [kept] = [c.values for c in scene.commands if isinstance(c, Remember)]
+    assert kept == {"street": ("Main Street 1", 90 * 86400.0)}
+    assert scene.snapshot.run.remembered == {"street": "Main Street 1"}
+
+
+def test_turns_within_a_sub_flow_count_for_the_state_that_runs_it() -> None:
+    root = SHOP.replace(
+        "    as: found\n    next:\n",
+        "    as: found\n    limits: {turns: 1}\n    next:\n      - {event: limits, goto: human}\n",
+    )
+    scene = play(root)
+    scene.model(go_order={})
+    for words in ("Well.", "Hm.", "Er."):
+        scene.model("Where to?")
+        scene.caller(words)
+    assert flows(scene)[-1] == "address.ask", "the sub-flow is not broken off"
+    scene.model(go_refuse={})
+    assert flows(scene)[-1] == "human"

@@ -14,6 +14,8 @@ from orchestrator.flow.events import (
     TranscriptFinal,
 )
 from orchestrator.flow.patterns import finder
+from tests.flow.families import ADDRESS, SHOP
+from tests.flow.families import play as play_family
 from tests.flow.scene import Scene
 from tests.flow.small import HEAD, play
 
@@ -279,3 +281,15 @@ def test_what_a_guard_has_to_say_is_not_said_into_the_callers_words() -> None:
     scene.apply(Answered(scene.at, ask.id, True, "yes"))
     assert [answer.purpose for answer in scene.answers] == ["goal"]
     assert len(scene.reports("guard.hit")) == 1
+
+
+def test_guards_of_two_flows_may_have_one_name() -> None:
+    guard = 'guards: {input: [{id: mood, classify: "WHAT?"}]}\nstart: '
+    root = SHOP.replace("start: ", guard.replace("WHAT", "Angry"), 1)
+    address = ADDRESS.replace("start: ", guard.replace("WHAT", "Lost"), 1)
+    scene = play_family(root, address=address)
+    scene.model(go_order={})
+    scene.caller("Hm.")
+    asked = " ".join(ask.instructions for ask in asks(scene))
+    assert "Lost?" in asked
+    assert "Angry?" in asked

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.errors import UsageError
 from orchestrator.flow.commands import AddItem
-from orchestrator.flow.compile import check, compile_flow
+from orchestrator.flow.compile import check, compile_flow, compile_sources
 from orchestrator.flow.definition import Flow
 from orchestrator.flow.images import MAX_IMAGE, data_uri
 from orchestrator.realtime.protocol import Invalid, parse_client
@@ -99,3 +99,15 @@ def test_an_image_needs_a_session_that_takes_images() -> None:
 def test_an_image_has_a_greatest_size() -> None:
     with pytest.raises(UsageError, match="larger than"):
         data_uri("a.png", PNG + bytes(MAX_IMAGE))
+
+
+def test_images_go_by_their_paths_from_the_flow_wherever_that_lies() -> None:
+    def elsewhere(path: str) -> str:
+        assert path == "/home/ana/menu.png"
+        return data_uri(path, PNG)
+
+    here, text = compiled("image: menu.png"), source("image: menu.png")
+    there = compile_flow(text, "/home/ana/f.flow.yaml", {}, elsewhere)[0]
+    assert here.sha256 == there.sha256
+    assert [*there.sources.texts] == ["f.flow.yaml", "menu.png"]
+    assert compile_sources(there.sources).sha256 == here.sha256
