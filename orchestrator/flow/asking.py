@@ -4,6 +4,7 @@ What becomes of it then is `work`'s. The caller may have to agree to what was co
 """
 
 import json
+import math
 from collections.abc import Mapping
 
 from orchestrator.dispatch.call import Json
@@ -43,12 +44,20 @@ __all__ = [
 def parse_arguments(text: str) -> dict[str, Json]:
     """The model's arguments. Raises `Rejected` unless they are a JSON object."""
     try:
-        arguments: Json = json.loads(text or "{}")
+        arguments: Json = json.loads(text or "{}", parse_float=_number, parse_constant=_number)
     except (ValueError, RecursionError):
         raise Rejected("the arguments are not JSON") from None
     if not isinstance(arguments, dict):
         raise Rejected("the arguments are not a JSON object")
     return dict(arguments)  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _number(text: str) -> float:
+    """Python's reader takes `NaN`, `Infinity` and 1e999, which are no numbers of JSON's."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
 
 
 def use(m: Macrostep, call: str, tool: Tool, arguments: str) -> None:

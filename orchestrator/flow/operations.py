@@ -102,7 +102,7 @@ def contains(member: Json, container: Json) -> bool:
 def alike(a: Json, b: Json) -> bool:
     """Whether both are there and of one kind, so that it means something to compare them."""
     if _numbers(a, b):
-        return not (math.isnan(a) or math.isnan(b))
+        return bool(a == a and b == b)  # NaN is not; `isnan` cannot take any integer
     return a is not None and type(a) is type(b)
 
 

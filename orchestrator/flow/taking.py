@@ -42,7 +42,9 @@ def take(m: Macrostep, asked: Asked, names: tuple[str, ...], path: str | None = 
     rejected = {**unknown, **rejected, **give(m, now)}
     _changed(m, before, path)
     taken = Held(asked.call, asked.name, path, held, rejected=rejected)
-    _close_if_decided(m, _asking_tools(m, taken))
+    for name in held:
+        taken = _asking_a_tool(m, taken, name)
+    _close_if_decided(m, taken)
 
 
 def _to_be_checked(
@@ -64,19 +66,16 @@ def _to_be_checked(
     return held, rejected
 
 
-def _asking_tools(m: Macrostep, taken: Held) -> Held:
-    """The calls that decide about what is held; a value that cannot be asked about is refused."""
-    for name, value in taken.values.items():
-        tool = m.flow.tools[m.flow.variables[name].checked_by or ""]
-        try:
-            arguments = tool.accept({**work.bound(m, tool), "value": value})
-        except Rejected:
-            taken = _refused(m, taken, name, NOT_NOW)
-            continue
-        call = OpenCall(m.new_id("call"), tool.name, "check", m.place.epoch, arguments, "", m.at)
-        taken = replace(taken, waiting={**taken.waiting, call.id: name})
-        work.start(m, call)
-    return taken
+def _asking_a_tool(m: Macrostep, taken: Held, name: str) -> Held:
+    """The call that decides about a value; one that cannot be asked about is refused."""
+    tool = m.flow.tools[m.flow.variables[name].checked_by or ""]
+    try:
+        arguments = tool.accept({**work.bound(m, tool), "value": taken.values[name]})
+    except Rejected:
+        return _refused(m, taken, name, NOT_NOW)
+    call = OpenCall(m.new_id("call"), tool.name, "check", m.place.epoch, arguments, "", m.at)
+    work.start(m, call)
+    return replace(taken, waiting={**taken.waiting, call.id: name})
 
 
 def decide(m: Macrostep) -> None:
@@ -84,8 +83,10 @@ def decide(m: Macrostep) -> None:
     for call, verdict in m.verdicts.items():
         held = next((held for held in m.work.held if call in held.waiting), None)
         if held:
-            name = held.waiting[call]
-            _close_if_decided(m, _judged(m, _without(held, call), name, verdict))
+            name, others = held.waiting[call], _without(held, call)
+            anew = verdict is work.NO_VERDICT
+            judged = _asking_a_tool(m, others, name) if anew else _judged(m, others, name, verdict)
+            _close_if_decided(m, judged)
 
 
 def _judged(m: Macrostep, held: Held, name: str, verdict: Json) -> Held:

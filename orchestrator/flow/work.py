@@ -22,6 +22,7 @@ from orchestrator.flow.telling import answer, failure, note, tell
 from orchestrator.flow.variables import give
 
 __all__ = [
+    "NO_VERDICT",
     "abandon",
     "asks",
     "bound",
@@ -39,6 +40,8 @@ __all__ = [
 ]
 
 OUTDATED = Error("outdated", "what it was made with has changed since")
+NO_VERDICT: Json = {"outdated": True}
+"""Of a check of a value, whose other arguments have changed since: to be made anew."""
 
 
 def asks(m: Macrostep, who: ReadBack | Review | None, arguments: Mapping[str, Json]) -> bool:
@@ -244,7 +247,8 @@ def _attempt_failed(m: Macrostep, call: OpenCall, error: Error) -> None:
 
 def _done(m: Macrostep, call: OpenCall, result: Json) -> None:
     tool = m.tool(call)
-    if call.outdated and not call.corrected and tool.mode != "detached":
+    late = call.outdated and not call.corrected and call.origin != "check"
+    if late and tool.mode != "detached":
         _failed(m, call, OUTDATED)
         if tool.undo:
             _undo(m, replace(call, answers=None), tool, result)
@@ -255,7 +259,7 @@ def _done(m: Macrostep, call: OpenCall, result: Json) -> None:
         _undo(m, call, tool, result)
         return
     if call.origin == "check":
-        m.verdicts[call.id] = result
+        m.verdicts[call.id] = NO_VERDICT if call.outdated else result
         return
     if call.origin not in ("undo", "guard") and tool.mode != "detached":
         _assign(m, call, tool, result)
@@ -384,7 +388,7 @@ def correct(m: Macrostep, before: Mapping[str, Json], *, leaving: bool) -> None:
         touched = _is_made_of(m, call, before)
         if here and ((call.origin == "step" and leaving) or (call.origin == "model" and touched)):
             _mark_corrected(m, call)
-        elif touched and call.origin in ("step", "model"):
+        elif touched and call.origin in ("step", "model", "check"):
             put(m, replace(call, outdated=True))
 
 

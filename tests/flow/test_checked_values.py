@@ -1,7 +1,7 @@
 """Values that a tool has to agree to."""
 
 from orchestrator.dispatch.call import Json, Outcome
-from orchestrator.flow.events import CallerLeft
+from orchestrator.flow.events import CallerLeft, CallSettled
 from orchestrator.projection import MASK, record
 from tests.flow.scene import Scene
 from tests.flow.small import play
@@ -228,3 +228,49 @@ def test_a_value_that_could_not_be_checked_uses_up_no_attempt() -> None:
     scene.model(set_talk={"code": "ab1"})
     says(scene, "check", {"ok": False})
     assert scene.state == "other"
+
+
+SLOT = """
+vars:
+  day: text
+  slot: {type: text, validate: {tool: free}}
+tools:
+  free: {queue: desk, params: {value: text, day: text}, args: {day: "${day}"}, safe: true}
+start: talk
+states:
+  talk:
+    goal: Take the details.
+    collect: {vars: [day, slot]}
+    next: [{event: collected, goto: done}]
+  done: {end: {reason: completed}}
+"""
+
+
+def slot_with_another_day() -> Scene:
+    """The slot is being looked at for the 24th, which becomes the 25th."""
+    scene = play(SLOT)
+    scene.caller("At seven on the 24th.")
+    scene.model(set_talk={"day": "24", "slot": "19:00"})
+    scene.caller("No, on the 25th.")
+    scene.model(set_talk={"day": "25"})
+    scene.model("One moment.")
+    return scene
+
+
+def test_a_value_is_checked_again_with_what_the_caller_has_changed_meanwhile() -> None:
+    scene = slot_with_another_day()
+    [first] = scene.dispatches("free")
+    scene.apply(CallSettled(scene.at, first.call, 1, Outcome("worker", YES)))
+    assert scene.vars["slot"] is None
+    assert scene.snapshot.run.ended is None
+    [_, second] = scene.dispatches("free")
+    assert second.arguments == {"value": "19:00", "day": "25"}
+    scene.apply(CallSettled(scene.at, second.call, 1, Outcome("worker", YES)))
+    assert scene.snapshot.run.ended == "completed"
+
+
+def test_a_no_about_another_day_refuses_nothing() -> None:
+    scene = slot_with_another_day()
+    says(scene, "free", {"ok": False})
+    assert not scene.reports("value.rejected")
+    assert len(scene.dispatches("free")) == 2

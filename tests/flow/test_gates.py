@@ -1,4 +1,8 @@
+import pytest
+
 from orchestrator.dispatch.call import Json, Outcome
+from orchestrator.flow.asking import parse_arguments
+from orchestrator.flow.definition import Rejected
 from orchestrator.flow.engine import offered
 from orchestrator.flow.events import AgentSaid, AnswerEnded
 from tests.flow.restaurant import BOOKED, at_confirm, at_read_back, started
@@ -351,3 +355,13 @@ def test_a_move_that_is_only_possible_after_another_one_is_ignored_although_it_c
     early, _ = scene.model(go_on={}, go_ready={})
     assert scene.output(early) == {"ignored": "already moved"}
     assert scene.path == ["one"]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_number_that_is_none_is_no_argument(number: str) -> None:
+    with pytest.raises(Rejected, match="not JSON"):
+        parse_arguments(f'{{"amount": {number}}}')
+
+
+def test_a_fraction_is_an_argument() -> None:
+    assert parse_arguments('{"amount": 1.5}') == {"amount": 1.5}
