@@ -177,7 +177,7 @@ class Session:
         now = self._clock()
         if self.flow.session.mode == "transcribe":
             self._lines += 1
-            await self._post(TranscriptFinal(now, f"line_{self._lines}", text))
+            await self._post(TranscriptFinal(now, f"{self.id}.line_{self._lines}", text))
         else:
             await self._post(CallerTyped(now, text))
 

@@ -19,6 +19,7 @@ from orchestrator.flow.events import (
     ProviderLost,
     Signalled,
     TimerFired,
+    TranscriptFinal,
 )
 from orchestrator.flow.snapshot import Snapshot
 from orchestrator.memory import (
@@ -449,6 +450,35 @@ async def test_a_caller_is_answered_and_then_it_is_quiet() -> None:
         await talk.session.caller_leaves(interrupted=True)
 
     assert await talk.run_with(speak) == "interrupted"
+
+
+MINUTES = """
+start: a
+states:
+  a: {next: [{event: transcript.final, goto: bye}]}
+  bye: {end: {reason: completed}}
+"""
+
+
+async def test_a_typed_line_has_an_id_that_no_other_session_gives() -> None:
+    flow, _ = compile_flow(HEAD.replace("text}", "transcribe}") + MINUTES, "f.flow.yaml")
+    seen = list[Event | Command]()
+    for name in ("s1", "s2"):
+        broker = MemoryBroker()
+        session = Session(
+            flow,
+            Line(),
+            OneWord(),
+            MemoryCalls(broker, "p"),
+            MemoryJournal(broker, name),
+            session=name,
+            observe=lambda item, _: seen.append(item),
+        )
+        await session.caller_says("The meeting is open.")
+        with anyio.fail_after(10):
+            await session.run()
+    ids = [item.item for item in seen if isinstance(item, TranscriptFinal)]
+    assert len(set(ids)) == 2
 
 
 REMEMBER = """

@@ -22,7 +22,7 @@ from orchestrator.flow.offer import gate_is_open
 from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import Confirmation, OpenCall
 from orchestrator.flow.talk import owe
-from orchestrator.flow.telling import answer
+from orchestrator.flow.telling import answer, note
 from orchestrator.flow.watched import Watched
 from orchestrator.flow.work import asks, bound, drop_read_back, happen_failed, start, still_so
 
@@ -30,6 +30,7 @@ __all__ = [
     "asks_about_a_call",
     "confirm",
     "decline",
+    "forbid",
     "has_agreed",
     "open_question",
     "parse_arguments",
@@ -203,11 +204,28 @@ def decline(m: Macrostep, call: str) -> None:
         answer(m, call, {"ok": True, "message": message})
         return
     answer(m, call, {"ok": True})
-    if asked and asked.origin == "step":
-        m.cut_short(asked.call)
     if asked:
-        fatal_in = m.place.epoch if asked.origin == "step" else None
-        m.happen(f"tool.{asked.tool}.denied", fatal_in=fatal_in, by="caller")
+        _denied(m, asked, "caller")
+
+
+def forbid(m: Macrostep) -> None:
+    """A guard has stopped the read-back. Its words would be the same again, so that no yes can
+    come to them. Of values, they may be others after the caller's next turn."""
+    asked = m.work.confirming
+    if asked and asked.origin == "values":
+        asked = replace(asked, spoken=None, cut_off=m.talk.turns)
+        m.work = replace(m.work, confirming=asked)
+    elif asked := drop_read_back(m, "a guard stopped the read-back"):
+        note(m, f"{m.flow.tools[asked.tool].alias} was not called: it may not be read back.")
+        _denied(m, asked, "guard")
+
+
+def _denied(m: Macrostep, asked: Confirmation, by: str) -> None:
+    """There is no yes to a call. A step that waited for it is the author's to go on from."""
+    if asked.origin == "step":
+        m.cut_short(asked.call)
+    fatal_in = m.place.epoch if asked.origin == "step" else None
+    m.happen(f"tool.{asked.tool}.denied", fatal_in=fatal_in, by=by)
 
 
 def use_by_author(m: Macrostep, todo: UseTool) -> None:

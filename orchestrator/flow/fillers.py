@@ -16,10 +16,11 @@ A_MOMENT = "Say in a few words that it takes a moment. Promise nothing."
 
 
 def filler_due(m: Macrostep, call_id: str) -> None:
-    """The caller has waited for a while: say so. The first one waits for a pause in the talk."""
+    """The caller has waited for a while: say so. The first one waits for a pause in the talk.
+    Who is in another flow by now has not waited: nothing is said of a call of one that is over."""
     call = m.work.calls.get(call_id)
     filler = m.tool(call).filler if call else None
-    if not call or not filler or m.ended:
+    if not call or not filler or m.ended or m.is_over(call.frame):
         return
     again = filler.every
     if not busy(m) and not m.talk.hearing:

@@ -68,7 +68,7 @@ def put_aside(m: Macrostep) -> None:
     nothing."""
     taking.drop(m)
     asked = m.work.confirming
-    frame = Frame(m.place, m.values, replace(asked, heard=None) if asked else None)
+    frame = Frame(m.place, m.values, replace(asked, spoken=None, heard=None) if asked else None)
     m.frames = {**m.frames, m.place.frame: frame}
     m.work = replace(m.work, confirming=None)
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow import frames
 from orchestrator.flow.aside import ask, chosen, question
+from orchestrator.flow.asking import forbid
 from orchestrator.flow.commands import Hush
 from orchestrator.flow.definition import Guard, Rejected, Side, Then
 from orchestrator.flow.hearing import cut_off
@@ -149,15 +150,15 @@ def _judged(m: Macrostep, guard: Guard, value: Json) -> bool:
 
 def _act(m: Macrostep, guard: Guard, frame: int) -> None:
     """Of a flow that is over nothing is done any more."""
-    there = frame == m.place.frame or frame in m.frames
-    if guard.then and there and not m.place.transferring:
+    if guard.then and not m.is_over(frame) and not m.place.transferring:
         _stop(m)
         _then(m, guard, guard.then, frame)
 
 
 def _stop(m: Macrostep) -> None:
     """Nobody hears the rest of what the model is saying, and no debt is paid with it."""
-    answer = m.talk.speaking
+    answer, asked = m.talk.speaking, m.work.confirming
+    read_back = m.talk.purpose == "readback" if answer else asked and asked.spoken
     if answer:
         m.emit(Hush(answer))
         m.talk = replace(m.talk, speaking=None, calls=(), stopped=answer)
@@ -166,6 +167,8 @@ def _stop(m: Macrostep) -> None:
     if heard := m.talk.hearing:
         m.emit(Hush(heard))
         cut_off(m, heard)
+    if read_back:
+        forbid(m)
 
 
 def _then(m: Macrostep, guard: Guard, then: Then, frame: int) -> None:

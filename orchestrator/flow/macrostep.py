@@ -99,6 +99,10 @@ class Macrostep:
         unset = {name: v.default for name, v in self.root.named(flow).variables.items()}
         return Frame(Place(flow=flow, frame=frame, epoch=-1), Values(unset))
 
+    def is_over(self, frame: int) -> bool:
+        """Whether nobody is in this frame any more, nor waits in it."""
+        return frame != self.place.frame and frame not in self.frames
+
     @property
     def state(self) -> State:
         return self.flow.states[self.place.state]

@@ -4,7 +4,8 @@ In microsteps, in this order, until none applies: the move that was asked for; e
 interrupt waits for; steps that are under way; the flow that waits for the end of an interrupt;
 calls of the model that wait; interrupts whose condition has become true; events, for the edges
 that name them; the end or the sub-flow of the state; its edges without a trigger; `collected`, if
-the caller agrees where that is wanted. While an answer is open or a step waits, nothing settles.
+the caller agrees where that is wanted. While an answer is open or a step waits, nothing settles;
+but where the step waits for the caller's yes, their silence does.
 """
 
 from orchestrator.flow import asking, frames
@@ -25,7 +26,7 @@ from orchestrator.flow.moves import (
 from orchestrator.flow.offer import around, may_interrupt, missing
 from orchestrator.flow.records import replace
 from orchestrator.flow.requests import judge_again, refuse
-from orchestrator.flow.snapshot import AGAIN, Happened
+from orchestrator.flow.snapshot import AGAIN, Happened, wait_for_the_caller
 
 __all__ = ["MAX_MICROSTEPS", "settle"]
 
@@ -54,7 +55,7 @@ def _microstep(m: Macrostep) -> bool:
         return _refuse_left_over(m)
     if place.move:
         follow(m, place.move)
-    elif place.outcomes and AGAIN not in m.timers and _interrupted(m):
+    elif place.outcomes and AGAIN not in m.timers and (_interrupted(m) or _silent(m)):
         pass
     elif place.steps and (place.steps[-1].waiting or _must_listen(m)):
         return _refuse_left_over(m)
@@ -107,6 +108,19 @@ def _interrupted(m: Macrostep) -> bool:
             others = (*m.place.outcomes[:index], *m.place.outcomes[index + 1 :])
             m.place = replace(m.place, outcomes=others)
             follow(m, path, happened.data)
+            return True
+    return False
+
+
+def _silent(m: Macrostep) -> bool:
+    """Whether the caller has been silent, of whom steps want a yes: that is seen to meanwhile."""
+    if not wait_for_the_caller(m.place, m.work):
+        return False
+    for index, happened in enumerate(m.place.outcomes):
+        if happened.name.startswith("silence:"):
+            others = (*m.place.outcomes[:index], *m.place.outcomes[index + 1 :])
+            m.place = replace(m.place, outcomes=(happened, *others))
+            _take_outcome(m)
             return True
     return False
 

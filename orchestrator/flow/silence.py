@@ -9,7 +9,7 @@ silence only holds the count, so that the marks of one silence follow each other
 from orchestrator.flow.definition import Flow, Silence, Silent, State
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.records import replace
-from orchestrator.flow.snapshot import AGAIN, Quiet
+from orchestrator.flow.snapshot import AGAIN, Quiet, wait_for_the_caller
 
 __all__ = ["TIMER", "broken", "item_at", "led_to", "mark", "passed", "watch"]
 
@@ -76,7 +76,8 @@ def _is_quiet(m: Macrostep) -> bool:
     heard = m.run.channel != "text" or m.session.session.mode == "text"
     speaks = talk.speaking or talk.hearing or talk.caller or talk.owed or AGAIN in m.timers
     waits = any(call.answers or call.attempt == 0 for call in m.work.calls.values())
-    return heard and not (speaks or waits or place.steps or place.transferring)
+    steps = place.steps and not wait_for_the_caller(place, m.work)
+    return heard and not (speaks or waits or steps or place.transferring)
 
 
 def passed(m: Macrostep) -> None:

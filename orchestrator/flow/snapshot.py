@@ -30,6 +30,7 @@ __all__ = [
     "Work",
     "drained",
     "quiescent",
+    "wait_for_the_caller",
 ]
 
 
@@ -325,17 +326,17 @@ def quiescent(snapshot: Snapshot) -> bool:
     if snapshot.run.ended is not None:
         return drained(snapshot)
     place, talk = snapshot.place, snapshot.talk
-    stepping = place.steps and not _wait_for_the_caller(snapshot)
+    stepping = place.steps and not wait_for_the_caller(place, snapshot.work)
     working = snapshot.work.calls or snapshot.work.asks or stepping
     speaking = talk.speaking or talk.hearing or talk.caller or talk.owed
     busy = speaking or working or place.transferring
     return bool(snapshot.run.seq) and not busy and AGAIN not in snapshot.timers
 
 
-def _wait_for_the_caller(snapshot: Snapshot) -> bool:
+def wait_for_the_caller(place: Place, work: Work) -> bool:
     """Whether the steps that are under way need the caller's yes to go on."""
-    confirming = snapshot.work.confirming
-    return bool(confirming and snapshot.place.steps[-1].waiting == confirming.call)
+    confirming = work.confirming
+    return bool(confirming and place.steps and place.steps[-1].waiting == confirming.call)
 
 
 def drained(snapshot: Snapshot) -> bool:

@@ -64,6 +64,7 @@ def _to_be_read(m: Macrostep, confirming: Confirmation) -> bool:
 def speak(m: Macrostep, purpose: Purpose, text: str = "") -> str:
     """Ask for an answer now; its id is returned. Nothing else may be open."""
     answer = _open(m, purpose, text)
+    patience(m)
     mute = purpose in MUTE
     choice: ToolChoice = "none" if mute else "auto"
     if m.session.session.prompting == "stable" and not m.place.flow:  # whose tools it has
@@ -77,7 +78,8 @@ def speak(m: Macrostep, purpose: Purpose, text: str = "") -> str:
 
 
 def play(m: Macrostep, file: str, text: str = "") -> str:
-    """Let a recorded file be heard; like an answer it has an id, which is returned, and an end."""
+    """Let a recorded file be heard; like an answer it has an id, which is returned, and an end.
+    However long the file is, there is no sign of it before that."""
     answer = _open(m, "say", text)
     m.talk = replace(m.talk, spoke=True)
     m.emit(Play(answer, file, text))
@@ -107,7 +109,6 @@ def _open(m: Macrostep, purpose: Purpose, text: str) -> str:
         m.talk = replace(m.talk, owed=None, unheard=False)
     elif purpose == "readback" and m.talk.owed != "result":
         m.talk = replace(m.talk, owed=None)
-    patience(m)
     return answer
 
 

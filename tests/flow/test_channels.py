@@ -116,3 +116,11 @@ def test_a_transfer_does_not_wait_for_ever_for_its_summary() -> None:
     assert [summary for _, _, summary, _ in transfers(scene)] == [""]
     scene.apply(TransferEnded(scene.at, ok=False))
     assert scene.state == "talk"
+
+
+def test_a_file_may_be_as_long_as_it_likes() -> None:
+    scene = play(STEPS, channel="websocket")
+    scene.wait(90)
+    assert (played(scene), scene.snapshot.run.erred) == (["music.wav"], None)
+    over(scene)
+    assert played(scene) == ["music.wav", "morning.wav"]

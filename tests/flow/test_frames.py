@@ -5,7 +5,7 @@ import pytest
 from orchestrator.dispatch.call import Outcome
 from orchestrator.flow.commands import End, Remember
 from orchestrator.flow.engine import offered
-from orchestrator.flow.events import AgentSaid, AnswerEnded, CallerLeft
+from orchestrator.flow.events import AgentFinished, AgentSaid, AnswerEnded, CallerLeft, Signalled
 from tests.flow.families import ADDRESS, BILLS, LETTER, SHOP, compiled, play
 from tests.flow.scene import Scene
 
@@ -449,3 +449,37 @@ def test_turns_within_a_sub_flow_count_for_the_state_that_runs_it() -> None:
     assert flows(scene)[-1] == "address.ask", "the sub-flow is not broken off"
     scene.model(go_refuse={})
     assert flows(scene)[-1] == "human"
+
+
+def test_a_filler_of_a_flow_that_is_over_is_not_said() -> None:
+    slow = "safe: true\n    mode: background\n    filler: {after: 2s, every: 2s, auto: true}"
+    text = ADDRESS.replace("safe: true", slow)
+    text = text.replace("{event: tool.check.done, goto: known}", "{goto: refused}")
+    scene = asked_for_the_street(text)
+    scene.model("Where to?")
+    scene.caller("Main Street 1.")
+    scene.model(set_ask={"street": "Main Street 1"})
+    scene.model("Then not.")
+    assert flows(scene)[-2:] == ["address.refused", "talk"]
+    before = len(scene.answers)
+    scene.wait(3)
+    assert (len(scene.answers), scene.said) == (before, [])
+    scene.settle("check", OK)
+
+
+def test_a_read_back_that_a_sub_flow_interrupts_while_it_is_heard_is_made_again() -> None:
+    root = SHOP.replace("intent: The caller wants the newsletter.", "signal: news")
+    root = root.replace("mode: background", "approval: caller")
+    scene = play(root, begun={"channel": "websocket"})
+    scene.model("Hello.")
+    scene.apply(AgentFinished(scene.at, scene.answers[-1].id))
+    scene.caller("Ship it.")
+    scene.model(ship={})
+    read_back = scene.answers[-1]
+    scene.model("I ship it, is that right?")
+    assert read_back.purpose == "readback"
+    scene.apply(Signalled(scene.at, "news", {}))
+    assert flows(scene)[-1] == "letter.ask"
+    scene.apply(AgentFinished(scene.at, read_back.id))
+    scene.model(go_none={})
+    assert (scene.state, scene.answers[-1].purpose) == ("talk", "readback")

@@ -293,3 +293,66 @@ def test_guards_of_two_flows_may_have_one_name() -> None:
     asked = " ".join(ask.instructions for ask in asks(scene))
     assert "Lost?" in asked
     assert "Angry?" in asked
+
+
+PAYS = """
+vars: {{amount: {{type: int, default: 20}}}}
+tools: {{pay: {{queue: bank, describe: Pay., params: {{amount: int}}{tool}}}}}
+guards: {{output: [{{id: watch, match: "twenty", then: {{say: Not that.}}}}]}}
+start: desk
+states:
+  desk:
+    do: [{step}]
+    goal: Help.
+    tools: [pay]
+    {collect}
+    next:
+      - {edge}
+      - {{intent: Done., id: done, goto: bye}}
+  sorry: {{goal: Apologise., next: [{{intent: Done., id: done, goto: bye}}]}}
+  bye: {{end: {{reason: completed}}}}
+"""
+DENIED = "{event: tool.pay.denied, if: event.by == 'guard', goto: sorry}"
+STEP = "{tool: pay, with: {amount: 20}, approval: caller}"
+
+
+def test_a_step_whose_read_back_is_stopped_goes_on_without_its_call() -> None:
+    scene = play(PAYS.format(tool="", step=STEP, collect="", edge=DENIED))
+    says(scene, "I pay twenty")
+    assert (scene.said, scene.state) == (["Not that."], "sorry")
+    assert [a.purpose for a in scene.answers] == ["readback", "goal"]
+    assert scene.snapshot.work.confirming is None
+
+
+def test_a_call_of_the_model_whose_read_back_is_stopped_is_denied() -> None:
+    scene = play(PAYS.format(tool=", approval: caller", step="", collect="", edge=DENIED))
+    scene.model(pay={"amount": 20})
+    says(scene, "I pay twenty")
+    assert scene.state == "sorry"
+    assert scene.notes == ["pay was not called: it may not be read back."]
+    assert [a.purpose for a in scene.answers].count("readback") == 1
+
+
+def test_a_read_back_that_is_stopped_while_it_is_heard_is_not_repeated() -> None:
+    text = PAYS.format(tool="", step=STEP, collect="", edge=DENIED)
+    text = text.replace('match: "twenty"', "classify: Is it an amount?")
+    scene = play(text, channel="websocket")
+    read_back = scene.speaking
+    scene.model("I pay twenty.")
+    scene.apply(Answered(scene.at, asks(scene)[-1].id, True, "yes"))
+    assert hushed(scene) == [read_back]
+    assert scene.state == "desk" and scene.answers[-1].purpose == "say"
+    scene.model("Not that.")
+    assert scene.state == "sorry"
+
+
+def test_values_whose_read_back_is_stopped_wait_for_the_callers_next_turn() -> None:
+    collect = "collect: {vars: [amount], confirm: true}"
+    edge = "{event: collected, goto: bye}"
+    scene = play(PAYS.format(tool="", step="", collect=collect, edge=edge))
+    scene.model(set_desk={"amount": 20})
+    says(scene, "So it is twenty")
+    assert (scene.said, scene.speaking) == (["Not that."], None)
+    scene.caller("What?")
+    scene.model("Let me repeat that.")
+    assert scene.answers[-1].purpose == "readback"

@@ -186,3 +186,44 @@ def test_it_does_not_count_while_a_tool_looks_at_a_value() -> None:
     scene.model(set_desk={"code": "A1"})
     scene.wait(20)
     assert passed(scene) == []
+
+
+YES = """
+session: {mode: text}
+tools: {pay: {queue: bank, describe: Pay.}}
+silence:
+  - {after: 8s, prompt: Ask whether they are there.}
+  - {after: 20s, goto: bye}
+start: desk
+states:
+  desk:
+    do: [{tool: pay, approval: caller}, {say: Paid.}]
+    goal: Help.
+    next: [{intent: The caller is done., id: done, goto: bye}]
+  bye: {end: {reason: completed}}
+"""
+
+
+def waiting_for_a_yes() -> Scene:
+    scene = play(YES)
+    scene.model("I pay, is that right?")
+    scene.wait(8)
+    assert scene.answers[-1].purpose == "prompt"
+    scene.model("Are you there?")
+    return scene
+
+
+def test_a_step_that_waits_for_the_callers_yes_does_not_wait_for_ever() -> None:
+    scene = waiting_for_a_yes()
+    scene.wait(12)
+    assert (passed(scene), scene.ended) == ([8, 20], True)
+    assert not scene.dispatches("pay")
+
+
+def test_a_yes_that_comes_after_a_silence_counts() -> None:
+    scene = waiting_for_a_yes()
+    scene.caller("Yes.")
+    scene.model(confirm_pay={})
+    scene.settle("pay", Outcome("worker", {}))
+    assert scene.said == ["Paid."]
+    assert passed(scene) == [8]
