@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import cast
 
 from orchestrator.dispatch.call import Json, Outcome
-from orchestrator.flow.definition import Flow, Rejected, Scope, Variable
+from orchestrator.flow.definition import Digit, Flow, Rejected, Scope, Variable
 from orchestrator.flow.engine import step
 from orchestrator.flow.events import (
     AgentSaid,
@@ -26,10 +26,12 @@ from orchestrator.flow.events import (
     CallerTyped,
     CallProgressed,
     CallSettled,
+    DigitPressed,
     Event,
     NativeAsked,
     NativeSettled,
     SessionStarted,
+    Signalled,
     ToolAsked,
     TranscriptFinal,
 )
@@ -50,6 +52,10 @@ __all__ = ["Disguise", "hide"]
 
 REFUSED = object()
 """What a variable makes of a value that it does not take."""
+
+
+KEYS = "0123456789*#"
+"""Those of a telephone."""
 
 
 def _any_number(value: Json, scope: Scope) -> Json:
@@ -78,6 +84,8 @@ class Disguise:
         self._known: dict[str, Json] = {}  # a value as its variable holds it -> its stand-in
         self._pieces: dict[str, str] = {}  # the texts in them, in lower case
         self._scope: Scope = {}
+        self._digits = set(_digits(flow))
+        self._any_digit = next((key for key in KEYS if key not in self._digits), "")
 
     def hide(self, event: Event, snapshot: Snapshot) -> Event:
         """The event without personal values; `snapshot` is the one after it."""
@@ -105,6 +113,10 @@ class Disguise:
                 return replace(event, text=self._words(text), data=self._value(data))
             case CallSettled(outcome=outcome):
                 return replace(event, outcome=self._outcome(outcome))
+            case Signalled(data=data):
+                return replace(event, data=self._value(data))
+            case DigitPressed(digit=digit):
+                return replace(event, digit=digit if digit in self._digits else self._any_digit)
             case _:
                 return event
 
@@ -201,6 +213,16 @@ class Disguise:
             return variable.accept(value, self._scope)
         except Rejected:
             return REFUSED
+
+
+def _digits(flow: Flow) -> Iterator[str]:
+    """The keys that something in the flow waits for: they are choices, and decide the way."""
+    for each in flow.family:
+        edges = (edge.trigger for state in each.states.values() for edge in state.next)
+        interrupts = (interrupt.trigger for interrupt in each.interrupts)
+        for trigger in (*edges, *interrupts):
+            if isinstance(trigger, Digit):
+                yield trigger.digit
 
 
 def _key(value: Json) -> str:

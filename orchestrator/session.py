@@ -59,6 +59,7 @@ from orchestrator.flow.events import (
 )
 from orchestrator.flow.replaying import header
 from orchestrator.flow.snapshot import Snapshot, drained, quiescent
+from orchestrator.flow.variables import has_number
 from orchestrator.interfaces import Callers, Calls, Connection, Journal, Outbox, Signals
 from orchestrator.zone import zone
 
@@ -123,7 +124,7 @@ class Session:
         self.id = session
         self.snapshot = Snapshot()
         self._caller = caller
-        self._callers = callers if caller else None
+        self._callers = callers if has_number(caller) else None
         self._unsaved: dict[str, tuple[Json, float]] = {}
         self._saving = anyio.Lock()
         self._headers = headers or {}

@@ -13,8 +13,10 @@ from orchestrator.flow.events import (
     CallerTyped,
     CallProgressed,
     CallSettled,
+    DigitPressed,
     Event,
     SessionStarted,
+    Signalled,
     ToolAsked,
     to_json,
 )
@@ -198,3 +200,40 @@ def test_what_is_remembered_and_what_headers_say_is_hidden_too() -> None:
     assert isinstance(found, SessionStarted)
     assert found.headers["x-card"] == found.values["card"] != "AB1234"
     assert found.remembered["name"] != "Ana Lopez"
+
+
+SIGNALLED = """
+dsl: 1
+flow: told
+version: "1"
+session: {channel: text}
+vars:
+  phone: {type: phone, from: call.caller, pii: true}
+  name: {type: text, pii: true}
+start: talk
+states:
+  talk:
+    goal: Talk.
+    next:
+      - {event: signal.moved, set: {name: "${event.name}"}, goto: talk}
+      - {dtmf: "0", goto: bye}
+      - {dtmf: "1", goto: bye}
+  bye: {end: {reason: completed}}
+"""
+
+
+def test_what_a_signal_brings_holds_no_personal_value() -> None:
+    flow = compile_flow(SIGNALLED, "told.flow.yaml")[0]
+    data: dict[str, Json] = {"name": "Ana", "note": "Ana, +33612345678", "minutes": 5}
+    happened = [started("+33612345678"), Signalled(1.0, "moved", data)]
+    events = hidden(flow, happened)
+    note = f"Aab, {PHONE}"
+    assert events[1] == Signalled(1.0, "moved", {"name": "Aab", "note": note, "minutes": 5})
+    assert shapes(decide(flow, events)) == shapes(decide(flow, happened))
+
+
+def test_keys_that_nothing_waits_for_are_not_told_from_each_other() -> None:
+    flow = compile_flow(SIGNALLED, "told.flow.yaml")[0]
+    pressed = [DigitPressed(float(at), digit) for at, digit in enumerate("4791")]
+    _, *events = hidden(flow, [started(), *pressed])
+    assert [event.digit for event in events if isinstance(event, DigitPressed)] == list("2221")

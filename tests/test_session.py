@@ -501,6 +501,15 @@ async def test_what_a_caller_left_is_there_when_they_come_again() -> None:
     assert await callers.recall(CALLER, ["count"]) == {"count": 4}
 
 
+async def test_callers_who_withhold_their_number_have_no_memory_in_common() -> None:
+    callers = MemoryCallers(MemoryBroker())
+    await callers.remember("anonymous", {"count": (7, 60.0)})
+    talk = Talk(REMEMBER, callers=callers, caller="anonymous")
+    await talk.run()
+    assert [item.text for item in talk.all(Say)] == ["Visit 1."]
+    assert await callers.recall("anonymous", ["count"]) == {"count": 7}
+
+
 class Forgetful(MemoryCallers):
     async def recall(self, caller: str, names: Collection[str]) -> Mapping[str, Json]:
         raise QueueUnavailable("away")

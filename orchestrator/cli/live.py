@@ -22,6 +22,7 @@ from orchestrator.flow.definition import Flow
 from orchestrator.flow.definition import Session as Speaker
 from orchestrator.flow.events import AgentSaid, AnswerEnded, Event
 from orchestrator.flow.snapshot import Snapshot
+from orchestrator.flow.variables import has_number
 from orchestrator.interfaces import Connection
 from orchestrator.memory import MemoryBroker, MemoryCallers, MemoryJournal
 from orchestrator.realtime.connection import connect
@@ -112,7 +113,7 @@ class _Talk:
         adapter = await open_session(self.flow, connection, service.model)
         memory, call, case = MemoryBroker(), self._around.call, self._case
         callers = MemoryCallers(memory)
-        if call.caller:
+        if call.caller and has_number(call.caller):
             known = self._around.remembered.items()
             await callers.remember(call.caller, {k: (value, REMEMBERED) for k, value in known})
         return Session(

@@ -55,8 +55,8 @@ def call_record(queue: str, call_id: str) -> str:
 
 
 def key_record(queue: str, tool: str, key: str) -> str:
-    """What an idempotency key came to. Keys are a tool's own."""
-    return f"{PREFIX}:{{q:{queue}}}:key:{tool}:{key}"
+    """What an idempotency key came to. Keys are a tool's own. One cannot be read from this name."""
+    return f"{PREFIX}:{{q:{queue}}}:key:{tool}:{_sha256(key)}"
 
 
 def dead(queue: str) -> str:
@@ -99,7 +99,7 @@ def emitted(name: str) -> str:
 
 def remembered(caller: str, name: str) -> str:
     """What is remembered of a caller under this name. Their number cannot be read from it."""
-    return f"{PREFIX}:{{c:{hashlib.sha256(caller.encode()).hexdigest()}}}:{name}"
+    return f"{PREFIX}:{{c:{_sha256(caller)}}}:{name}"
 
 
 def journal(session: str) -> str:
@@ -127,3 +127,7 @@ def drain(name: str) -> str:
 def workers() -> str:
     """The names of the workers that are there, or were a moment ago."""
     return f"{PREFIX}:{{w}}:workers"
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

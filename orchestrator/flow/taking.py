@@ -62,7 +62,7 @@ def _to_be_checked(
                 held[name] = accepted
         except Rejected as problem:
             rejected[name] = str(problem)
-            m.report("value.rejected", name=name, reason=str(problem))
+            m.report("value.rejected", name=name, reason=str(problem), **m.here)
     return held, rejected
 
 
@@ -102,7 +102,7 @@ def _judged(m: Macrostep, held: Held, name: str, verdict: Json) -> Held:
 
 
 def _refused(m: Macrostep, held: Held, name: str, reason: str) -> Held:
-    m.report("value.rejected", name=name, reason=reason)
+    m.report("value.rejected", name=name, reason=reason, **m.here)
     return replace(held, rejected={**held.rejected, name: reason})
 
 

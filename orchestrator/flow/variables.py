@@ -8,7 +8,18 @@ from orchestrator.flow.definition import Rejected
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.records import replace
 
-__all__ = ["give", "recall"]
+__all__ = ["give", "has_number", "recall"]
+
+WITHHELD = frozenset(
+    {"", "anonymous", "private", "restricted", "unavailable", "unknown", "withheld"}
+)
+"""What stands for the number of a caller who does not show it (RFC 3323 says "anonymous")."""
+
+
+def has_number(caller: str | None) -> bool:
+    """Whether a caller can be told from all others: nothing is remembered of one who cannot be."""
+    number = (caller or "").lower().removeprefix("sips:").removeprefix("sip:").removeprefix("tel:")
+    return number.partition("@")[0].strip(" +") not in WITHHELD
 
 
 def give(m: Macrostep, values: Mapping[str, Json]) -> dict[str, Json]:
@@ -71,7 +82,7 @@ def _remember(m: Macrostep, changed: Mapping[str, Json]) -> None:
     """Of a caller who can be recognised."""
     kept = {name: m.flow.variables[name].ttl for name in changed}
     values = {name: (changed[name], ttl) for name, ttl in kept.items() if ttl is not None}
-    if values and m.run.caller:
+    if values and has_number(m.run.caller):
         m.emit(Remember(values))
         known = {**m.run.remembered, **{name: changed[name] for name in values}}
         m.run = replace(m.run, remembered={k: v for k, v in known.items() if v is not None})

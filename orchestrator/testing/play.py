@@ -42,6 +42,7 @@ from orchestrator.flow.events import (
     TurnCommitted,
 )
 from orchestrator.flow.snapshot import Snapshot
+from orchestrator.flow.variables import has_number
 from orchestrator.testing.document import Act, Answer, Canned, Case, Phone, Setting, Start, Turn
 from orchestrator.testing.places import where
 
@@ -221,7 +222,7 @@ class _Stage:
         )
         headers = {name.lower(): value for name, value in call.headers.items()}
         started = replace(started, caller=call.caller, to=call.to, direction=call.direction)
-        if call.caller:
+        if has_number(call.caller):
             started = replace(started, remembered=self._around.remembered)
         model = self._flow.session.model or ""
         self._apply(replace(started, headers=headers, model=model))

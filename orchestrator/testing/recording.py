@@ -30,6 +30,7 @@ from orchestrator.flow.events import (
     NativeSettled,
     ProviderLost,
     SessionStarted,
+    Signalled,
     TimerFired,
     ToolAsked,
     TranscriptFinal,
@@ -285,6 +286,8 @@ def _act(decision: Decision) -> Data:
             return {"digit": digit}
         case LineFound(what=what):
             return {"line": what}
+        case Signalled(name=name, data=data) if _counts(decision, event):
+            return {"signal": _given(name=name, data=dict(data))}
         case CallerLeft(how=how):
             return {"then": how}
         case ProviderLost():
@@ -294,6 +297,11 @@ def _act(decision: Decision) -> Data:
             return _decided(call.tool, _fields(outcome.result)) if call else {}
         case _:
             return {}
+
+
+def _counts(decision: Decision, signal: Signalled) -> bool:
+    """Whether the signal came for the first time: one without an entry cannot come again."""
+    return not signal.entry or decision.snapshot.run.signal != decision.before.run.signal
 
 
 def _decided(tool: str, decision: Data) -> Data:

@@ -1,8 +1,11 @@
 """Values that a tool has to agree to."""
 
+import pytest
+
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.events import CallerLeft, CallSettled
 from orchestrator.projection import MASK, record
+from tests.flow import families
 from tests.flow.scene import Scene
 from tests.flow.small import play
 
@@ -274,3 +277,33 @@ def test_a_no_about_another_day_refuses_nothing() -> None:
     says(scene, "free", {"ok": False})
     assert not scene.reports("value.rejected")
     assert len(scene.dispatches("free")) == 2
+
+
+OUTER = """\
+dsl: 1
+flow: shop
+version: "1"
+session: {mode: text}
+on_error: bye
+start: talk
+states:
+  talk: {run: letter, next: [{event: run.letter.done, goto: bye}]}
+  bye: {end: {reason: completed}}
+"""
+INNER = FLOW.replace(
+    "\nvars:", '\ndsl: 1\nflow: letter\nversion: "1"\nsession: {mode: text}\nvars:'
+)
+
+
+@pytest.mark.parametrize("refused_by", ["variable", "tool"])
+def test_a_personal_value_that_a_sub_flow_refuses_is_masked(refused_by: str) -> None:
+    scene = families.play(OUTER, letter=INNER)
+    scene.caller("Here you are.")
+    scene.model(set_talk={"code": ["ab1"] if refused_by == "variable" else "ab1"})
+    if refused_by == "tool":
+        says(scene, "check", {"ok": False, "message": "Ana has that one"})
+    [rejected] = scene.reports("value.rejected")
+    assert rejected.data["flow"] == "letter"
+    shown = record(scene.flow, scene.snapshot, rejected)
+    assert shown
+    assert shown["reason"] == MASK

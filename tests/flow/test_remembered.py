@@ -1,5 +1,7 @@
 """What is known of a caller before they say a word, and what is said where nothing is known."""
 
+import pytest
+
 from orchestrator.dispatch.call import Json, Outcome
 from orchestrator.flow.commands import Remember
 from orchestrator.flow.compile import check
@@ -83,8 +85,15 @@ def test_what_a_kept_call_brings_is_remembered_after_the_end() -> None:
     assert kept(scene) == [{"name": ("Ana", 90 * 86400.0)}]
 
 
-def test_a_caller_without_a_number_is_not_remembered() -> None:
-    scene = begun(caller=None)
+@pytest.mark.parametrize(
+    "caller",
+    [
+        *(None, "", "anonymous", "Unknown", "restricted", "private", "unavailable"),
+        "sip:anonymous@anonymous.invalid",
+    ],
+)
+def test_a_caller_without_a_number_is_not_remembered(caller: str | None) -> None:
+    scene = begun(caller=caller)
     scene.caller("Ana.")
     scene.model(set_talk={"name": "Ana"})
     assert kept(scene) == []

@@ -15,6 +15,7 @@ from orchestrator.flow.events import (
     Event,
     ProviderLost,
     SessionStarted,
+    Signalled,
     ToolAsked,
 )
 from orchestrator.flow.replaying import decide
@@ -155,3 +156,22 @@ def test_what_a_handler_reported_to_the_caller_is_refused() -> None:
     scene.wait(2)
     with pytest.raises(UsageError, match="what a handler reported"):
         case(scene.events, scene.flow)
+
+
+SIGNALLED = """
+start: talk
+states:
+  talk: {goal: Help., next: [{event: signal.closing, if: event.minutes < 10, goto: bye}]}
+  bye: {end: {reason: closed}}
+"""
+
+
+def test_a_signal_is_an_act_of_its_own_and_one_that_comes_again_is_none() -> None:
+    scene = play(SIGNALLED)
+    scene.model("Hello.")
+    for entry, minutes in (("1-0", 50), ("1-0", 50), ("2-0", 5)):
+        scene.apply(Signalled(scene.at, "closing", {"minutes": minutes}, entry))
+    _, first, second = case(scene.events, scene.flow)["turns"]
+    assert first["signal"] == {"name": "closing", "data": {"minutes": 50}}
+    assert second["signal"] == {"name": "closing", "data": {"minutes": 5}}
+    assert second["expect"]["ended"] == "closed"

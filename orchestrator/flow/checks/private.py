@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from orchestrator.flow.checks.reading import names, read
 from orchestrator.flow.checks.walk import expressions_hold, steps
-from orchestrator.flow.document import Document
+from orchestrator.flow.document import Approval, Document
 from orchestrator.flow.loader import Node
 from orchestrator.flow.part import Report
 
@@ -31,8 +31,23 @@ def _leaving(document: Document) -> Iterator[tuple[Node, str]]:
     for step in steps(document):
         if step.emit is not None and step.arguments:
             yield step.node.at("with"), "an emit"
+    for tool in document.tools.values():
+        if tool.idempotency is not None:
+            yield tool.node.at("idempotency"), "an idempotency key"
+    for approval in _approvals(document):
+        if approval.reason is not None:
+            yield approval.node.at("reason"), "the reason of an approval"
     for state in document.states.values():
         if state.transfer and state.transfer.note is not None:
             yield state.transfer.node.at("note"), "the note of a transfer"
+        if state.transfer and state.transfer.headers:
+            yield state.transfer.node.at("headers"), "the headers of a transfer"
         if state.end:
             yield state.end.node.at("reason"), "the reason of an end"
+
+
+def _approvals(document: Document) -> Iterator[Approval]:
+    yield from (tool.approval for tool in document.tools.values() if tool.approval)
+    yield from (step.approval for step in steps(document) if step.approval)
+    for server in document.mcp.values():
+        yield from server.approval.values()
