@@ -160,7 +160,7 @@ def _take_in(m: Macrostep, event: Event) -> None:
             m.keep(Kept(item))
             hearing.committed(m)
         case TranscriptFinal(text=text, item=item):
-            silence.broken(m)
+            hearing.line(m)
             m.happen("transcript.final", text=text, item_id=item)
             guards.heard(m, text)
         case DigitPressed(digit=digit):

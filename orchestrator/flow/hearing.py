@@ -20,6 +20,7 @@ __all__ = [
     "committed",
     "cut_off",
     "finished",
+    "line",
     "turn",
     "unheard_of",
 ]
@@ -84,14 +85,26 @@ def turn(m: Macrostep) -> None:
     m.talk = replace(m.talk, turns=m.talk.turns + 1, unheard=True, rounds=0)
     if not any(cursor.waiting == AGAIN for cursor in m.place.steps):
         m.drop_timers(AGAIN)
-    for frame in (m.place.frame, *m.frames):
-        with m.within(frame):
-            _count(m)
+    _count(m)
     work.keep_company(m)
     taking.keep_company(m)
 
 
+def line(m: Macrostep) -> None:
+    """What was said is known in words. Where a flow only transcribes that is a turn."""
+    silence.broken(m)
+    if m.session.session.mode == "transcribe":
+        m.talk = replace(m.talk, turns=m.talk.turns + 1)
+        _count(m)
+
+
 def _count(m: Macrostep) -> None:
+    for frame in (m.place.frame, *m.frames):
+        with m.within(frame):
+            _heed_limit(m)
+
+
+def _heed_limit(m: Macrostep) -> None:
     """Each turn counts in the states of all frames, so that a limit is passed once an entry."""
     limits = m.state.limits
     if limits and limits.turns is not None and m.talk.turns == m.place.turns + limits.turns + 1:

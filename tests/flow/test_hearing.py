@@ -346,3 +346,29 @@ states:
     )
     turn(scene, "A line.")
     assert (scene.answers, scene.vars["lines"]) == ([], 1)
+
+
+def test_where_a_flow_only_transcribes_its_lines_are_turns() -> None:
+    scene = play(
+        """
+session: {mode: transcribe}
+guards: {input: [{id: cough, match: hm, every: 3 turns}]}
+on_error: bye
+start: listen
+states:
+  listen:
+    limits: {turns: 5}
+    next:
+      - {event: guard.cough, do: [{emit: cough}]}
+      - {event: limits, goto: bye}
+      - {dtmf: "1", goto: bye}
+  bye: {end: {reason: "${turns} lines"}}
+""",
+        channel="websocket",
+    )
+    for _ in range(5):
+        turn(scene, "hm")
+    assert len(scene.reports("guard.hit")) == 1
+    assert scene.snapshot.run.ended is None
+    turn(scene, "hm")
+    assert scene.snapshot.run.ended == "6 lines"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from orchestrator.flow.checks.walk import edges, steps
 from orchestrator.flow.definition import Mark
 from orchestrator.flow.document import Document, Edge, Interrupt
-from orchestrator.flow.part import Report
+from orchestrator.flow.part import Part, Report
 
 __all__ = ["check_channel"]
 
@@ -75,22 +75,29 @@ def _check_keys(document: Document, channel: str, report: Report) -> None:
 
 def _check_silent(document: Document, report: Report) -> None:
     """Where a session only transcribes there is no model that could speak, choose or ask."""
-    message = "nobody answers where `mode` is transcribe"
+    for mark in _wanting_a_model(document):
+        report("C002", mark, "nobody answers where `mode` is transcribe")
+
+
+def _wanting_a_model(document: Document) -> Iterator[Mark]:
     for step in steps(document):
-        for key in ("say", "prompt", "classify", "play", "show"):
-            if getattr(step, key) is not None:
-                report("C002", step.node.key(key), message)
+        yield from _given(step, "say", "prompt", "classify", "play", "show")
     for state in document.states.values():
-        for key in ("goal", "collect", "tools"):
-            if getattr(state, key):
-                report("C002", state.node.key(key), message)
-    for edge in edges(document):
-        if edge.intent is not None:
-            report("C002", edge.node.key("intent"), message)
+        yield from _given(state, "goal", "collect", "tools")
+        for silence in state.silence or ():
+            yield from _given(silence, "say", "prompt")
+        if state.transfer:
+            yield from _given(state.transfer, "summary")
+        if state.context and state.context.summary:
+            yield state.node.key("context")
+    for edge in (*edges(document), *document.interrupts.values()):
+        yield from _given(edge, "intent")
     for silence in document.silence:
-        for key in ("say", "prompt"):
-            if getattr(silence, key) is not None:
-                report("C002", silence.node.key(key), message)
-    for interrupt in document.interrupts.values():
-        if interrupt.intent is not None:
-            report("C002", interrupt.node.key("intent"), message)
+        yield from _given(silence, "say", "prompt")
+    if document.guards:
+        for guard in (*document.guards.input, *document.guards.output):
+            yield from _given(guard, "classify")
+
+
+def _given(part: Part, *keys: str) -> Iterator[Mark]:
+    return (part.node.key(key) for key in keys if getattr(part, key))
