@@ -14,6 +14,6 @@ def pay(m: Macrostep, usage: Mapping[str, int]) -> None:
     if usage:
         m.run = replace(m.run, cost=round(m.run.cost + cost(m.run.model, usage), 9))
     most = m.session.limits.cost
-    if most is not None and m.run.cost > most and not m.run.over_budget:
-        m.run = replace(m.run, over_budget=True)
+    if most is not None and m.run.cost > most and "cost" not in m.run.passed:
+        m.run = replace(m.run, passed=m.run.passed | {"cost"})
         m.happen("budget", cost=m.run.cost)

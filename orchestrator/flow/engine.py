@@ -262,7 +262,8 @@ def _heed_limits(m: Macrostep) -> None:
         ("turns", limits.turns, m.talk.turns),
         ("tool_calls", limits.tool_calls, m.run.tool_calls),
     ):
-        if most is not None and used > most and not m.ended and m.run.erred != f"limit.{name}":
+        if most is not None and used > most and not m.ended and name not in m.run.passed:
+            m.run = replace(m.run, passed=m.run.passed | {name})
             fail_all(m, f"limit.{name}")
 
 

@@ -237,7 +237,7 @@ def hand_on(m: Macrostep, final: Handoff) -> None:
     frames.drop(m)
     flow = m.root.named(final.flow)
     frames.begin(m, flow, None, "")
-    m.run = replace(m.run, flow=m.place.flow, over_budget=False)
+    m.run = replace(m.run, flow=m.place.flow, passed=frozenset())
     m.drop_timers("limit:duration")  # was the old one's
     m.report("handed.over", flow=flow.name)
     if final.context:

@@ -300,7 +300,7 @@ class Run:
     tool_calls: int = 0
     model: str = ""
     cost: float = 0.0  # dollars, as far as answers have told
-    over_budget: bool = False
+    passed: frozenset[str] = frozenset()  # limits of its flow that it has passed, and was told of
     signal: str = ""  # id of the last signal
     remembered: Mapping[str, Json] = field(default_factory=dict[str, Json])  # of the caller
     ended: str | None = None

@@ -483,3 +483,18 @@ def test_a_read_back_that_a_sub_flow_interrupts_while_it_is_heard_is_made_again(
     scene.apply(AgentFinished(scene.at, read_back.id))
     scene.model(go_none={})
     assert (scene.state, scene.answers[-1].purpose) == ("talk", "readback")
+
+
+def test_a_limit_holds_in_each_flow_that_a_session_is_handed_to() -> None:
+    root = LIMITED.replace("{duration: 60s}", "{turns: 1}").replace(
+        "  sorry: {end: {reason: error}}", "  sorry: {handoff: {flow: bills, with: {who: you}}}"
+    )
+    bills = BILLS.replace("on_error: sorry\n", "on_error: sorry\nlimits: {turns: 3}\n", 1)
+    scene = play(root, bills=bills)
+    for words in ("Hm.", "Well.", "Er."):
+        scene.model("Hello.")
+        scene.caller(words)
+    assert flows(scene)[-1] == "bills.talk"
+    scene.model("Your bill.")
+    scene.caller("So.")
+    assert scene.snapshot.run.ended == "error"
