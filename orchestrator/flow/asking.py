@@ -261,7 +261,7 @@ def _made_by_author(m: Macrostep, name: str, given: Mapping[str, Template]) -> O
     tool = m.flow.tools[name]
     scope = Watched(m.scope())
     arguments = {key: template.evaluate(scope) for key, template in given.items()}
-    sources = tuple(sorted(scope.read & m.flow.variables.keys()))
+    sources = _sources(m, scope.read)
     arguments = {key: value for key, value in arguments.items() if value is not None}
     try:
         frozen = tool.accept({**arguments, **bound(m, tool)})
@@ -270,6 +270,12 @@ def _made_by_author(m: Macrostep, name: str, given: Mapping[str, Template]) -> O
         return None
     call = OpenCall(m.new_id("call"), name, "step", m.place.epoch, frozen, "", m.at)
     return replace(call, sources=sources)
+
+
+def _sources(m: Macrostep, read: set[str]) -> tuple[str, ...]:
+    """The variables among these names, and those behind the results among them."""
+    behind = {name for result in read for name in m.values.sources.get(result, ())}
+    return tuple(sorted((read & m.flow.variables.keys()) | behind))
 
 
 def use_at_the_end(m: Macrostep, name: str, given: Mapping[str, Template]) -> None:

@@ -99,11 +99,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """`stale` variables can be read but need a new value before their collect is done."""
+    """`stale` variables can be read but need a new value before their collect is done.
+    `sources` are the variables that the calls of named results were made with."""
 
     vars: Mapping[str, Json] = field(default_factory=dict[str, Json])
     results: Mapping[str, Json] = field(default_factory=dict[str, Json])
     stale: frozenset[str] = frozenset()
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 
 @dataclass(frozen=True, slots=True)

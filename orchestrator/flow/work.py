@@ -264,7 +264,9 @@ def _done(m: Macrostep, call: OpenCall, result: Json) -> None:
     if call.origin not in ("undo", "guard") and tool.mode != "detached":
         _assign(m, call, tool, result)
         if call.result_name and call.epoch == m.place.epoch:
-            m.values = replace(m.values, results={**m.values.results, call.result_name: result})
+            results = {**m.values.results, call.result_name: result}
+            sources = {**m.values.sources, call.result_name: call.sources}
+            m.values = replace(m.values, results=results, sources=sources)
         m.happen(f"tool.{call.tool}.done", result=result)
     tell(m, call, result, aloud=not tool.silent)
 

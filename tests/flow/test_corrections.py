@@ -350,3 +350,20 @@ def test_an_outdated_step_whose_effect_can_be_taken_back_is_undone() -> None:
     scene, call = checking(WAITING.replace(returns, f"{returns}\n    {undo}"), phone="P2")
     scene.apply(CallSettled(scene.at, call, 1, OK))
     assert [made.arguments for made in scene.dispatches("forget")] == [{"phone": "P1"}]
+
+
+def test_a_step_is_outdated_by_what_was_behind_an_earlier_result_that_it_was_made_with() -> None:
+    step = '{tool: verify, with: {phone: "${phone}"}, as: '
+    chained = f"""{step}first}}, {step.replace("phone}", "first.id}")}answer}}"""
+    text = WAITING.replace("      - {event: tool.verify.done, goto: inside}\n", "")
+    text = text.replace(step + "answer}", chained).replace("{ok: bool}", "{ok: bool, id: text}")
+    scene, _ = checking(text, other="blue")
+    found = Outcome("worker", {"ok": True, "id": "C1"})
+    scene.settle("verify", found)
+    assert scene.dispatches("verify")[-1].arguments == {"phone": "C1"}
+    scene.caller("It is another phone!")
+    scene.model(set_check={"phone": "P2"})
+    scene.model("One moment.")
+    scene.settle("verify", found)
+    assert scene.snapshot.run.ended is None
+    assert scene.reports("call.failed")[-1].data["code"] == "outdated"
