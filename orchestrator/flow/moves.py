@@ -1,7 +1,7 @@
 """Every way from one state to another, and out: entered, followed, failed, ended. Pure.
 
-`engine` decides that an edge is taken; here is what taking it means. Whatever changes
-`place.state` or `run.ended` stands in this file.
+`settling` decides that an edge is taken; here is what taking it means. A state is entered and a
+session ended nowhere else; `frames` puts a whole place aside for a sub-flow, and takes it back.
 """
 
 from collections.abc import Mapping
