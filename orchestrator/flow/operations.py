@@ -13,6 +13,7 @@ __all__ = [
     "MAX_TEXT",
     "add",
     "alike",
+    "as_text",
     "contains",
     "day",
     "divide",
@@ -142,3 +143,14 @@ def day(value: Json) -> date | None:
         return date.fromisoformat(value[:10])
     except (TypeError, ValueError, KeyError):
         return None
+
+
+def as_text(value: Json) -> str:
+    """The value as it stands in a text; null reads `(unknown)`."""
+    if value is None:
+        return "(unknown)"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if is_list(value):
+        return ", ".join(as_text(item) for item in value)
+    return str(value)

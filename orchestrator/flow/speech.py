@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 
 from orchestrator.dispatch.call import Json
-from orchestrator.flow.operations import is_list
+from orchestrator.flow.operations import as_text, is_list
 from orchestrator.flow.types import ANY, Type
 
-__all__ = ["as_text", "spelled", "spoken"]
+__all__ = ["spelled", "spoken"]
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTHS = (
@@ -39,17 +39,6 @@ def spoken(value: Json, type_: Type) -> str:
 def spelled(text: str) -> str:
     """Letter by letter: `AB12` is `A B 1 2`."""
     return " ".join("".join(text.split()))
-
-
-def as_text(value: Json) -> str:
-    """The value as it stands in a text; null reads `(unknown)`."""
-    if value is None:
-        return "(unknown)"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if is_list(value):
-        return ", ".join(as_text(item) for item in value)
-    return str(value)
 
 
 def _date(text: str) -> str:

@@ -14,9 +14,9 @@ from orchestrator.dispatch.call import Json
 from orchestrator.flow.definition import Scope
 from orchestrator.flow.expressions import Evaluate, Tell, compile_expression
 from orchestrator.flow.functions import only_digits
-from orchestrator.flow.operations import MAX_TEXT
+from orchestrator.flow.operations import MAX_TEXT, as_text
 from orchestrator.flow.part import did_you_mean
-from orchestrator.flow.speech import DAYS, MONTHS, as_text, spelled, spoken
+from orchestrator.flow.speech import DAYS, MONTHS, spelled, spoken
 from orchestrator.flow.types import TEXT, Type, of_value
 
 __all__ = ["Text", "compile_text", "holes", "plain"]

@@ -1,10 +1,11 @@
 """Author's texts as they are compiled, and the values that they read. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias, cast
+from typing import Protocol, TypeAlias
 
 from orchestrator.dispatch.call import Json
+from orchestrator.flow.operations import as_text
 
 __all__ = ["Accept", "Expression", "Mark", "Rejected", "Scope", "Template", "Variable", "in_words"]
 
@@ -55,23 +56,13 @@ class Template:
     def text(self, scope: Scope) -> str:
         """As text; what is unset reads `(unknown)`."""
         value = self.evaluate(scope)
-        return value if isinstance(value, str) else _plain(value)
+        return value if isinstance(value, str) else as_text(value)
 
 
 def in_words(arguments: Mapping[str, Json]) -> str:
     """Arguments of a call, for a caller who has to say yes to them."""
     said = ((key.replace("_", " "), value) for key, value in arguments.items())
-    return ", ".join(f"{key} {_plain(value)}" for key, value in said if value is not None)
-
-
-def _plain(value: Json) -> str:
-    if value is None:
-        return "(unknown)"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        return ", ".join(map(_plain, cast("Sequence[Json]", value)))
-    return str(value)
+    return ", ".join(f"{key} {as_text(value)}" for key, value in said if value is not None)
 
 
 class Accept(Protocol):
