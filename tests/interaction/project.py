@@ -254,10 +254,16 @@ class Talk(Told):
         os.write(self._terminal, text.encode() + b"\n")
 
     def take_turns(self, *turns: str) -> None:
-        """Say these, each when the agent has said something."""
+        """Say these, each when the agent has asked for something."""
         for text in turns:
-            self.until("agent.said")
+            self.asked()
             self.type(text)
+
+    def asked(self) -> None:
+        """Read on to the agent's next question: on a slow machine it says "Let me look at the
+        book." in between, which is nobody's turn."""
+        while not self.until("agent.said")["text"].endswith("?"):
+            pass
 
     def hang_up(self) -> None:
         os.write(self._terminal, b"\x04")

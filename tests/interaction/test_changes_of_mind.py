@@ -55,7 +55,7 @@ def test_a_correction_while_the_booking_is_written_undoes_it(project: Project) -
         with gate.held():
             talk.type("Wait, make it five.")
             talk.until("state.entered", state="check", by="intent:correct")
-            talk.until("agent.said")
+            talk.asked()
         undone = talk.until("call.undone")
         assert undone["by"] == "cancel_booking"
         talk.until("call.done", tool="cancel_booking")

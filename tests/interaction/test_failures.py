@@ -43,14 +43,14 @@ def test_without_a_worker_the_call_is_tried_again_and_then_handed_to_a_person(
 def test_a_worker_killed_in_the_middle_of_a_call_is_a_call_that_timed_out(
     project: Project,
 ) -> None:
-    project.edit_flow(("timeout: 4s", "timeout: 1s"), ("retry: {max: 2,", "retry: {max: 0,"))
+    project.edit_flow(("timeout: 4s", "timeout: 3s"), ("retry: {max: 2,", "retry: {max: 0,"))
     gate = project.gate("check_availability")
     with project.talk("--no-mcp-host") as talk:
         talk.take_turns(WISH, PHONE)
         with gate.held():
             os.kill(project.process("orchestrator", "worker"), signal.SIGKILL)
         assert talk.until("call.failed")["code"] == "timeout"
-        assert talk.until("agent.said")["text"] == SORRY
+        talk.until("agent.said", text=SORRY)
         assert talk.finish() == 0
     assert talk.ended == "transferred"
 
