@@ -3,7 +3,7 @@ BIN := .venv/bin
 FLOW ?= flows/restaurant.flow.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check drills format bench constraints clean
+.PHONY: help run test check drills format bench reference constraints clean
 
 help:  ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ format: .venv/.dev  ## put the code into its form
 
 bench: .venv/.run  ## our figures beside their floors
 	$(BIN)/python -m bench
+
+reference: .venv/.dev  ## make the reference's tables and the schema anew, from the code
+	$(BIN)/python -m tests.reference
+	$(BIN)/orchestrator schema > schema/flow-1.schema.json
 
 clean:  ## remove what was set up, and the data of the embedded Redis
 	rm -rf .venv .venv-clients .orchestrator

@@ -1,7 +1,5 @@
 """The `guards` of a flow's document: keys and their types. Pure."""
 
-# ruff: noqa: RUF012 (pydantic copies defaults)
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, TypeAlias
@@ -38,12 +36,30 @@ class Guard(Part):
     KINDS: ClassVar[tuple[str, ...]] = ("match", "classify", "tool")
     fallback: ClassVar[Mapping[str, Json]] = {"id": "unnamed"}
 
-    id: Id
-    match: str | None = Field(None, description="Regular expression, anywhere in the words")
-    classify: str | None = Field(None, description="A question that the model answers unheard")
-    tool: str | None = Field(None, description="A tool that is given `text` and returns `hit`")
-    every: Turns = Field(1, description="Looks at every so many turns of the caller only")
-    condition: str | None = Field(None, alias="when", description="Looks only while this holds")
+    id: Id = Field(description="Its name")
+    match: str | None = Field(
+        None,
+        description=(
+            "Regular expression, searched in the last 2000 characters, piece by piece: a match of "
+            "more than 100 may be missed, and `^` and `$` stand for a piece's ends"
+        ),
+    )
+    classify: str | None = Field(
+        None, description="A question that the model answers unheard: yes, or no"
+    )
+    tool: str | None = Field(
+        None,
+        description=(
+            "A tool that is called with the parameter `text` and whose result has `hit: true` or "
+            "`false`; it needs nobody's approval"
+        ),
+    )
+    every: Turns = Field(
+        1, description="Looks only at every so many turns of the caller, as `3 turns`"
+    )
+    condition: str | None = Field(
+        None, alias="when", description="Looks only while this condition holds"
+    )
 
     def rules(self) -> Iterator[tuple[str, str]]:
         kinds = [kind for kind in self.KINDS if kind in self.node.keys]
@@ -56,15 +72,21 @@ class Guard(Part):
 class InputGuard(Guard):
     """Watches the caller's words. It never delays the answer."""
 
-    into: str | None = Field(None, description="The variable that its answer is kept in")
+    into: str | None = Field(
+        None,
+        description=(
+            "The variable that its answer is kept in, whatever it is: a bool, or with `classify` "
+            "an enum, whose values are the answers then"
+        ),
+    )
 
 
 class Then(Part):
     """What an output guard does when it finds something."""
 
-    cancel: bool = Field(True, description="Stop the agent")
-    say: str | None = None
-    goto: str | None = None
+    cancel: bool = Field(True, description="The agent is stopped; `say` and `goto` need that")
+    say: str | None = Field(None, description="These words, without `${…}`")
+    goto: str | None = Field(None, description="The state to go to; there is no event then")
 
     def rules(self) -> Iterator[tuple[str, str]]:
         silent = self.say is None and self.goto is None
@@ -77,11 +99,13 @@ class Then(Part):
 class OutputGuard(Guard):
     """Watches the model's words."""
 
-    then: Then | None = None
+    then: Then | None = Field(None, description="What to do, besides the event `guard.ID`")
 
 
 class Guards(Part):
     """What watches over the words of both sides."""
 
-    input: list[InputGuard] = []
-    output: list[OutputGuard] = []
+    input: list[InputGuard] = Field([], description="What watches the caller's words")
+    output: list[OutputGuard] = Field(
+        [], description="What watches the model's words, not the author's"
+    )

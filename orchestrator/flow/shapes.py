@@ -1,7 +1,5 @@
 """The small words of the language: durations, names, and the types of values. Pure."""
 
-# ruff: noqa: RUF012 (pydantic copies defaults)
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
@@ -119,14 +117,18 @@ class Shape(Part):
     short: ClassVar[str] = "type"
     fallback: ClassVar[Mapping[str, Json]] = {"type": "any"}
 
-    type: TypeName
-    describe: str = Field("", description="What the model reads")
-    values: list[str] = Field([], description="Of an enum")
-    of: "Param | None" = Field(None, description="Type of a list's items")
-    fields: dict[str, "Param"] = Field({}, description="Types of an object's fields")
-    min: int | float | None = None
-    max: int | float | None = None
-    pattern: str | None = Field(None, description="Regular expression for the whole text")
+    type: TypeName = Field(description="Of `time` HH:MM, of `duration` seconds")
+    describe: str = Field("", description="What the model reads about it")
+    values: list[str] = Field([], description="Of an `enum`, and required there")
+    of: "Param | None" = Field(None, description="The type of a `list`'s items, and required there")
+    fields: dict[str, "Param"] = Field({}, description="Types of an `object`'s fields, by name")
+    min: int | float | None = Field(
+        None, description="Lower bound of a number, or of the length of a text or list"
+    )
+    max: int | float | None = Field(
+        None, description="Upper bound of a number, or of the length of a text or list"
+    )
+    pattern: str | None = Field(None, description="Regular expression for the whole of a text")
 
     def rules(self) -> Iterator[tuple[str, str]]:
         if (self.type == "enum") != bool(self.values):
@@ -143,7 +145,7 @@ class Shape(Part):
 
 
 class Param(Shape):
-    optional: bool = False
+    optional: bool = Field(False, description="It may be missing")
 
 
 class Check(Part):
@@ -151,7 +153,11 @@ class Check(Part):
 
     fallback: ClassVar[Mapping[str, Json]] = {"tool": ""}
 
-    tool: str
+    tool: str = Field(
+        description=(
+            "Called with `value`; its result is `{ok, value, message}`, the last two if it likes"
+        )
+    )
 
 
 def _kind_of_check(value: Json) -> str:
@@ -167,19 +173,53 @@ class Variable(Shape):
             Discriminator(_kind_of_check),
         ]
         | None
-    ) = Field(None, alias="validate", description="Expression over `value`, or {tool: NAME}")
-    message: str = Field("", description="Told to the caller when a value is refused")
-    normalise: list[Literal["trim", "lower", "upper", "compact", "e164", "digits"]] = []
-    default: Any = None
-    source: str | None = Field(None, alias="from", description="Where its first value comes from")
-    clears: list[str] = Field([], description="Variables reset when this one changes")
-    pii: bool = False
-    writable: Literal["model", "engine"] = "model"
-    missing: str | None = Field(None, description="Said where it has no value")
-    scope: Literal["session", "caller"] = Field(
-        "session", description="`caller`: remembered until the same caller is there again"
+    ) = Field(
+        None,
+        alias="validate",
+        description=(
+            "Condition over `value`, which is of the type by then, and the usual names; or a tool"
+        ),
     )
-    ttl: Seconds | None = Field(None, description="How long it is remembered; 90 days by default")
+    message: str = Field("", description="Said instead of our own words when a value is refused")
+    normalise: list[Literal["trim", "lower", "upper", "compact", "e164", "digits"]] = Field(
+        [],
+        description=(
+            "Changes of a text, in this order, before it is read; `compact` takes its spaces, "
+            "`e164` a telephone number's punctuation"
+        ),
+    )
+    default: Any = Field(None, description="The first value; it has to fit the type")
+    source: str | None = Field(
+        None,
+        alias="from",
+        description=(
+            "Where the first value comes from: an expression over `call` (`call.caller`), a "
+            "header of the call (`call.header.X-Customer`), what is remembered of the caller "
+            "(`caller.NAME`), or whoever runs this flow (`input`)"
+        ),
+    )
+    clears: list[str] = Field(
+        [],
+        description=(
+            "Variables that return to their defaults when this one changes, unless given with it"
+        ),
+    )
+    pii: bool = Field(False, description="Masked in what `run` prints and traces")
+    writable: Literal["model", "engine"] = Field(
+        "model", description="`engine`: the model may not give it; `set` and `assign` may"
+    )
+    missing: str | None = Field(
+        None,
+        description=(
+            "What is said for `${NAME}` while it has no value; by default such words are not said"
+        ),
+    )
+    scope: Literal["session", "caller"] = Field(
+        "session", description="`caller`: remembered, and there again when the same caller is"
+    )
+    ttl: Seconds | None = Field(
+        None, description="How long it is remembered of a caller; 90 days by default"
+    )
 
     def rules(self) -> Iterator[tuple[str, str]]:
         yield from super().rules()

@@ -1,7 +1,5 @@
 """A file as a whole, as its author wrote it. Pure."""
 
-# ruff: noqa: RUF012 (pydantic copies defaults)
-
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
@@ -30,7 +28,7 @@ class Steps(Part):
 
     fallback: ClassVar[Mapping[str, Json]] = {"do": []}
 
-    do: list[Step]
+    do: list[Step] = Field(description="Done in this order")
 
 
 class Trigger(Part):
@@ -38,12 +36,12 @@ class Trigger(Part):
 
     KINDS: ClassVar[tuple[str, ...]] = ("call", "redis", "schedule", "http")
 
-    call: Values | None = None
-    redis: Values | None = None
-    schedule: Values | None = None
-    http: Values | None = None
-    when: str | None = Field(None, alias="if")
-    dedupe: str | None = None
+    call: Values | None = Field(None, description="A session by a call that comes in")
+    redis: Values | None = Field(None, description="A session by an entry of a stream")
+    schedule: Values | None = Field(None, description="A session by the clock")
+    http: Values | None = Field(None, description="A session by a request")
+    when: str | None = Field(None, alias="if", description="Condition for beginning one")
+    dedupe: str | None = Field(None, description="A key against doubles")
 
     def rules(self) -> Iterator[tuple[str, str]]:
         if sum(key in self.node.keys for key in self.KINDS) != 1:
@@ -66,32 +64,32 @@ class Outbound(Part):
 
     fallback: ClassVar[Mapping[str, Json]] = {"to": ""}
 
-    to: str
-    source: str | None = Field(None, alias="from")
-    ring: Seconds | None = None
-    voicemail: str | None = None
-    busy: str | None = None
-    no_answer: str | None = None
+    to: str = Field(description="Whom to call")
+    source: str | None = Field(None, alias="from", description="From which number")
+    ring: Seconds | None = Field(None, description="For how long")
+    voicemail: str | None = Field(None, description="The state for a call that a machine takes")
+    busy: str | None = Field(None, description="The state for a call that finds the line busy")
+    no_answer: str | None = Field(None, description="The state for a call that nobody takes")
 
 
 class Defaults(Part):
     """Keys of each tool, and of each state that does not end, of this file: what one of them does
     not say itself is said here."""
 
-    tool: Values = {}
-    state: Values = {}
+    tool: Values = Field({}, description="Keys of each tool of this file")
+    state: Values = Field({}, description="Keys of each state of this file, but for those that end")
 
 
 class Included(Part):
     """A file that flows include: nothing but what is declared by name."""
 
-    dsl: Literal[1]
-    use: list[str] = []
-    vars: Values = {}
-    tools: Values = {}
-    mcp: Values = {}
-    interrupts: Values = {}
-    states: Values = {}
+    dsl: Literal[1] = Field(description="The language's version")
+    use: list[str] = Field([], description="Other such files, by their paths from this one")
+    vars: Values = Field({}, description="As in a flow, whose own they become")
+    tools: Values = Field({}, description="As in a flow, whose own they become")
+    mcp: Values = Field({}, description="As in a flow, whose own they become")
+    interrupts: Values = Field({}, description="As in a flow, whose own they become")
+    states: Values = Field({}, description="As in a flow, whose own they become")
 
     @classmethod
     def ignores(cls, key: str) -> bool:
@@ -104,30 +102,38 @@ class Document(Part):
     fallback: ClassVar[Mapping[str, Json]] = {
         "dsl": 1, "flow": "unnamed", "version": "", "start": "", "states": {},
     }  # fmt: skip
-    dsl: Literal[1]
-    flow: Id
-    version: str
-    title: str = ""
-    description: str = ""
-    labels: dict[str, str] = {}
-    use: list[str] = Field([], description="Files whose vars, tools, mcp, … are taken as these")
-    defaults: Defaults | None = Field(None, description="What tools and states share")
-    session: Session | None = None
-    vars: dict[Id, Variable] = {}
-    tools: dict[Id, Tool] = {}
-    mcp: dict[Id, McpServer] = {}
-    tools_everywhere: list[str] = []
-    interrupts: dict[Id, Interrupt] = {}
+    dsl: Literal[1] = Field(description="The language's version")
+    flow: Id = Field(description="The flow's name")
+    version: str = Field(description="The flow's version, a text in quotes")
+    title: str = Field("", description="For people")
+    description: str = Field("", description="For people")
+    labels: dict[str, str] = Field({}, description="For people")
+    use: list[str] = Field(
+        [], description="Files of parts of this flow, each by its path from this file"
+    )
+    defaults: Defaults | None = Field(None, description="What the tools and the states share")
+    session: Session | None = Field(None, description="Settings of the service's session")
+    vars: dict[Id, Variable] = Field({}, description="What the session remembers, by name")
+    tools: dict[Id, Tool] = Field({}, description="Functions that workers run, by name")
+    mcp: dict[Id, McpServer] = Field(
+        {}, description="Servers with tools, by the name that this flow gives them"
+    )
+    tools_everywhere: list[str] = Field(
+        [], description="Tools that the model may call in every state"
+    )
+    interrupts: dict[Id, Interrupt] = Field({}, description="What may happen in any state, by name")
     guards: Guards | None = Field(None, description="What watches the words of both sides")
-    silence: list[Silence] = []
-    triggers: list[Trigger] = []
-    outbound: Outbound | None = None
-    on_start: Steps | None = None
-    on_end: Steps | None = None
-    on_error: str | None = None
-    limits: Limits | None = None
-    start: str
-    states: dict[Id, State]
+    silence: list[Silence] = Field([], description="What to do when the caller is silent")
+    triggers: list[Trigger] = Field([], description="What begins a session; no effect yet")
+    outbound: Outbound | None = Field(None, description="Whom to call; no effect yet")
+    on_start: Steps | None = Field(None, description="Done when the session starts")
+    on_end: Steps | None = Field(None, description="Done when the session ends, however it does")
+    on_error: str | None = Field(None, description="The state for errors that nothing else handles")
+    limits: Limits | None = Field(
+        None, description="How long a session may be, and what it may cost"
+    )
+    start: str = Field(description="The first state")
+    states: dict[Id, State] = Field(description="The stages of the talk, by name")
 
     @classmethod
     def ignores(cls, key: str) -> bool:

@@ -1,7 +1,5 @@
 """States, edges and interrupts, as their author wrote them. Pure."""
 
-# ruff: noqa: RUF012 (pydantic copies defaults)
-
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
@@ -46,19 +44,30 @@ class Edge(Part):
         "on": "event", "when": "if", "then": "goto", "to": "goto", "target": "goto",
     }  # fmt: skip
 
-    intent: str | None = Field(None, description="The model decides: what the caller wants")
-    id: Id | None = None
-    examples: list[str] = []
-    unless: str = Field("", alias="not")
-    fill: list[str] = []
-    event: str | None = None
-    dtmf: Key | None = Field(None, description="A key of the caller's telephone")
+    intent: str | None = Field(None, description="What the caller wants: the model calls `go_ID`")
+    id: Id | None = Field(None, description="The intent's name, required with it")
+    examples: list[str] = Field([], description="Phrases for the intent")
+    unless: str = Field("", alias="not", description="When it is not meant")
+    fill: list[str] = Field(
+        [], description="Variables that the model may give with it; a refused value stops the move"
+    )
+    event: str | None = Field(None, description="The name of an event")
+    dtmf: Key | None = Field(
+        None, description='A telephone key: `"0"` to `"9"`, `"*"`, `"#"`; in tests only, so far'
+    )
     silence: Seconds | None = Field(None, description="How long the caller has been silent")
     after: Seconds | None = Field(None, description="Time since the state was entered")
-    when: str | None = Field(None, alias="if", description="The engine decides")
-    set: Values = {}
-    do: list[Step] = []
-    goto: str | None = None
+    when: str | None = Field(
+        None, alias="if", description="Condition; an intent is offered only while it holds"
+    )
+    set: Values = Field({}, description="Values, given before `do` and the move")
+    do: list[Step] = Field([], description="Steps before the move")
+    goto: str | None = Field(
+        None,
+        description=(
+            "The next state; it may be this one, which is entered again. Without it the state stays"
+        ),
+    )
 
     def rules(self) -> Iterator[tuple[str, str]]:
         triggers = [key for key in self.TRIGGERS if key in self.node.keys]
@@ -78,22 +87,30 @@ class Interrupt(Part):
 
     TRIGGERS: ClassVar[tuple[str, ...]] = ("intent", "event", "dtmf", "signal")
 
-    intent: str | None = Field(None, description="The model decides: what the caller wants")
-    event: str | None = None
-    dtmf: Key | None = Field(None, description="A key of the caller's telephone")
-    signal: EventName | None = Field(None, description="A signal from outside, by its name")
+    intent: str | None = Field(None, description="As of an edge; the model calls `go_NAME`")
+    event: str | None = Field(None, description="As of an edge; any tool's events")
+    dtmf: Key | None = Field(None, description="As of an edge")
+    signal: EventName | None = Field(None, description="The name of a signal")
     when: str | None = Field(
-        None, alias="if", description="Alone: taken when it becomes true. Else: while it holds"
+        None,
+        alias="if",
+        description=(
+            "With a trigger: a condition for it. Alone: the interrupt is taken when this "
+            "*becomes* true, once, until it has been false again; it waits for steps that are "
+            "under way"
+        ),
     )
-    examples: list[str] = []
-    unless: str = Field("", alias="not")
-    goto: str | None = None
-    do: list[Step] = []
-    run: Id | None = Field(None, description="A sub-flow, after which the talk goes on")
-    arguments: Values = Field({}, alias="with", description="Its inputs")
-    returns: bool = Field(False, alias="return")
-    except_in: list[str] = Field([], alias="except", description="States where it does not apply")
-    cool_down: Annotated[int, Field(ge=0, le=1000)] = 0
+    examples: list[str] = Field([], description="As of an edge")
+    unless: str = Field("", alias="not", description="As of an edge")
+    goto: str | None = Field(None, description="The state to go to; it does not happen there")
+    do: list[Step] = Field([], description="Done first")
+    run: Id | None = Field(None, description="A sub-flow after the steps; needs `return: true`")
+    arguments: Values = Field({}, alias="with", description="Inputs of the sub-flow")
+    returns: bool = Field(False, alias="return", description="The state goes on afterwards")
+    except_in: list[str] = Field([], alias="except", description="States where it does not happen")
+    cool_down: Annotated[int, Field(ge=0, le=1000)] = Field(
+        0, description="Moves for which it does not happen again"
+    )
 
     def rules(self) -> Iterator[tuple[str, str]]:
         triggers = [key for key in self.TRIGGERS if key in self.node.keys]
@@ -121,15 +138,31 @@ def _confirm(value: Json) -> Json:
 class Collect(Part):
     fallback: ClassVar[Mapping[str, Json]] = {"vars": []}
 
-    vars: list[str]
-    optional: list[str] = []
-    fresh: list[str] = Field([], description="Readable, but a new value is needed here")
-    attempts: Annotated[int, Field(ge=1, le=20)] | None = Field(
-        None, description="How often what is given for one of them may be refused"
+    vars: list[str] = Field(
+        description="What the model may store, with `set_STATE`, several at a time"
     )
-    on_failed: str | None = Field(None, description="The state to go to then")
+    optional: list[str] = Field([], description="Those of them that need not be given")
+    fresh: list[str] = Field([], description="Those that have a value, and need a new one here")
+    attempts: Annotated[int, Field(ge=1, le=20)] | None = Field(
+        None,
+        description=(
+            "How often what is given for one of them may be refused: the last time is the event "
+            "`collect.failed`; a check that fails or is overtaken does not count; no end by "
+            "default"
+        ),
+    )
+    on_failed: str | None = Field(
+        None,
+        description=(
+            "The state to go to when the `attempts` are used up, if no edge takes "
+            "`collect.failed`; without it that is an error"
+        ),
+    )
     confirm: Annotated[bool | str, BeforeValidator(_confirm)] = Field(
-        False, description="Read back to the caller, who has to say yes; true, or the words for it"
+        False,
+        description=(
+            "Read back what was collected, and ask for the caller's yes; a text is the words for it"
+        ),
     )
 
     @classmethod
@@ -147,8 +180,13 @@ class Context(Part):
 
     fallback: ClassVar[Mapping[str, Json]] = {"keep_last": 1}
 
-    keep_last: Annotated[int, Field(ge=0, le=1000)]
-    summary: bool = False
+    keep_last: Annotated[int, Field(ge=0, le=1000)] = Field(
+        description=(
+            "How many of the last items stay: a turn of either side, a note, a call and its "
+            "output are one each"
+        )
+    )
+    summary: bool = Field(False, description="Whether a summary takes the place of the others")
 
 
 def _context(value: Json) -> Json:
@@ -163,18 +201,26 @@ def _context(value: Json) -> Json:
 class End(Part):
     fallback: ClassVar[Mapping[str, Json]] = {"reason": ""}
 
-    reason: str
-    outcome: Values = Field({}, description="Of a sub-flow: what the flow that runs it gets")
+    reason: str = Field(description="A text that tells how the session, or the sub-flow, ended")
+    outcome: Values = Field({}, description="Values by name, for whoever runs the sub-flow")
 
 
 class Transfer(Part):
     fallback: ClassVar[Mapping[str, Json]] = {"to": ""}
 
-    to: str
-    note: str | None = None
-    summary: bool = Field(False, description="Have the model sum up for whoever takes over")
-    headers: Values = Field({}, description="SIP headers by name")
-    on_failed: str | None = None
+    to: str = Field(description="Where to: `sip:…`, `tel:…`")
+    note: str | None = Field(None, description="For whoever takes over")
+    summary: bool = Field(
+        False,
+        description=(
+            "Whether the model sums up the talk for them, too; the transfer waits for it, at most "
+            "10 s"
+        ),
+    )
+    headers: Values = Field(
+        {}, description="SIP headers by name; the Realtime service passes none on"
+    )
+    on_failed: str | None = Field(None, description="The state if it fails; an error by default")
 
 
 ContextOf: TypeAlias = Annotated[
@@ -204,10 +250,10 @@ class Silence(Part):
 
     KINDS: ClassVar[tuple[str, ...]] = ("say", "prompt", "goto")
 
-    after: Seconds
-    say: str | None = None
-    prompt: str | None = None
-    goto: str | None = None
+    after: Seconds = Field(description="How long the caller has been silent")
+    say: str | None = Field(None, description="These words")
+    prompt: str | None = Field(None, description="One utterance of the model by this instruction")
+    goto: str | None = Field(None, description="The state to go to")
 
     def rules(self) -> Iterator[tuple[str, str]]:
         if sum(key in self.node.keys for key in self.KINDS) != 1:
@@ -217,8 +263,12 @@ class Silence(Part):
 class Voice(Part):
     """What differs in one state from `session.turns`."""
 
-    eagerness: Literal["low", "medium", "high", "auto"] | None = None
-    interrupt: bool | None = None
+    eagerness: Literal["low", "medium", "high", "auto"] | None = Field(
+        None, description="How soon a turn is taken to be over; no effect yet"
+    )
+    interrupt: bool | None = Field(
+        None, description="Whether the caller may cut the agent off; the session's by default"
+    )
 
 
 def _handed_on(value: Json) -> Json:
@@ -256,16 +306,24 @@ class Handoff(Part):
     fallback: ClassVar[Mapping[str, Json]] = {"flow": "unnamed"}
     later: ClassVar[frozenset[str]] = frozenset({"on_failed"})
 
-    flow: Id
-    arguments: Values = Field({}, alias="with", description="Its inputs")
-    context: HandedOn = Field(None, description="What the other flow sees of the conversation")
+    flow: Id = Field(description="The flow, `NAME.flow.yaml` beside this one")
+    arguments: Values = Field({}, alias="with", description="Values for its inputs")
+    context: HandedOn = Field(
+        None,
+        description=(
+            "What it sees of the conversation: everything (`all`), nothing (`none`), a `summary`, "
+            "or the `last` so many items"
+        ),
+    )
 
 
 class StateLimits(Part):
     """Of one entry of a state."""
 
-    turns: Annotated[int, Field(ge=1)] | None = None
-    time: Seconds | None = None
+    turns: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Of the caller, those within its sub-flow too"
+    )
+    time: Seconds | None = Field(None, description="Since the entry")
 
 
 class State(Part):
@@ -273,22 +331,36 @@ class State(Part):
 
     ENDINGS: ClassVar[tuple[str, ...]] = ("end", "transfer", "handoff")
 
-    do: list[Step] = []
-    goal: str | None = None
-    collect: Collect | None = None
-    tools: list[str] = []
-    next: list[Edge] = []
-    examples: list[str] = []
-    context: ContextOf = Field(None, description="What the model still sees of what was before")
+    do: list[Step] = Field([], description="Done on entering")
+    goal: str | None = Field(None, description="What the model is to reach here")
+    collect: Collect | None = Field(None, description="Variables to ask for")
+    tools: list[str] = Field([], description="Tools that the model may call here")
+    next: list[Edge] = Field([], description="Ways out, in order")
+    examples: list[str] = Field([], description="Phrases that a caller may use here")
+    context: ContextOf = Field(
+        None,
+        description=(
+            "What the model still sees of what was before: everything (`keep`), nothing "
+            "(`reset`), or the last items"
+        ),
+    )
     silence: list[Silence] | None = Field(None, description="Instead of the flow's")
     voice: Voice | None = Field(None, description="Instead of the session's")
-    limits: StateLimits | None = None
-    end: End | None = None
-    transfer: Transfer | None = None
-    handoff: Handoff | None = None
-    run: Id | None = Field(None, description="A sub-flow, in NAME.flow.yaml beside this flow")
-    arguments: Values = Field({}, alias="with", description="Its inputs")
-    name: Id | None = Field(None, alias="as", description="Name of its reason and outcome")
+    limits: StateLimits | None = Field(None, description="Of one entry")
+    end: End | None = Field(None, description="The session, or the sub-flow, ends here")
+    transfer: Transfer | None = Field(None, description="The session is passed on to somebody")
+    handoff: Handoff | None = Field(None, description="The session goes on with another flow")
+    run: Id | None = Field(
+        None,
+        description=(
+            "A sub-flow that has the talk here, `NAME.flow.yaml` beside this one; such a state "
+            "has, besides, only `do` and `next`"
+        ),
+    )
+    arguments: Values = Field({}, alias="with", description="Inputs of the sub-flow")
+    name: Id | None = Field(
+        None, alias="as", description="A name for the sub-flow's reason and outcome"
+    )
 
     @property
     def ends(self) -> bool:

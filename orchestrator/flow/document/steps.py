@@ -20,8 +20,14 @@ __all__ = ["Show", "Step"]
 class Show(Part):
     """Something that the model sees as if the caller had shown it: exactly one of the two."""
 
-    text: str | None = None
-    image: str | None = Field(None, description="A PNG or JPEG of the project")
+    text: str | None = Field(None, description="These words")
+    image: str | None = Field(
+        None,
+        description=(
+            "The path of a PNG or JPEG from the file that this stands in; of the project, at most "
+            "1 MB. `session.inputs` has to name `image`"
+        ),
+    )
 
     def rules(self) -> Iterator[tuple[str, str]]:
         if (self.text is None) == (self.image is None):
@@ -35,26 +41,51 @@ class Step(Part):
         "say", "prompt", "note", "set", "tool", "emit", "wait", "classify", "dtmf", "play",
         "show",
     )  # fmt: skip
-    when: str | None = Field(None, alias="if")
-    say: str | None = None
-    prompt: str | None = None
-    note: str | None = None
-    set: Values | None = None
-    tool: str | None = None
-    emit: EventName | None = Field(None, description="Tell other programs")
-    wait: Seconds | None = None
+    when: str | None = Field(None, alias="if", description="Condition for doing it")
+    say: str | None = Field(
+        None, description="These words; not said at all if something in them is unset"
+    )
+    prompt: str | None = Field(
+        None, description="One utterance of the model by this instruction, without tools"
+    )
+    note: str | None = Field(None, description="A message for the model that nobody hears")
+    set: Values | None = Field(None, description="Variables and their new values")
+    tool: str | None = Field(None, description="A call; steps wait for a tool of mode `wait`")
+    emit: EventName | None = Field(
+        None, description="An event for other programs: words joined by dots"
+    )
+    wait: Seconds | None = Field(None, description="A pause")
     classify: str | None = Field(
         None, description="A question that the model answers unheard, with a value of `into`"
     )
-    into: str | None = Field(None, description="The enum or bool that `classify` sets")
-    dtmf: str | None = Field(None, description="Keys to press on the caller's line")
-    play: str | None = Field(None, description="A recorded file")
-    show: Show | None = Field(None, description="A text or an image, into the conversation")
-    exact: bool = Field(False, description="The words of `say` are played, from `audio`")
+    into: str | None = Field(
+        None, description="The variable that `classify` sets: an enum, or a bool (yes or no)"
+    )
+    dtmf: str | None = Field(
+        None,
+        description=(
+            "Keys to press on the caller's line; the Realtime service has no channel that can"
+        ),
+    )
+    play: str | None = Field(None, description="A recorded file; the steps go on when it is over")
+    show: Show | None = Field(None, description="What the model sees as if the caller had shown it")
+    exact: bool = Field(
+        False, description="The words of `say` are played from `audio`, where that can be"
+    )
     audio: str | None = Field(None, description="The recorded file of an exact `say`")
-    arguments: Values = Field({}, alias="with")
-    name: Id | None = Field(None, alias="as", description="Name of the tool's result")
-    approval: Approval | None = Field(None, description="Stricter than the tool's own")
+    arguments: Values = Field(
+        {}, alias="with", description="Arguments of a `tool`, fields of an `emit`"
+    )
+    name: Id | None = Field(
+        None, alias="as", description="A name for the tool's result, until the state is left"
+    )
+    approval: Approval | None = Field(
+        None,
+        description=(
+            "Of a `tool`: as a tool's, and never less than the tool wants; by default the tool's, "
+            "if by a person"
+        ),
+    )
 
     def rules(self) -> Iterator[tuple[str, str]]:
         kinds = [kind for kind in self.KINDS if kind in self.node.keys]

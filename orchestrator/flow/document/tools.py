@@ -1,7 +1,5 @@
 """Tools and servers, as their author wrote them. Pure."""
 
-# ruff: noqa: RUF012 (pydantic copies defaults)
-
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal, TypeAlias, cast
 
@@ -62,11 +60,18 @@ Mode: TypeAlias = Literal["wait", "background", "detached"]
 
 
 class Retry(Part):
-    max: Annotated[int, Field(ge=0, le=20)]
-    backoff: Seconds = 0.2
-    factor: Annotated[float, Field(ge=1, le=10)] = 2.0
-    jitter: Annotated[float, Field(ge=0, le=1)] = 0.1
-    on: list[str] = ["timeout", "unavailable", "rate_limited"]
+    max: Annotated[int, Field(ge=0, le=20)] = Field(description="Attempts after the first, 0 to 20")
+    backoff: Seconds = Field(0.2, description="Pause before the second attempt")
+    factor: Annotated[float, Field(ge=1, le=10)] = Field(
+        2.0, description="Each pause is so many times the one before, 1 to 10"
+    )
+    jitter: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.1, description="Share of a pause that is added to it at most, 0 to 1"
+    )
+    on: list[str] = Field(
+        ["timeout", "unavailable", "rate_limited"],
+        description="Codes of failures that are tried again",
+    )
 
 
 RetryOrNever: TypeAlias = Annotated[
@@ -87,13 +92,28 @@ class Approval(Part):
         **dict.fromkeys(("channel", "timeout", "on_timeout", "reason", "show"), ("human",)),
     }
 
-    by: Literal["none", "caller", "human"]
-    when: str | None = Field(None, alias="if", description="Asked only if this is true of `args`")
-    read_back: str | None = Field(None, description="What the caller has to agree to; sees `args`")
-    channel: str = Field("", description="Which people are asked")
-    timeout: Seconds = 60.0
-    on_timeout: Literal["deny"] = "deny"
-    reason: str | None = Field(None, description="Why, told to the person")
+    by: Literal["none", "caller", "human"] = Field(
+        description="Who is asked; keys below `read_back` need `human`"
+    )
+    when: str | None = Field(
+        None,
+        alias="if",
+        description=(
+            "Condition over `args`; only calls for which it holds, or cannot be told, are asked "
+            'about: what it compares is unset, or of another kind (`"900" > 50`)'
+        ),
+    )
+    read_back: str | None = Field(
+        None, description="Only with `caller`: a text, what they have to say yes to; sees `args`"
+    )
+    channel: str = Field(
+        "", description="Which people are asked: a name that `approvals list` shows"
+    )
+    timeout: Seconds = Field(60.0, description="How long they have")
+    on_timeout: Literal["deny"] = Field(
+        "deny", description="What it means when nobody decides in time"
+    )
+    reason: str | None = Field(None, description="A text for the person; sees `args`")
     show: list[str] | None = Field(None, description="The arguments that the person sees")
 
     def rules(self) -> Iterator[tuple[str, str]]:
@@ -126,11 +146,18 @@ Approvals: TypeAlias = Annotated[
 class Filler(Part):
     """What to say while a call is under way: the author's lines, or words of the model."""
 
-    after: Seconds
-    every: Seconds | None = None
-    say: Lines = []
-    auto: bool = Field(False, description="The model finds the words")
-    progress: bool = Field(False, description="Say what the handler reports, if there is news")
+    after: Seconds = Field(description="How long the call has taken when it is said")
+    every: Seconds | None = Field(
+        None, description="How long until the next one; said once by default"
+    )
+    say: Lines = Field([], description="The words, or several to take in turn")
+    auto: bool = Field(False, description="Instead of `say`: the model finds the words")
+    progress: bool = Field(
+        False,
+        description=(
+            "Say what the handler reports (`ctx.progress`) instead, whenever there is something new"
+        ),
+    )
 
     def rules(self) -> Iterator[tuple[str, str]]:
         if self.say == ["auto"]:
@@ -143,40 +170,125 @@ class Tool(Part):
     """A function that a worker runs."""
 
     fallback: ClassVar[Mapping[str, Json]] = {"queue": ""}
-    queue: str
-    handler: str | None = None
-    describe: str = ""
-    params: dict[Id, Param] = {}
-    args: Values = Field({}, description="Parameters that the engine binds, hidden from the model")
-    returns: dict[str, Param] = {}
+    queue: str = Field(description="The queue of its workers")
+    handler: str | None = Field(None, description="The function's name; the tool's by default")
+    describe: str = Field("", description="What the model reads")
+    params: dict[Id, Param] = Field({}, description="What it is called with, by name")
+    args: Values = Field(
+        {}, description="Parameters that the engine binds; the model neither sees nor gives them"
+    )
+    returns: dict[str, Param] = Field({}, description="Types of the result's fields, by name")
     timeout: Seconds = Field(10.0, description="Of one attempt")
-    deadline: Seconds | None = Field(None, description="Of the whole call")
-    retry: RetryOrNever = None
-    safe: bool = Field(False, description="Changes nothing: may be repeated and cancelled freely")
-    idempotent: bool = Field(False, description="Commits our key together with its effect")
-    idempotency: str | None = Field(None, description="The key; the call's id by default")
-    after_crash: Literal["rerun", "unknown"] | None = None
-    mode: Mode = Field("wait", description="Whether the conversation waits for the result")
-    requires: str | None = Field(None, description="Hidden and refused while this is false")
-    approval: Approval | None = None
-    undo: str | None = Field(None, description="Tool that takes the effect back")
-    filler: Filler | None = None
-    on_interrupt: Literal["keep", "cancel"] = "keep"
-    on_hangup: Literal["keep", "cancel"] | None = None
-    assign: Values = {}
-    ok_if: str | None = Field(None, description="Over `result`; false makes it a failure")
+    deadline: Seconds | None = Field(
+        None, description="No attempt begins that could end after it, counted from the call"
+    )
+    retry: RetryOrNever = Field(
+        None, description="Whether a failed attempt is followed by another; `never` by default"
+    )
+    safe: bool = Field(
+        False, description="It changes nothing: may be repeated and cancelled freely"
+    )
+    idempotent: bool = Field(
+        False, description="The worker commits our key together with its effect"
+    )
+    idempotency: str | None = Field(
+        None,
+        description=(
+            "The key; the same key with other arguments fails with `conflict`; the call's id by "
+            "default"
+        ),
+    )
+    after_crash: Literal["rerun", "unknown"] | None = Field(
+        None,
+        description=(
+            "What becomes of a call whose worker crashed; `rerun` if safe or idempotent, else "
+            "`unknown`"
+        ),
+    )
+    mode: Mode = Field(
+        "wait",
+        description=(
+            "`wait`: the conversation waits for the result; `background`: it goes on, and is told "
+            "the result later; `detached`: nobody is told, no event, no `assign`"
+        ),
+    )
+    requires: str | None = Field(
+        None,
+        description=(
+            "Condition; hidden from the model and refused while it is not true. Steps of the flow "
+            "are not held to it"
+        ),
+    )
+    approval: Approval | None = Field(None, description="Who has to agree first; nobody by default")
+    undo: str | None = Field(
+        None,
+        description=(
+            "The tool that takes the effect back when a correction has made it unwanted; its "
+            "`args` see `result` and `args` of the call"
+        ),
+    )
+    filler: Filler | None = Field(None, description="What to say meanwhile")
+    on_interrupt: Literal["keep", "cancel"] = Field(
+        "keep",
+        description=(
+            "What becomes of it when the caller cuts in. With `cancel` what is safe, or has not "
+            "begun, is cancelled at once; anything else is asked to stop, and stays open until "
+            "its outcome tells what became of it"
+        ),
+    )
+    on_hangup: Literal["keep", "cancel"] | None = Field(
+        None,
+        description=(
+            "What becomes of it when the session ends: kept calls are waited for, cancelled ones "
+            "are not, and what one came to all the same is only in its record; `cancel` if safe, "
+            "else `keep`"
+        ),
+    )
+    assign: Values = Field(
+        {},
+        description=(
+            "Variables set from `result` and `args` when it is done, unless the caller has "
+            "changed what its `args` were bound to"
+        ),
+    )
+    ok_if: str | None = Field(
+        None,
+        description=(
+            "Condition over `result` and `args`; unless true, the call failed, with code `not_ok`"
+        ),
+    )
     answer: Literal["speak", "silent"] = Field(
-        "speak", description="Whether the model speaks because of the result"
+        "speak",
+        description=(
+            "`silent`: the model is told the result and need not speak because of it. It does if "
+            "the caller would hear nothing at all, and of failures"
+        ),
     )
     errors: Literal["hide", "summary", "pass"] = Field(
-        "summary", description="What the model hears of a failure"
+        "summary",
+        description=(
+            "What the model hears of a failure: `hide` (that it failed), `summary` (the code, and "
+            "at most 200 characters of the message), `pass` (all)"
+        ),
     )
     concurrency: Annotated[int, Field(ge=1, le=1000)] | None = Field(
-        None, description="Calls at a time in one session; more wait for their turn"
+        None,
+        description=(
+            "How many calls of it may be under way in one session; more wait in order, within "
+            "their deadline"
+        ),
     )
-    rate: Rate | None = Field(None, description='Calls begun by all sessions, as "10/m"')
+    rate: Rate | None = Field(
+        None,
+        description=(
+            "How many may begin over all sessions, as `10/m`: so many per `s`, `m` or `h`"
+        ),
+    )
     priority: Literal["live", "job"] | None = Field(
-        None, description="Whether somebody waits; a detached call is a job by default"
+        None,
+        description=(
+            "`live`: somebody waits for it; `job`: nobody does, as by default of what is detached"
+        ),
     )
 
 
@@ -185,18 +297,26 @@ class McpServer(Part):
 
     fallback: ClassVar[Mapping[str, Json]] = {"server": "", "allow": []}
 
-    server: str
+    server: str = Field(description="Its name in `.mcp.json`")
     via: Literal["host", "openai"] = Field(
-        "host", description="Who calls it: our MCP host, or the Realtime service itself"
+        "host",
+        description="Who calls it: `host`, our MCP host; `openai`, the Realtime service itself",
     )
-    allow: Allowed = Field(description="Tools by name, or {read_only: true}: all that are")
-    approval: Approvals = {}
-    pin: Literal[True] = True
-    timeout: Seconds = 10.0
-    assign: dict[str, Values] = {}
-    describe: dict[str, str] = {}
-    args: dict[str, Values] = Field({}, description="Fixed arguments, hidden from the model")
-    requires: dict[str, str] = Field({}, description="Conditions, as of a tool")
-    ok_if: dict[str, str] = Field({}, description="Conditions over `result`, as of a tool")
-    filler: dict[str, Filler] = {}
-    retry: dict[str, RetryOrNever] = {}
+    allow: Allowed = Field(
+        description=(
+            "The tools that may be used, each by name, or all that are pinned as `read_only`. "
+            "Each is pinned"
+        )
+    )
+    approval: Approvals = Field(
+        {}, description="As of a tool, for all; or by tool, with `default` for the others"
+    )
+    pin: Literal[True] = Field(True, description="Tools are held to `mcp.lock.json`")
+    timeout: Seconds = Field(10.0, description="Of a call")
+    assign: dict[str, Values] = Field({}, description="As of a tool, by tool")
+    describe: dict[str, str] = Field({}, description="By tool, instead of the pinned description")
+    args: dict[str, Values] = Field({}, description="As of a tool, by tool")
+    requires: dict[str, str] = Field({}, description="As of a tool, by tool")
+    ok_if: dict[str, str] = Field({}, description="As of a tool, by tool")
+    filler: dict[str, Filler] = Field({}, description="As of a tool, by tool")
+    retry: dict[str, RetryOrNever] = Field({}, description="As of a tool, by tool")
