@@ -28,6 +28,7 @@ WORDS = {
     "boolean": "`true` or `false`",
     "object": "mapping",
 }
+UNITS = "(ms|s|m|h|d)$"  # how the pattern of a duration ends
 Schema = Mapping[str, Any]
 Anchors = Mapping[str, str]
 
@@ -65,7 +66,8 @@ def with_tables(page: str) -> str:
 
 
 def _heading(before: str) -> str:
-    return HEADING.findall(before)[-1].strip()
+    *_, last = HEADING.finditer(before)
+    return last[1]
 
 
 def _table(model: type[Part], anchors: Anchors) -> str:
@@ -90,13 +92,11 @@ def _default(schema: Schema) -> str:
     value = schema.get("default")
     if value in (None, "", [], {}):
         return ""
-    if isinstance(value, list):
-        return ", ".join(f"`{each}`" for each in value)
-    if schema.get("pattern", "").endswith("(ms|s|m|h|d)$"):
+    if "items" in schema:
+        return ", ".join(_code(each) for each in value)
+    if schema.get("pattern", "").endswith(UNITS):
         return f"`{value:g}s`" if value >= 1 else f"`{value * 1000:g}ms`"
-    if isinstance(value, float):
-        return f"`{value:g}`"
-    return _code(value)
+    return f"`{value:g}`" if isinstance(value, float) else _code(value)
 
 
 def _code(value: object) -> str:
@@ -105,36 +105,34 @@ def _code(value: object) -> str:
 
 def _value(schema: Schema, anchors: Anchors) -> str:
     """What may stand there, in words."""
-    return " or ".join(dict.fromkeys(_kinds(schema, anchors)))
+    return " or ".join(dict.fromkeys(_kinds(schema, anchors))) or "any value"
 
 
 def _kinds(schema: Schema, anchors: Anchors) -> Iterator[str]:
-    match schema:
-        case {"$ref": str(ref)}:
-            yield _link(ref.removeprefix("#/$defs/"), anchors)
-        case {"anyOf": kinds} | {"oneOf": kinds}:
-            for kind in kinds:
-                yield from _kinds(kind, anchors)
-        case {"const": value}:
-            yield _code(value)
-        case {"enum": values}:
-            yield _either(values)
-        case {"type": "null"}:
-            return
-        case {"type": [*types]}:
-            yield " or ".join(WORDS[each] for each in types)
-        case {"type": "array", "items": items}:
-            yield f"list of {_value(items, anchors)}"
-        case {"type": "string", "pattern": str(pattern)}:
-            yield _patterned(pattern)
-        case {"type": "object", "additionalProperties": dict() as each}:
-            yield f"{_value(each, anchors)}, by name"
-        case {"type": "object", "properties": dict() as properties}:
-            yield f"`{{{', '.join(properties)}}}`"
-        case {"type": str(kind)}:
-            yield WORDS[kind]
-        case _:
-            yield "any value"
+    if "$ref" in schema:
+        yield _link(schema["$ref"].removeprefix("#/$defs/"), anchors)
+    elif kinds := schema.get("anyOf") or schema.get("oneOf"):
+        for kind in kinds:
+            yield from _kinds(kind, anchors)
+    elif "const" in schema:
+        yield _code(schema["const"])
+    elif "enum" in schema:
+        yield _either(schema["enum"])
+    elif schema.get("type") != "null":
+        yield _typed(schema, anchors)
+
+
+def _typed(schema: Schema, anchors: Anchors) -> str:
+    if "items" in schema:
+        return f"list of {_value(schema['items'], anchors)}"
+    if "pattern" in schema:
+        return _patterned(schema["pattern"])
+    if isinstance(schema.get("additionalProperties"), dict):
+        return f"{_value(schema['additionalProperties'], anchors)}, by name"
+    if "properties" in schema:
+        return f"`{{{', '.join(schema['properties'])}}}`"
+    types = schema.get("type", ())
+    return " or ".join(WORDS[each] for each in ([types] if isinstance(types, str) else types))
 
 
 def _link(model: str, anchors: Anchors) -> str:
@@ -149,7 +147,7 @@ def _either(values: Iterable[object]) -> str:
 
 
 def _patterned(pattern: str) -> str:
-    if pattern.endswith("(ms|s|m|h|d)$"):
+    if pattern.endswith(UNITS):
         return "duration"
     return "number of turns" if "turns" in pattern else "rate"
 
