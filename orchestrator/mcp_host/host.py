@@ -26,7 +26,7 @@ from mcp.types import (
 )
 from pydantic import ValidationError
 
-from orchestrator.dispatch.call import Call, Json, Outcome
+from orchestrator.dispatch.call import Call, Json, Outcome, Progress
 from orchestrator.dispatch.roster import Handled
 from orchestrator.errors import UsageError
 from orchestrator.mcp_host import lock
@@ -34,6 +34,7 @@ from orchestrator.mcp_host.lock import Tools
 from orchestrator.mcp_host.registry import Registry
 from orchestrator.mcp_host.server import ServerDown
 from orchestrator.mcp_host.supervisor import Supervisor
+from orchestrator.worker.handlers import Tell
 
 __all__ = ["KEY", "Host", "outcome_of"]
 
@@ -54,10 +55,14 @@ class Host:
     """Runs calls on the servers of a registry. `run` is what a `Worker` needs.
 
     Each of `supervisors` must be run as a task of its own. `directory` holds `mcp.lock.json`.
+    `tell` hears how far servers say that they are.
     """
+
+    tell: Tell
 
     def __init__(self, registry: Registry, directory: Path, logs: Path) -> None:
         """Raises `UsageError` for a lock that cannot be read."""
+        self.tell = lambda call, progress: None
         self._path = directory / lock.FILE
         self._lock = lock.read_lock(self._path)
         self.supervisors: Mapping[str, Supervisor] = {
@@ -103,7 +108,13 @@ class Host:
         if refusal := self._refusal(call, supervisor.server.name, session.tools):
             return refusal
         meta = {KEY: call.key, **call.trace}
-        return outcome_of(await session.call(call.tool, call.arguments, call.timeout, meta))
+
+        async def tell(progress: float, total: float | None, message: str | None) -> None:
+            self.tell(call, Progress(message or "", {"progress": progress, "total": total}))
+
+        return outcome_of(
+            await session.call(call.tool, call.arguments, call.timeout, meta, progress=tell)
+        )
 
     def _refusal(self, call: Call, server: str, offered: Tools) -> Outcome | None:
         """Why the tool is off. It may have been pinned since the lock was read."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio
 
 from orchestrator.dispatch.claims import LEASE, StreamClaims
+from orchestrator.dispatch.progress import StreamProgress
 from orchestrator.dispatch.roster import Present
 from orchestrator.errors import UsageError
 from orchestrator.link import connect
@@ -60,6 +61,9 @@ async def serve(
             Worker(StreamClaims(link, queue, consumer, lease=lease), host.run, slots)
             for queue in host.supervisors
         ]
+        progress = StreamProgress(link)
+        host.tell = progress.tell
+        sessions.start_soon(progress.run)
         async with listed(link, Present(consumer, time.time(), slots, host.handled), workers):
 
             def up() -> None:

@@ -19,6 +19,7 @@ import httpx2
 from mcp import Client, MCPError, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.client.subscriptions import SubscriptionLost
+from mcp.shared.dispatcher import ProgressFnT
 from mcp.types import (
     CONNECTION_CLOSED,
     INVALID_REQUEST,
@@ -89,9 +90,15 @@ class Session:
         self.tools = await _offered(self.server.name, client)
 
     async def call(
-        self, tool: str, arguments: Mapping[str, Json], limit: float, meta: Mapping[str, Json]
+        self,
+        tool: str,
+        arguments: Mapping[str, Json],
+        limit: float,
+        meta: Mapping[str, Json],
+        progress: ProgressFnT | None = None,
     ) -> CallToolResult:
         """Call a tool, for at most `limit` seconds; cancelling this cancels the request.
+        `progress` hears how far the server says it is: a number, of how many, in what words.
 
         Raises `ServerDown`, `MCPError` with the server's own error, and `RuntimeError` or
         `ValidationError` where the answer does not keep to its schema.
@@ -101,7 +108,7 @@ class Session:
             raise ServerDown("its connection was lost", sent=False)
         request = cast("RequestParamsMeta", meta)
         try:
-            return await client.call_tool(tool, dict(arguments), limit, meta=request)
+            return await client.call_tool(tool, dict(arguments), limit, progress, meta=request)
         except MCPError as error:
             if not self._lost(error):
                 raise

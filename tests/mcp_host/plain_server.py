@@ -18,7 +18,7 @@ TOOLS: dict[str, dict[str, Any]] = {
     "where": {"description": "Answers with directory, environment and process id."},
     "die": {"description": "Ends the process in the middle of the call."},
     "die_reading": {"description": "The same, but it changes nothing.", "annotations": READ_ONLY},
-    "never": {"description": "Never answers."},
+    "never": {"description": "Says how far it is, and never answers."},
     "cancelled": {"description": "Answers with the requests that were cancelled."},
     "change": {"description": "Changes the description of `answer`, adds `new`, drops `meta`."},
 }
@@ -54,7 +54,10 @@ class PlainServer:
             send(id=number, error=given["error"])
         elif tool == "answer":
             send(id=number, result={"content": [], **given["result"]})
-        elif tool != "never":
+        elif tool == "never":
+            told = {"progressToken": meta["progressToken"], "progress": 1, "total": 2}
+            send(method="notifications/progress", params={**told, "message": "Half way."})
+        else:
             found = self.find(tool, meta)
             send(id=number, result={"content": [], "structuredContent": {"found": found}})
 

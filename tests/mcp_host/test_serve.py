@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
-from orchestrator.dispatch.call import Outcome
+from orchestrator.dispatch.call import Outcome, Progress
 from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.errors import UsageError
 from orchestrator.link import connect
@@ -69,6 +69,21 @@ async def test_calls_are_served_until_standard_input_ends(
     assert host.wait(timeout=20) == 0
     with pytest.raises(ProcessLookupError):
         os.kill(found.result["found"]["pid"], 0)
+
+
+async def test_how_far_a_server_says_it_is_reaches_the_asker(
+    host: "subprocess.Popen[str]", redis: RedisServer, call: MakeCall
+) -> None:
+    assert host.stdout is not None
+    host.stdout.readline()
+    async with connect(redis.url) as link:
+        calls, never = StreamCalls(link, "p1"), call("never")
+        await calls.publish(never)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(first_outcome, calls)
+            half = Progress("Half way.", {"progress": 1, "total": 2})
+            assert await anext(calls.progressed()) == (never.id, half)
+            tasks.cancel_scope.cancel()
 
 
 async def test_a_project_without_servers_has_nothing_to_host(tmp_path: Path) -> None:
