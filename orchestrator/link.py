@@ -1,8 +1,11 @@
 """The one door to Redis: connections, pipelining, scripts and errors.
 
-A `Link` owns one connection for everything that is answered at once. What is asked in one turn
-of the event loop travels in one write, so that a process needs no pool. A blocking read takes a
-connection for itself (`Link.line`), and so does a subscription (`Link.listen`).
+`Link` is what everybody else sees. `ServerLink` is one to a single server; `cluster` has one of
+those for each node.
+
+A `ServerLink` owns one connection for everything that is answered at once. What is asked in one
+turn of the event loop travels in one write, so that a process needs no pool. A blocking read takes
+a connection for itself (`Link.line`), and so does a subscription (`Link.listen`).
 
 This uses redis-py's `Connection`, which brings addresses, TLS, authentication and parsing, and
 not its client, which costs more time per command than Redis does. Replies are therefore those
@@ -21,27 +24,40 @@ import hashlib
 import importlib.resources
 import math
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import anyio
 import hiredis
 from redis import exceptions as redis_errors
-from redis.asyncio.connection import ConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
-from orchestrator.errors import QueueUnavailable, ServiceError, UsageError
+from orchestrator.addresses import Address, ServerAddress, address
+from orchestrator.errors import QueueUnavailable, ServiceError
 
-__all__ = ["Backoff", "Command", "Line", "Link", "RedisRefused", "Script", "connect"]
+__all__ = [
+    "LIMIT",
+    "Backoff",
+    "Command",
+    "Line",
+    "Link",
+    "RedisRefused",
+    "Reply",
+    "Script",
+    "ServerLine",
+    "ServerLink",
+    "checked",
+    "connect",
+    "pack",
+    "translated",
+]
 
 Command: TypeAlias = Sequence[str | int | float]
 Reply: TypeAlias = Any  # str, int, None, or lists and dicts of these
 
-# The types that these two bring along are partial.
+# The types that it brings along are partial.
 _hiredis: Any = hiredis
-_pools: Any = ConnectionPool
 
 LIMIT = 2.0
 """Seconds within which Redis must answer, connecting included."""
@@ -60,10 +76,11 @@ _UNAVAILABLE = (
     redis_errors.MasterDownError,
     redis_errors.ClusterDownError,
     redis_errors.TryAgainError,
+    redis_errors.AskError,  # and MovedError: a slot is on its way
     OSError,
     TimeoutError,
 )
-_UNAVAILABLE_CODES = {"MISCONF", "NOREPLICAS", "BUSY", "UNKILLABLE"}
+_UNAVAILABLE_CODES = {"MISCONF", "NOREPLICAS", "BUSY", "UNKILLABLE", "UNBLOCKED"}
 _REFUSED = (
     redis_errors.AuthenticationError,
     redis_errors.AuthorizationError,
@@ -110,8 +127,22 @@ class Backoff:
         self._failures = 0
 
 
-class Line:
-    """One connection, opened when it is needed; one exchange at a time."""
+class Line(Protocol):
+    """A connection for what may block; one exchange at a time."""
+
+    async def ask(self, command: Command, wait: float = 0.0) -> Reply:
+        """One reply, which may take `wait` seconds. Raises `QueueUnavailable` or `RedisRefused`."""
+        ...
+
+    def subscribe(self, channel: str) -> AsyncIterator[str | None]:
+        """`None` once the subscription stands, then messages. Raises `QueueUnavailable`."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class ServerLine:
+    """A `Line` to one server: one connection, opened when it is needed."""
 
     def __init__(self, pool: Any, place: str) -> None:
         self._connection: Any = pool.make_connection()
@@ -130,12 +161,10 @@ class Line:
                 return [await self._reply() for _ in packed]
 
     async def ask(self, command: Command, wait: float = 0.0) -> Reply:
-        """One reply. Raises `QueueUnavailable` or `RedisRefused`."""
-        [reply] = await self.exchange([_packed(command)], wait)
-        return self.checked(reply)
+        [reply] = await self.exchange([pack(command)], wait)
+        return checked(reply, self._place)
 
     async def subscribe(self, channel: str) -> AsyncIterator[str | None]:
-        """`None` once the subscription stands, then messages. Raises `QueueUnavailable`."""
         async with self._closing_on_error():
             with anyio.fail_after(LIMIT):
                 await self._connection.connect()
@@ -149,11 +178,6 @@ class Line:
 
     async def close(self) -> None:
         await self._connection.disconnect(nowait=True)
-
-    def checked(self, reply: Reply) -> Reply:
-        if isinstance(reply, Exception):
-            raise self.translated(reply)
-        return reply
 
     async def _reply(self) -> Reply:
         try:
@@ -180,26 +204,34 @@ class Line:
             yield
         except (redis_errors.RedisError, OSError) as error:
             await self.close()
-            raise self.translated(error) from None
+            raise translated(error, self._place) from None
         except BaseException:
             await self.close()
             raise
 
-    def translated(self, error: Exception) -> ServiceError:
-        if error.args and isinstance(error.args[0], redis_errors.RedisError):
-            error = error.args[0]  # redis-py wraps what a Unix socket's handshake raised
-        code = getattr(error, "status_code", None) or str(error).partition(" ")[0]
-        what = str(error) or "no answer in time"
-        if isinstance(error, _REFUSED):
-            return RedisRefused(code, f"Redis at {self._place} refuses us: {what}")
-        if isinstance(error, _UNAVAILABLE) or code in _UNAVAILABLE_CODES:
-            return QueueUnavailable(f"Redis at {self._place} is not available: {what}")
-        return RedisRefused(code, f"Redis at {self._place}: {what}")
 
-
-def _packed(command: Command) -> bytes:
+def pack(command: Command) -> bytes:
     packed: bytes = _hiredis.pack_command(tuple(command))
     return packed
+
+
+def checked(reply: Reply, place: str) -> Reply:
+    if isinstance(reply, Exception):
+        raise translated(reply, place)
+    return reply
+
+
+def translated(error: Exception, place: str) -> ServiceError:
+    """What callers hear of an error at this place."""
+    if error.args and isinstance(error.args[0], redis_errors.RedisError):
+        error = error.args[0]  # redis-py wraps what a Unix socket's handshake raised
+    code = getattr(error, "status_code", None) or str(error).partition(" ")[0]
+    what = str(error) or "no answer in time"
+    if isinstance(error, _REFUSED):
+        return RedisRefused(code, f"Redis at {place} refuses us: {what}")
+    if isinstance(error, _UNAVAILABLE) or code in _UNAVAILABLE_CODES:
+        return QueueUnavailable(f"Redis at {place} is not available: {what}")
+    return RedisRefused(code, f"Redis at {place}: {what}")
 
 
 @dataclass(eq=False, slots=True)
@@ -208,24 +240,22 @@ class _Request:
     replies: "asyncio.Future[list[Reply]]"
 
 
-class Link:
-    """Everything a process asks of one Redis. Made by `connect`."""
+class Link(ABC):
+    """Everything a process asks of one Redis, be it a server or a cluster. Made by `connect`.
 
-    def __init__(self, pool: Any, place: str, replicas: int = 0) -> None:
-        self._pool, self._place = pool, place
-        self._replicas = replicas
+    A cluster asks for one thing: the keys of one command, or one act, lie in one slot.
+    """
+
+    def __init__(self, place: str) -> None:
+        self._place = place
         self._lines: list[Line] = []
-        self._waiting: list[_Request] = []
-        self._wake = asyncio.Event()
-        self._closed = False
-        self._line = self.line()
 
     async def ask(self, *commands: Command) -> list[Reply]:
         """The replies to some commands, sent together. Raises `QueueUnavailable` after about
         two seconds at the latest, or `RedisRefused` with the first error among the replies.
         """
-        replies = await self._submit(commands) if commands else []
-        return [self._line.checked(reply) for reply in replies]
+        replies = await self.submit(commands) if commands else []
+        return [checked(reply, self._place) for reply in replies]
 
     async def act(self, script: Script, keys: Sequence[str], args: Command) -> Reply:
         """Run a script; all its keys must lie in one slot. Raises as `ask` does."""
@@ -236,16 +266,16 @@ class Link:
         """Run some scripts, sent together, each an atomic act of its own. Raises as `ask` does."""
         rest = [(len(keys), *keys, *args) for _, keys, args in acts]
         first = zip(acts, rest, strict=True)
-        replies = await self._submit(("EVALSHA", act[0].sha, *each) for act, each in first)
+        replies = await self.submit([("EVALSHA", act[0].sha, *each) for act, each in first])
         for place, reply in enumerate(replies):
             if isinstance(reply, redis_errors.NoScriptError):
                 text = acts[place][0].text
-                [replies[place]] = await self._submit((("EVAL", text, *rest[place]),))
-        return [self._line.checked(reply) for reply in replies]
+                [replies[place]] = await self.submit([("EVAL", text, *rest[place])])
+        return [checked(reply, self._place) for reply in replies]
 
     def line(self) -> Line:
         """A connection for blocking reads. It closes with the link."""
-        line = Line(self._pool, self._place)
+        line = self.new_line()
         self._lines.append(line)
         return line
 
@@ -267,17 +297,84 @@ class Link:
             self._lines.remove(line)
             await line.close()
 
+    @abstractmethod
+    async def submit(self, commands: Sequence[Command]) -> list[Reply]:
+        """The replies to at least one command, error replies as exceptions among them.
+
+        Raises `QueueUnavailable`; it is then unknown which of them were carried out.
+        """
+
+    @abstractmethod
+    def new_line(self) -> Line: ...
+
+    @abstractmethod
+    async def names(self, pattern: str) -> set[str]:
+        """The keys that match, in which `*` stands for any text. Raises as `ask` does."""
+
+    @abstractmethod
     async def check(self) -> None:
         """Raise `ServiceError` unless this Redis is there, lets us in and is new enough."""
+
+    @abstractmethod
+    async def run(self) -> None:
+        """Send what is asked, for ever. `connect` runs this."""
+
+    async def aclose(self) -> None:
+        for line in self._lines:
+            await line.close()
+
+
+class ServerLink(Link):
+    """A link to one server."""
+
+    def __init__(self, at: ServerAddress) -> None:
+        super().__init__(at.place)
+        self._pool = at.pool
+        self._replicas = at.replicas
+        self._waiting: list[_Request] = []
+        self._wake = asyncio.Event()
+        self._closed = False
+        self._line = self.new_line()
+        self._lines.append(self._line)
+
+    async def submit(self, commands: Sequence[Command]) -> list[Reply]:
+        if self._closed:
+            raise QueueUnavailable("this link is closed")
+        future: asyncio.Future[list[Reply]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Request([pack(command) for command in commands], future))
+        self._wake.set()
+        return await future
+
+    def new_line(self) -> ServerLine:
+        return ServerLine(self._pool, self._place)
+
+    async def names(self, pattern: str) -> set[str]:
+        found: set[str] = set()
+        cursor = "0"
+        while True:
+            [(cursor, names)] = await self.ask(("SCAN", cursor, "MATCH", pattern))
+            found.update(names)
+            if cursor == "0":
+                return found
+
+    async def check(self) -> None:
+        hello = await self.hello()
+        if hello.get("mode") == "cluster":
+            raise ServiceError(
+                f"Redis at {self._place} is a node of a cluster: begin its URL with redis+cluster://"
+            )
+
+    async def hello(self) -> Mapping[str, Any]:
+        """What a server says of itself. Raises as `check` does."""
         [hello] = await self.ask(("HELLO",))
         version = str(hello["version"])
         if int(version.partition(".")[0]) < OLDEST:
             raise ServiceError(
                 f"Redis at {self._place} has version {version}; {OLDEST}.0 or newer is needed"
             )
+        return dict(hello)
 
     async def run(self) -> None:
-        """Send what is asked, for ever. `connect` runs this."""
         try:
             while True:
                 await self._wake.wait()
@@ -287,18 +384,6 @@ class Link:
         finally:
             self._closed = True
             self._fail(self._take(), QueueUnavailable("this link is closed"))
-
-    async def aclose(self) -> None:
-        for line in self._lines:
-            await line.close()
-
-    async def _submit(self, commands: Iterable[Command]) -> list[Reply]:
-        if self._closed:
-            raise QueueUnavailable("this link is closed")
-        future: asyncio.Future[list[Reply]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Request([_packed(command) for command in commands], future))
-        self._wake.set()
-        return await future
 
     def _take(self) -> list[_Request]:
         """Everything that is waiting, but for what its asker has given up."""
@@ -323,9 +408,9 @@ class Link:
     async def _copied(self, packed: Sequence[bytes]) -> list[Reply]:
         if not self._replicas:
             return await self._exchange(packed)
-        wait = _packed(("WAIT", self._replicas, PATIENCE))
+        wait = pack(("WAIT", self._replicas, PATIENCE))
         *replies, copies = await self._exchange([*packed, wait])
-        if self._line.checked(copies) < self._replicas:
+        if checked(copies, self._place) < self._replicas:
             raise QueueUnavailable(
                 f"Redis at {self._place} is not available: "
                 f"{copies} of {self._replicas} replicas have what was written"
@@ -340,7 +425,7 @@ class Link:
                 except QueueUnavailable:
                     return await self._line.exchange(packed)
         except TimeoutError as error:
-            raise self._line.translated(error) from None
+            raise translated(error, self._place) from None
 
     def _fail(self, requests: Iterable[_Request], error: ServiceError) -> None:
         for request in requests:
@@ -350,13 +435,13 @@ class Link:
 
 @contextlib.asynccontextmanager
 async def connect(url: str) -> AsyncGenerator[Link]:
-    """A link to the Redis at `redis://`, `rediss://` or `unix://`, checked, open for the block.
+    """A link to the Redis at a URL (docs/deploy.md has its forms), checked, open for the block.
 
     `?replicas=N` in the URL: see the top of this file.
 
     Raises `UsageError` for a URL that is none, `ServiceError` when that Redis is not usable.
     """
-    link = Link(*_opened(url))
+    link = _link(address(url))
     # A plain task: a task group would wrap what the block raises into a group.
     sender = asyncio.create_task(link.run())
     try:
@@ -369,25 +454,9 @@ async def connect(url: str) -> AsyncGenerator[Link]:
         await link.aclose()
 
 
-def _opened(url: str) -> tuple[Any, str, int]:
-    try:
-        pool = _pools.from_url(url)
-        options = pool.connection_kwargs
-        replicas = int(options.pop("replicas", 0))
-        options.update(
-            protocol=3,
-            legacy_responses=False,
-            decode_responses=True,
-            encoding_errors="replace",
-            socket_timeout=None,  # `Line` sets limits, and knows which reads block
-            socket_connect_timeout=LIMIT,
-            retry=Retry(NoBackoff(), 0),
-        )
-        pool.make_connection()  # which finds what else is wrong with the options of a URL
-    except (ValueError, TypeError):
-        # What redis-py says may quote the URL, and the URL may hold a password.
-        raise UsageError(
-            "not a Redis URL; expected redis://HOST:PORT/DB, rediss://… or unix:///PATH"
-        ) from None
-    host, port = options.get("host", "localhost"), options.get("port", 6379)
-    return pool, options.get("path") or f"{host}:{port}", replicas
+def _link(there: Address) -> Link:
+    if isinstance(there, ServerAddress):
+        return ServerLink(there)
+    from orchestrator.cluster import ClusterLink  # which needs this module
+
+    return ClusterLink(there)

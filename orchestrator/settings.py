@@ -10,7 +10,10 @@ from orchestrator.errors import UsageError
 __all__ = ["Settings", "from_environ"]
 
 SCHEMES = {
-    "REDIS_URL": ("redis", "rediss", "unix"),
+    "REDIS_URL": (
+        *("redis", "rediss", "unix", "redis+cluster", "rediss+cluster"),
+        *("redis+sentinel", "rediss+sentinel"),
+    ),
     "ORCHESTRATOR_URL": ("ws", "wss"),
 }
 

@@ -31,6 +31,9 @@ def test_every_bad_url_is_named_and_none_is_shown() -> None:
     with pytest.raises(UsageError) as error:
         from_environ({"REDIS_URL": "http://user:secret@host", "ORCHESTRATOR_URL": "localhost:80"})
     assert str(error.value).splitlines() == [
-        "REDIS_URL: not a URL that starts with redis:// or rediss:// or unix://",
+        (
+            "REDIS_URL: not a URL that starts with redis:// or rediss:// or unix:// "
+            "or redis+cluster:// or rediss+cluster:// or redis+sentinel:// or rediss+sentinel://"
+        ),
         "ORCHESTRATOR_URL: not a URL that starts with ws:// or wss://",
     ]

@@ -58,15 +58,10 @@ class StreamDeadLetters:
 async def queues_with_dead_letters(link: Link) -> Sequence[str]:
     """The names of the queues that have some, sorted. Raises `QueueUnavailable`."""
     head, tail = keys.dead("\0").split("\0")
-    found: set[str] = set()
-    cursor = "0"
-    while True:
-        [(cursor, names)] = await link.ask(("SCAN", cursor, "MATCH", f"{head}*{tail}"))
-        found.update(name.removeprefix(head).removesuffix(tail) for name in names)
-        if cursor == "0":
-            break
-    lengths = await link.ask(*(("XLEN", keys.dead(queue)) for queue in sorted(found)))
-    return [queue for queue, length in zip(sorted(found), lengths, strict=True) if length]
+    names = await link.names(f"{head}*{tail}")
+    queues = sorted(name.removeprefix(head).removesuffix(tail) for name in names)
+    lengths = await link.ask(*(("XLEN", keys.dead(queue)) for queue in queues))
+    return [queue for queue, length in zip(queues, lengths, strict=True) if length]
 
 
 def _letter(entry: str, fields: Mapping[str, str]) -> DeadLetter:

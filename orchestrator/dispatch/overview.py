@@ -46,12 +46,8 @@ async def queue_names(link: Link) -> Sequence[str]:
     """The queues that were ever used or are served now, sorted. Raises `QueueUnavailable`."""
     head, tail = keys.work("\0").split("\0")
     found = {queue for worker in await Roster(link).present() for queue in worker.queues}
-    cursor = "0"
-    while True:
-        [(cursor, names)] = await link.ask(("SCAN", cursor, "MATCH", f"{head}*{tail}"))
-        found |= {name.removeprefix(head).removesuffix(tail) for name in names}
-        if cursor == "0":
-            return sorted(found)
+    names = await link.names(f"{head}*{tail}")
+    return sorted(found | {name.removeprefix(head).removesuffix(tail) for name in names})
 
 
 async def queue_state(link: Link, queue: str) -> QueueState:

@@ -21,6 +21,7 @@ from orchestrator.memory import (
     MemoryJournal,
 )
 from tests.dispatch.guarded import as_user, guarded_redis, version
+from tests.redis_cluster import RedisCluster
 from tests.redis_server import RedisServer, running_redis
 
 
@@ -119,9 +120,9 @@ async def by_role(guarded: RedisServer) -> AsyncGenerator[OnRedis]:
     """Each side as its user of docs/redis.acl."""
     async with (
         connect(guarded.url) as admin,
-        connect(as_user(guarded, "session")) as session,
-        connect(as_user(guarded, "worker")) as worker,
-        connect(as_user(guarded, "operator")) as operator,
+        connect(as_user(guarded.url, "session")) as session,
+        connect(as_user(guarded.url, "worker")) as worker,
+        connect(as_user(guarded.url, "operator")) as operator,
     ):
         await admin.ask(("FLUSHALL",))
         yield OnRedis(admin, (session, worker, operator))
@@ -144,7 +145,21 @@ async def on_oldest_redis(oldest_redis: RedisServer) -> AsyncGenerator[OnRedis]:
         yield OnRedis(link)
 
 
-@pytest.fixture(params=["memory", "on_redis", "by_role", "on_oldest_redis"])
+@pytest.fixture
+async def on_cluster(shared_cluster: RedisCluster) -> AsyncGenerator[OnRedis]:
+    """Each side as its user."""
+    shared_cluster.flush()
+    url = shared_cluster.url
+    async with (
+        connect(url) as link,
+        connect(as_user(url, "session")) as session,
+        connect(as_user(url, "worker")) as worker,
+        connect(as_user(url, "operator")) as operator,
+    ):
+        yield OnRedis(link, (session, worker, operator))
+
+
+@pytest.fixture(params=["memory", "on_redis", "by_role", "on_oldest_redis", "on_cluster"])
 def twins(request: pytest.FixtureRequest) -> Twins:
     if request.param == "memory":
         return InMemory()

@@ -1,14 +1,15 @@
-"""A Redis that lets each role do what docs/redis.acl says, and tests in."""
+"""A Redis, and a cluster, that let each role do what docs/redis.acl says, and tests in."""
 
 import subprocess
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.redis_cluster import RedisCluster, running_cluster
 from tests.redis_server import RedisServer, running_redis
 
-__all__ = ["as_user", "guarded_redis", "version"]
+__all__ = ["as_user", "guarded_cluster", "guarded_redis", "version"]
 
 RULES = Path(__file__).parents[2] / "docs/redis.acl"
 TESTS = "user default on nopass ~* &* +@all"
@@ -16,15 +17,27 @@ TESTS = "user default on nopass ~* &* +@all"
 
 @contextmanager
 def guarded_redis() -> Generator[RedisServer]:
+    with _rules() as rules, running_redis(rules) as server:
+        yield server
+
+
+@contextmanager
+def guarded_cluster() -> Generator[RedisCluster]:
+    with _rules() as rules, running_cluster(options=rules) as cluster:
+        yield cluster
+
+
+def as_user(url: str, role: str) -> str:
+    """The URL with a role's user in it."""
+    return url.replace("://", f"://{role}:{role.upper()}-PASSWORD@")
+
+
+@contextmanager
+def _rules() -> Generator[Mapping[str, str]]:
     with tempfile.NamedTemporaryFile("w", suffix=".acl") as rules:
         rules.write(RULES.read_text().replace("user default off", TESTS))
         rules.flush()
-        with running_redis({"aclfile": rules.name}) as server:
-            yield server
-
-
-def as_user(server: RedisServer, role: str) -> str:
-    return f"unix://{role}:{role.upper()}-PASSWORD@{server.socket}"
+        yield {"aclfile": rules.name}
 
 
 def version(binary: str) -> str:

@@ -39,7 +39,7 @@ OTHERS: tuple[tuple[str, Command], ...] = (
 
 
 async def refused(server: RedisServer, role: str, command: Command) -> str:
-    async with connect(as_user(server, role)) as link:
+    async with connect(as_user(server.url, role)) as link:
         with pytest.raises(RedisRefused) as caught:
             await link.ask(command)
     return caught.value.code
@@ -64,7 +64,7 @@ async def test_no_role_does_what_is_another_ones(
 async def test_an_act_of_a_script_is_held_to_the_role_as_well(
     guarded: RedisServer, role: str
 ) -> None:
-    async with connect(as_user(guarded, role)) as link:
+    async with connect(as_user(guarded.url, role)) as link:
         with pytest.raises(RedisRefused, match=r"(?i)permission|NOPERM|ACL"):
             await link.ask(("EVAL", "return redis.call('FLUSHALL')", 0))
 
@@ -75,10 +75,12 @@ async def test_a_worker_lists_itself_and_an_operator_sees_it_and_its_queue(
     present = Present("w1", 0.0, 1, {"bookings": {}})
     call = other(1, deadline=time.time() + 60)
     async with (
-        connect(as_user(guarded, "session")) as session,
-        connect(as_user(guarded, "worker")) as worker,
-        connect(as_user(guarded, "operator")) as operator,
+        connect(guarded.url) as admin,
+        connect(as_user(guarded.url, "session")) as session,
+        connect(as_user(guarded.url, "worker")) as worker,
+        connect(as_user(guarded.url, "operator")) as operator,
     ):
+        await admin.ask(("FLUSHALL",))
         await StreamCalls(session, "asker").publish(call)
         assert await Roster(worker).come(present) is False
         await Roster(operator).drain("w1")

@@ -1,0 +1,261 @@
+"""A link to a Redis Cluster: which node has which slot, and where commands are sent on to.
+
+Every key lies in one of 16384 slots, and every slot has an owner, a node that is no replica. A
+`ClusterLink` has a `ServerLink` to each node that it needs, so that what is asked of one node in
+one turn of the event loop travels together there, too. Each command goes to the owner of its first
+key; a node that is not the owner, or is about to be none, names another one, and the command
+follows.
+
+Who owns what is asked of all known nodes, and the first answer counts: at the start, and again
+whenever a node was not reached. What a node refuses while a slot is on its way, or while the
+cluster replaces an owner, is tried again for as long as a server may take to answer.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+import anyio
+from redis import exceptions as redis_errors
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
+
+from orchestrator.addresses import ClusterAddress, Node
+from orchestrator.errors import QueueUnavailable, ServiceError
+from orchestrator.link import (
+    LIMIT,
+    Backoff,
+    Command,
+    Line,
+    Link,
+    RedisRefused,
+    Reply,
+    ServerLine,
+    ServerLink,
+    checked,
+    pack,
+)
+
+__all__ = ["ClusterLink"]
+
+T = TypeVar("T")
+Send: TypeAlias = Callable[[Node, Sequence[Command]], Awaitable[Sequence[Reply]]]
+"""Sends some commands to a node; the replies are those of `Link.submit`."""
+
+
+class ClusterLink(Link):
+    """A link to all nodes of a cluster. Where a node does not answer, asking takes about twice as
+    long as with a single server, at worst.
+    """
+
+    def __init__(self, cluster: ClusterAddress) -> None:
+        super().__init__(cluster.place)
+        self._cluster = cluster
+        self._known = set(cluster.nodes)
+        self._owners: list[Node | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
+        self._stale = True
+        self._learning = asyncio.Lock()
+        self._links: dict[Node, ServerLink] = {}
+        self._senders: dict[Node, asyncio.Task[None]] = {}
+        self._closed = False
+
+    async def submit(self, commands: Sequence[Command]) -> list[Reply]:
+        return await self.routed(commands, lambda node, part: self._at(node).submit(part))
+
+    def new_line(self) -> Line:
+        return ClusterLine(self, self._cluster)
+
+    async def names(self, pattern: str) -> set[str]:
+        found = [await self._at(node).names(pattern) for node in await self.owners()]
+        return set[str]().union(*found)
+
+    async def check(self) -> None:
+        await self._learn()
+        await self._first_told(ServerLink.hello)
+
+    async def run(self) -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            self._closed = True
+            for node in tuple(self._links):
+                self._leave(node)
+
+    async def owners(self) -> Sequence[Node]:
+        """All nodes that own slots. Raises `QueueUnavailable`."""
+        await self._learn()
+        return sorted({node for node in self._owners if node})
+
+    def doubt(self) -> None:
+        """A node was not reached: before anything else is sent, ask who owns what."""
+        self._stale = True
+
+    async def routed(self, commands: Sequence[Command], send: Send) -> list[Reply]:
+        """The replies from wherever the commands' slots are. Raises as `submit` does."""
+        replies: dict[int, Reply] = {}
+        until, pauses = time.monotonic() + LIMIT, Backoff(0.005, 0.1)
+        while rest := [place for place in range(len(commands)) if place not in replies]:
+            late = time.monotonic() > until
+            for node, places in (await self._by_owner(commands, rest)).items():
+                told = await self._told(node, [commands[place] for place in places], send)
+                found = zip(places, told, strict=True)
+                replies |= {p: reply for p, reply in found if late or not _elsewhere(reply)}
+            if len(replies) < len(commands):
+                await anyio.sleep(pauses.next())
+        return [replies[place] for place in range(len(commands))]
+
+    async def _by_owner(
+        self, commands: Sequence[Command], places: Iterable[int]
+    ) -> Mapping[Node, Sequence[int]]:
+        await self._learn()
+        found: dict[Node, list[int]] = {}
+        for place in places:
+            if (node := self._owners[_slot(commands[place])]) is None:
+                self.doubt()
+                raise QueueUnavailable(f"Redis at {self._place} is not whole: it lacks a node")
+            found.setdefault(node, []).append(place)
+        return found
+
+    async def _told(self, node: Node, commands: Sequence[Command], send: Send) -> Sequence[Reply]:
+        """What a node replies, or for once another one that it names."""
+        try:
+            replies = list(await send(node, commands))
+        except QueueUnavailable:
+            self.doubt()
+            await self._learn()
+            if any(self._owners[_slot(command)] == node for command in commands):
+                raise
+            return [redis_errors.TryAgainError("it was replaced")] * len(commands)
+        for place, reply in enumerate(replies):
+            if isinstance(reply, redis_errors.MovedError):
+                self._owners[reply.slot_id] = _named(reply, node)
+            elif isinstance(reply, redis_errors.AskError):
+                there = _named(reply, node)
+                _, replies[place] = await send(there, (("ASKING",), commands[place]))
+            elif isinstance(reply, redis_errors.ClusterDownError):
+                self.doubt()
+        return replies
+
+    async def _learn(self) -> None:
+        """Ask who owns what, if that is in doubt. Raises `QueueUnavailable` or `RedisRefused`."""
+        if not self._stale:
+            return
+        async with self._learning:
+            if self._stale:
+                self._note(*await self._first_told(_slots))
+                self._stale = False
+
+    def _note(self, teller: Node, ranges: Sequence[Sequence[Any]]) -> None:
+        self._owners = [None] * REDIS_CLUSTER_HASH_SLOTS
+        self._known = set(self._cluster.nodes)
+        for first, last, *nodes in ranges:
+            there = [(host or teller[0], port) for host, port, *_ in nodes]
+            self._owners[first : last + 1] = there[:1] * (last + 1 - first)
+            self._known.update(there)
+        for node in set(self._links) - self._known:
+            self._leave(node)
+
+    async def _first_told(self, ask: Callable[[ServerLink], Awaitable[T]]) -> tuple[Node, T]:
+        """What the first of the known nodes says that says something."""
+        told: list[tuple[Node, T]] = []
+        failures: list[ServiceError] = []
+
+        async def hear(node: Node) -> None:
+            try:
+                told.append((node, await ask(self._at(node))))
+            except ServiceError as failure:
+                failures.append(failure)
+            else:
+                everybody.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as everybody:
+            for node in self._known:
+                everybody.start_soon(hear, node)
+        if not told:
+            raise next((each for each in failures if isinstance(each, RedisRefused)), failures[0])
+        return told[0]
+
+    def _at(self, node: Node) -> ServerLink:
+        if self._closed:
+            raise QueueUnavailable("this link is closed")
+        if node not in self._links:
+            link = self._links[node] = ServerLink(self._cluster.at(node))
+            self._senders[node] = asyncio.create_task(_sending(link))
+        return self._links[node]
+
+    def _leave(self, node: Node) -> None:
+        del self._links[node]
+        self._senders.pop(node).cancel()
+
+
+class ClusterLine:
+    """A `Line` that goes where the slot of its key is."""
+
+    def __init__(self, link: ClusterLink, cluster: ClusterAddress) -> None:
+        self._link = link
+        self._cluster = cluster
+        self._lines: dict[Node, ServerLine] = {}
+
+    async def ask(self, command: Command, wait: float = 0.0) -> Reply:
+        async def send(node: Node, commands: Sequence[Command]) -> Sequence[Reply]:
+            return await self._at(node).exchange([pack(each) for each in commands], wait)
+
+        [reply] = await self._link.routed([command], send)
+        return checked(reply, self._cluster.place)
+
+    async def subscribe(self, channel: str) -> AsyncIterator[str | None]:
+        # What is published anywhere is heard everywhere.
+        node = random.choice(await self._link.owners())
+        try:
+            async for message in self._at(node).subscribe(channel):
+                yield message
+        except QueueUnavailable:
+            self._link.doubt()
+            raise
+
+    async def close(self) -> None:
+        for line in self._lines.values():
+            await line.close()
+
+    def _at(self, node: Node) -> ServerLine:
+        if node not in self._lines:
+            address = self._cluster.at(node)
+            self._lines[node] = ServerLine(address.pool, address.place)
+        return self._lines[node]
+
+
+def _slot(command: Command) -> int:
+    """Of the first key; some slot, for a command without one, which any node may answer."""
+    match command:
+        case ("EVAL" | "EVALSHA", _, _, key, *_) | ("XGROUP" | "XINFO", _, key, *_):
+            pass
+        case ("XREAD" | "XREADGROUP", *rest):
+            key = rest[rest.index("STREAMS") + 1]
+        case _:
+            key = command[1] if len(command) > 1 else ""
+    return key_slot(str(key).encode())
+
+
+def _elsewhere(reply: Reply) -> bool:
+    """Whether a command is to be sent once more: MovedError is an AskError, too."""
+    errors = redis_errors
+    return isinstance(reply, errors.AskError | errors.TryAgainError | errors.ClusterDownError)
+
+
+def _named(reply: Any, teller: Node) -> Node:
+    """The node that a MovedError or AskError names; the host is left out if it is the teller's."""
+    return reply.host or teller[0], reply.port
+
+
+async def _slots(link: ServerLink) -> Sequence[Sequence[Any]]:
+    [ranges] = await link.ask(("CLUSTER", "SLOTS"))
+    return list(ranges)
+
+
+async def _sending(link: ServerLink) -> None:
+    try:
+        await link.run()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await link.aclose()

@@ -1,0 +1,122 @@
+"""A real cluster for tests: nodes on this machine, with all slots shared out among three."""
+
+import contextlib
+import time
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
+
+from redis import Redis
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
+
+from tests.redis_server import RedisServer, free_port, running_redis
+
+__all__ = ["RedisCluster", "running_cluster"]
+
+PRIMARIES = 3
+LIMIT = 30.0
+"""Seconds within which the nodes agree."""
+
+
+class RedisCluster:
+    """Three primaries; what further nodes there are, are replicas of the first."""
+
+    def __init__(self, nodes: Sequence[RedisServer]) -> None:
+        self.nodes = nodes
+        self._clients: dict[int, Any] = {}
+
+    @property
+    def url(self) -> str:
+        """By two of the nodes: the others have to be found."""
+        return "redis+cluster://" + ",".join(f"127.0.0.1:{n.port}" for n in self.nodes[1:3])
+
+    def ask(self, node: RedisServer, *command: str | int) -> Any:
+        """The reply as it is on the wire."""
+        if node.port not in self._clients:
+            client: Any = Redis(port=node.port, decode_responses=True)
+            client.response_callbacks.clear()
+            self._clients[node.port] = client
+        return self._clients[node.port].execute_command(*command)
+
+    def found(self) -> None:
+        """Make one cluster of the nodes."""
+        share = -(-REDIS_CLUSTER_HASH_SLOTS // PRIMARIES)
+        for number, node in enumerate(self.nodes[:PRIMARIES]):
+            last = min(REDIS_CLUSTER_HASH_SLOTS, (number + 1) * share) - 1
+            self.ask(node, "CLUSTER", "ADDSLOTSRANGE", number * share, last)
+            self.ask(node, "CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+        first = self.nodes[0]
+        for node in self.nodes[1:]:
+            bus = self.ask(first, "CONFIG", "GET", "cluster-port")["cluster-port"]
+            self.ask(node, "CLUSTER", "MEET", "127.0.0.1", first.port, bus)
+        for node in self.nodes:
+            self._until(node, "CLUSTER INFO", f"cluster_known_nodes:{len(self.nodes)}")
+        for replica in self.nodes[PRIMARIES:]:
+            self.ask(replica, "CLUSTER", "REPLICATE", self.id(first))
+            self._until(replica, "INFO replication", "master_link_status:up")
+        for node in self.nodes:
+            self._until(node, "CLUSTER INFO", "cluster_state:ok")
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+
+    def flush(self) -> None:
+        for node in self.nodes[:PRIMARIES]:
+            self.ask(node, "FLUSHALL")
+
+    def id(self, node: RedisServer) -> str:
+        return str(self.ask(node, "CLUSTER", "MYID"))
+
+    def owner(self, key: str) -> RedisServer:
+        slot = key_slot(key.encode())
+        for first, last, (_, port, *_), *_ in self.ask(self.nodes[1], "CLUSTER", "SLOTS"):
+            if first <= slot <= last:
+                return next(node for node in self.nodes if node.port == port)
+        raise AssertionError(f"nobody has {key}")
+
+    @contextlib.contextmanager
+    def moving(self, key: str) -> Generator[None]:
+        """The slot of a key goes to another node. In the block its keys are there, and its owner
+        still is the old one."""
+        slot, source = key_slot(key.encode()), self.owner(key)
+        target = next(node for node in self.nodes[:PRIMARIES] if node is not source)
+        self.ask(target, "CLUSTER", "SETSLOT", slot, "IMPORTING", self.id(source))
+        self.ask(source, "CLUSTER", "SETSLOT", slot, "MIGRATING", self.id(target))
+        while names := self.ask(source, "CLUSTER", "GETKEYSINSLOT", slot, 100):
+            there = ("127.0.0.1", target.port, "", 0, 5000, "KEYS")
+            self.ask(source, "MIGRATE", *there, *names)
+        yield
+        for node in (target, source):
+            self.ask(node, "CLUSTER", "SETSLOT", slot, "NODE", self.id(target))
+
+    def _until(self, node: RedisServer, question: str, told: str) -> None:
+        until = time.monotonic() + LIMIT
+        while told not in self.text(node, question):
+            assert time.monotonic() < until, self.text(node, question)
+            time.sleep(0.01)
+
+    def text(self, node: RedisServer, question: str) -> str:
+        return str(self.ask(node, *question.split()))
+
+
+@contextlib.contextmanager
+def running_cluster(
+    replicas: int = 0, options: Mapping[str, str] | None = None
+) -> Generator[RedisCluster]:
+    """`options` are those of every node, on top of ours."""
+    with contextlib.ExitStack() as stack:
+        each = [{**_options(), **(options or {})} for _ in range(PRIMARIES + replicas)]
+        cluster = RedisCluster([stack.enter_context(running_redis(node)) for node in each])
+        stack.callback(cluster.close)
+        cluster.found()
+        yield cluster
+
+
+def _options() -> dict[str, str]:
+    return {
+        "port": str(free_port()),
+        "bind": "127.0.0.1",
+        "cluster-enabled": "yes",
+        "cluster-port": str(free_port()),
+        "cluster-node-timeout": "1000",
+    }

@@ -1,0 +1,160 @@
+"""Links to a Redis Cluster, while its slots move and its nodes die."""
+
+from collections.abc import AsyncGenerator
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from orchestrator import cluster as cluster_module
+from orchestrator.errors import QueueUnavailable, ServiceError
+from orchestrator.link import Backoff, Command, Link, RedisRefused, Reply, connect
+from tests.redis_cluster import RedisCluster, running_cluster
+from tests.redis_server import free_port, running_redis
+
+KEYS = [f"key:{number}" for number in range(30)]
+
+
+@pytest.fixture
+async def link(shared_cluster: RedisCluster) -> AsyncGenerator[Link]:
+    shared_cluster.flush()
+    async with connect(shared_cluster.url) as link:
+        yield link
+
+
+async def opened(url: str) -> None:
+    async with connect(url):
+        pass
+
+
+async def patiently(link: Link, *commands: Command) -> list[Reply]:
+    """As everybody does who must have an answer."""
+    backoff = Backoff(most=0.2)
+    with anyio.fail_after(30):
+        while True:
+            try:
+                return await link.ask(*commands)
+            except QueueUnavailable:
+                await anyio.sleep(backoff.next())
+
+
+async def test_what_lies_on_several_nodes_is_answered_in_order(
+    link: Link, shared_cluster: RedisCluster
+) -> None:
+    assert len({shared_cluster.owner(key).port for key in KEYS}) == 3
+    await link.ask(*(("SET", key, key) for key in KEYS))
+    assert await link.ask(*(("GET", key) for key in KEYS)) == KEYS
+
+
+async def test_names_are_found_on_every_node(link: Link) -> None:
+    await link.ask(*(("SET", key, "") for key in KEYS), ("SET", "other", ""))
+    assert await link.names("key:*") == set(KEYS)
+
+
+async def test_what_was_said_at_one_node_is_heard_at_every_other(
+    link: Link, shared_cluster: RedisCluster
+) -> None:
+    listening = link.listen("news")
+    with anyio.fail_after(5):
+        assert await anext(listening) is None
+        for node in shared_cluster.nodes:
+            shared_cluster.ask(node, "PUBLISH", "news", node.port)
+        heard = {await anext(listening) for _ in shared_cluster.nodes}
+    assert heard == {str(node.port) for node in shared_cluster.nodes}
+
+
+async def test_commands_follow_a_slot_that_moves(link: Link, shared_cluster: RedisCluster) -> None:
+    await link.ask(("SET", "{a}1", "1"))
+    with shared_cluster.moving("{a}"):
+        assert await link.ask(("GET", "{a}1"), ("SET", "{a}2", "2")) == ["1", "OK"]
+    assert await link.ask(("GET", "{a}1"), ("GET", "{a}2")) == ["1", "2"]
+
+
+async def test_keys_on_both_sides_of_a_move_are_not_available(
+    link: Link, shared_cluster: RedisCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_module, "LIMIT", 0.05)
+    await link.ask(("SET", "{b}1", "1"))
+    with shared_cluster.moving("{b}"), pytest.raises(QueueUnavailable):
+        await link.ask(("MGET", "{b}1", "{b}2"))
+    assert await link.ask(("MGET", "{b}1", "{b}2")) == [["1", None]]
+
+
+async def test_a_read_that_waits_follows_its_slot(link: Link, shared_cluster: RedisCluster) -> None:
+    line, found = link.line(), list[Reply]()
+
+    async def read() -> None:
+        command = ("XREAD", "BLOCK", 10_000, "STREAMS", "{c}stream", "0")
+        found.append(await line.ask(command, 10.0))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(read)
+        await until_somebody_waits(shared_cluster, "{c}stream")
+        with shared_cluster.moving("{c}stream"):
+            pass
+        await link.ask(("XADD", "{c}stream", "1-0", "a", "b"))
+    assert found == [{"{c}stream": [["1-0", ["a", "b"]]]}]
+
+
+async def until_somebody_waits(cluster: RedisCluster, key: str) -> None:
+    """In a node's eyes."""
+    node = cluster.owner(key)
+    with anyio.fail_after(10):
+        while "blocked_clients:0" in cluster.text(node, "INFO clients"):
+            await anyio.lowlevel.checkpoint()
+
+
+async def test_a_replica_takes_the_place_of_a_node_that_dies() -> None:
+    with running_cluster(replicas=1) as cluster:
+        async with connect(cluster.url) as link:
+            lost = next(key for key in KEYS if cluster.owner(key) is cluster.nodes[0])
+            kept = next(key for key in KEYS if cluster.owner(key) is cluster.nodes[1])
+            await link.ask(("SET", lost, "1"), ("SET", kept, "2"))
+            line = link.line()
+            cluster.nodes[0].kill()
+            with pytest.raises(QueueUnavailable):
+                await link.ask(("GET", lost))
+            assert await link.ask(("GET", kept)) == ["2"]
+            assert await patiently(link, ("GET", lost), ("GET", kept)) == ["1", "2"]
+            assert await line.ask(("GET", lost)) == "1"
+
+
+async def test_a_link_that_was_idle_does_not_notice_that_a_node_was_replaced() -> None:
+    with running_cluster(replicas=1) as cluster:
+        async with connect(cluster.url) as link, connect(cluster.url) as idle:
+            lost = next(key for key in KEYS if cluster.owner(key) is cluster.nodes[0])
+            await idle.ask(("SET", lost, "1"))
+            cluster.nodes[0].kill()
+            await patiently(link, ("GET", lost))
+            assert await idle.ask(("GET", lost)) == ["1"]
+
+
+async def test_a_node_alone_is_refused_with_the_right_url(shared_cluster: RedisCluster) -> None:
+    with pytest.raises(ServiceError, match=r"begin its URL with redis\+cluster://"):
+        await opened(f"redis://127.0.0.1:{shared_cluster.nodes[0].port}")
+
+
+async def test_a_server_that_is_no_cluster_is_refused() -> None:
+    with (
+        running_redis({"port": str(free_port())}) as server,
+        pytest.raises(RedisRefused, match="cluster support disabled"),
+    ):
+        await opened(f"redis+cluster://127.0.0.1:{server.port}")
+
+
+async def test_a_cluster_of_which_no_node_answers_is_not_available() -> None:
+    with pytest.raises(QueueUnavailable, match=r"127\.0\.0\.1:[12] is not available"):
+        await opened("redis+cluster://127.0.0.1:1,127.0.0.1:2")
+
+
+async def test_one_node_that_answers_is_enough(shared_cluster: RedisCluster) -> None:
+    port = shared_cluster.nodes[2].port
+    async with connect(f"redis+cluster://127.0.0.1:1,127.0.0.1:{port}") as link:
+        assert await link.ask(*(("GET", key) for key in KEYS)) == [None] * len(KEYS)
+
+
+async def test_a_closed_link_says_so(shared_cluster: RedisCluster) -> None:
+    async with connect(shared_cluster.url) as link:
+        pass
+    with pytest.raises(QueueUnavailable, match="closed"):
+        await link.ask(("GET", "a"))
