@@ -1,38 +1,25 @@
 """D9: Redis dies for good, and a replica takes its place.
 
-All processes reach Redis through a proxy, as they would through an address that moves. The
-replica has its own line to the primary, which is half open for a while before that dies: what
-was written then never got there.
+In `failover` all processes reach Redis through a proxy, as they would through an address that
+moves. The replica has its own line to the primary, which is half open for a while before that
+dies: what was written then never got there.
 """
 
-import shutil
-import subprocess
-import tempfile
-from collections.abc import AsyncGenerator, Generator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import anyio
-from redis import Redis, RedisError
 
 from orchestrator.dispatch import keys
 from orchestrator.link import Link, connect
 from tests.drills.asker import QUEUE, Plan
 from tests.drills.proxy import Proxy, proxy
 from tests.drills.scene import Figures, Scene, scene, until
-from tests.redis_server import BINARY, RedisServer, free_port, running_redis
+from tests.redis_sentinels import running_sentinels, sentinel_url, watched
+from tests.redis_server import RedisServer, free_port, running_redis
 
 __all__ = ["failover", "sentinel"]
-
-SENTINEL = """\
-port {port}
-dir {directory}
-sentinel monitor drill 127.0.0.1 {primary} 2
-sentinel down-after-milliseconds drill 1000
-sentinel failover-timeout drill 5000
-"""
 
 
 async def failover(*, waits: bool, calls: int = 200, lag: float = 4.0) -> Figures:
@@ -66,19 +53,22 @@ async def failover(*, waits: bool, calls: int = 200, lag: float = 4.0) -> Figure
 
 
 async def sentinel(calls: int = 200) -> Figures:
-    """The primary is killed; three Sentinels agree on that and promote the replica."""
-    async with _pair(lagging=False) as (here, way, _, replica):
-        for _ in range(2):
-            await here.worker(url=way.url)
-        asker = await here.asker(Plan(2 * calls, enough=str(here.enough)), url=way.url)
-        with _sentinels(here.redis) as watchers:
+    """The primary is killed; three Sentinels agree on that and promote the replica, and all
+    processes ask them where it is.
+    """
+    async with _pair(lagging=False) as (here, _, _, replica):
+        with running_sentinels(here.redis) as watchers:
             for watcher in watchers:
-                await until(partial(_watched, watcher, "num-other-sentinels", "2"))
-                await until(partial(_watched, watcher, "num-slaves", "1"))
+                await until(partial(watched, watcher, "num-other-sentinels", "2"))
+                await until(partial(watched, watcher, "num-slaves", "1"))
+            url = sentinel_url(watchers)
+            for _ in range(2):
+                await here.worker(url=url)
+            asker = await here.asker(Plan(2 * calls, enough=str(here.enough)), url=url)
             await until(lambda: len(here.ledger.answers()) >= calls)
             here.redis.kill()
-            await until(partial(_watched, watchers[0], "port", str(replica.port)))
-            _move(here, way, replica)
+            here.redis = replica
+            await until(partial(watched, watchers[0], "port", str(replica.port)))
             here.enough.touch()
             await here.answered(asker)
         return await here.verdict(recorded=False)
@@ -129,31 +119,3 @@ def _move(here: Scene, way: Proxy, replica: RedisServer) -> None:
     here.redis = replica
     way.target = replica.socket
     way.cut()
-
-
-@contextmanager
-def _sentinels(primary: RedisServer) -> Generator[Sequence[int]]:
-    """The ports of three Sentinels that watch a primary."""
-    directory = Path(tempfile.mkdtemp(prefix="drill-", dir="/tmp"))
-    ports = [free_port() for _ in range(3)]
-    watchers: list[subprocess.Popen[bytes]] = []
-    try:
-        for port in ports:
-            conf = directory / f"{port}.conf"
-            conf.write_text(SENTINEL.format(port=port, primary=primary.port, directory=directory))
-            command = [BINARY, str(conf), "--sentinel"]
-            watchers.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))
-        yield ports
-    finally:
-        for watcher in watchers:
-            watcher.kill()
-            watcher.wait()
-        shutil.rmtree(directory)
-
-
-def _watched(port: int, key: str, wanted: str) -> bool:
-    """Whether this Sentinel gives `wanted` for `key` of its primary."""
-    client: Any = Redis(port=port, socket_timeout=2)
-    with closing(client), suppress(RedisError):
-        return str(client.sentinel_master("drill")[key]) == wanted
-    return False

@@ -77,6 +77,7 @@ SHORT: Mapping[str, Run] = {
     "D8": partial(kill_redis, kills=2, between=30),
     "D9 waiting": partial(failover, waits=True, calls=40, lag=1.0),
     "D9 not waiting": partial(failover, waits=False, calls=40, lag=1.0),
+    "D9 by Sentinel": partial(sentinel, calls=40),
     "D11 asker": partial(bad_network, "half-open", "asker", calls=40, deadline=1.0),
     "D11 worker": partial(bad_network, "cut", "worker", calls=40, deadline=1.0),
     "D12": partial(poison, calls=30, deadly=1),
