@@ -8,11 +8,13 @@ what a second writer says is kept in the record as `late` for people to read.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cache
-from types import UnionType
-from typing import Any, Literal, TypeAlias, cast, get_args, get_origin
+from typing import Any, Literal, TypeAlias, cast
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError, to_json
 
 __all__ = [
     "APPROVALS",
@@ -66,17 +68,17 @@ class Outcome:
         return self.error is None
 
     def to_json(self) -> str:
-        return _json(self)
+        return _text(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Outcome":
         """Raises `ValueError` for what is none. Unknown fields are a later version's: left out."""
-        return cls.from_data(_parsed(text))
+        return cast("Outcome", _read(cls, text))
 
     @classmethod
     def from_data(cls, data: Json) -> "Outcome":
         """From JSON that is parsed already. Raises as `from_json` does."""
-        return cast("Outcome", _read(cls, data))
+        return cast("Outcome", _from_data(cls, data))
 
     @classmethod
     def failed(
@@ -126,12 +128,12 @@ class Progress:
     data: Json = None
 
     def to_json(self) -> str:
-        return _json(self)
+        return _text(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Progress":
         """Raises `ValueError` for what is none."""
-        return cast("Progress", _read(cls, _parsed(text)))
+        return cast("Progress", _read(cls, text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ class Call:
     backlog: int | None = None
 
     def to_json(self) -> str:
-        return _json(self)
+        return _text(self)
 
     def fingerprint(self) -> str:
         """SHA-256 of the arguments as canonical JSON: equal for equal requests."""
@@ -189,16 +191,33 @@ class Call:
     @classmethod
     def from_json(cls, text: str | bytes) -> "Call":
         """Raises `ValueError` for what is none. Unknown fields are a later version's: left out."""
-        return cast("Call", _read(cls, _parsed(text)))
+        return cast("Call", _read(cls, text))
 
 
-def _plain(value: object) -> dict[str, Json]:
-    """A record as JSON has it; `dataclasses.asdict` copies all that is in it, deeply."""
-    kind: Any = value.__class__
-    return {name: getattr(value, name) for name, _, _ in _shape(kind)}
+def _text(record: object) -> str:
+    try:
+        return to_json(record).decode()
+    except PydanticSerializationError:
+        # Half of a surrogate pair, which a model may write: no UTF-8, but JSON can escape it.
+        return json.dumps(record, separators=(",", ":"), default=asdict)
 
 
-_json = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
+def _read(cls: Any, text: str | bytes) -> Any:
+    """A `cls` from JSON that anybody may have written. Raises `ValueError`."""
+    try:
+        return _reader(cls).validate_json(text, strict=True)
+    except ValidationError as invalid:
+        if invalid.errors(include_url=False)[0]["type"] != "json_invalid":
+            raise ValueError(_problems(cls, invalid)) from None
+    # Python's own parser takes more: what `_text` had to escape, deeper nesting.
+    return _from_data(cls, _parsed(text))
+
+
+def _from_data(cls: Any, data: Json) -> Any:
+    try:
+        return _reader(cls).validate_python(data)
+    except ValidationError as invalid:
+        raise ValueError(_problems(cls, invalid)) from None
 
 
 def _parsed(text: str | bytes) -> Json:
@@ -208,54 +227,14 @@ def _parsed(text: str | bytes) -> Json:
         raise ValueError("JSON that is nested too deeply") from None
 
 
-def _read(cls: Any, data: Json) -> object:
-    """A `cls` from JSON that anybody may have written. Raises `ValueError`."""
-    if not isinstance(data, dict):
-        raise ValueError(f"a {cls.__name__} is a JSON object")
-    values = cast("dict[str, Json]", data)
-    known: dict[str, Json] = {}
-    for name, kind, plain in _shape(cls):
-        if name in values:
-            value = values[name]
-            known[name] = value if type(value) in plain else _value(kind, value, name)
-    try:
-        return cls(**known)
-    except TypeError as missing:
-        raise ValueError(str(missing)) from None
-
-
 @cache
-def _shape(cls: Any) -> Sequence[tuple[str, Any, frozenset[type]]]:
-    """Each field: its name, its type, and the types of values that certainly fit."""
-    return [(f.name, f.type, _PLAIN.get(f.type, frozenset())) for f in fields(cls)]
+def _reader(cls: Any) -> Any:
+    """Compiled checks of a dataclass: types by its hints, what it does not know is left out."""
+    return TypeAdapter(cls).validator
 
 
-_PLAIN: Mapping[Any, frozenset[type]] = {
-    str: frozenset({str}),
-    int: frozenset({int}),
-    float: frozenset({int, float}),
-    bool: frozenset({bool}),
-    Mapping[str, Any]: frozenset({dict}),
-    Mapping[str, str]: frozenset({dict}),
-}
-
-
-def _value(kind: Any, value: Json, name: str) -> Json:
-    """The value as a field of this type holds it; what it maps to or wraps is not looked at."""
-    kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
-    for each in kinds:
-        if is_dataclass(each) and isinstance(value, dict):
-            return _read(each, value)
-        if _fits(each, value):
-            return value
-    raise ValueError(f"{name} is no {kind}")
-
-
-def _fits(kind: Any, value: Json) -> bool:
-    if kind is Any:
-        return True
-    if get_origin(kind) is Literal:
-        return value in get_args(kind)
-    if isinstance(value, bool):
-        return kind is bool
-    return isinstance(value, (int, float) if kind is float else get_origin(kind) or kind)
+def _problems(cls: Any, invalid: ValidationError) -> str:
+    """Without the values, which may be personal."""
+    found = invalid.errors(include_url=False, include_input=False, include_context=False)
+    told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in found)
+    return f"not a {cls.__name__}: {told}"

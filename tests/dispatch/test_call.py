@@ -1,6 +1,7 @@
 """What is read from Redis may have been written by anybody, of any version."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -59,3 +60,17 @@ def test_a_call_with_a_field_of_another_type_is_none(changes: dict[str, object])
 def test_what_is_no_outcome_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         Outcome.from_json(text)
+
+
+def test_half_of_a_surrogate_pair_travels_though_it_is_no_text() -> None:
+    call = replace(CALL, arguments={"name": "Zo\ud83d"})
+    assert Call.from_json(call.to_json()) == call
+    outcome = Outcome("worker", {"name": "Zo\ud83d"})
+    assert Outcome.from_json(outcome.to_json()) == outcome
+
+
+def test_what_is_wrong_with_a_call_is_told_without_its_values() -> None:
+    text = json.dumps(json.loads(CALL.to_json()) | {"session": ["secret"], "timeout": "long"})
+    with pytest.raises(ValueError, match=r"timeout: .*; session: ") as refusal:
+        Call.from_json(text)
+    assert "secret" not in str(refusal.value)

@@ -89,4 +89,4 @@ async def test_a_worker_lists_itself_and_an_operator_sees_it_and_its_queue(
         assert call.queue in await queue_names(operator)
         await queue_state(operator, call.queue)
         assert await record(operator, call.queue, call.id)
-        assert await OpenCalls(operator, call.queue).list() == [call]
+        assert call in await OpenCalls(operator, call.queue).list()
