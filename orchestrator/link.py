@@ -154,11 +154,17 @@ class ServerLine:
         `wait` is how long the commands may block, in seconds. Raises `QueueUnavailable`; it
         is then unknown which of the commands were carried out.
         """
-        async with self._closing_on_error():
-            with anyio.fail_after(wait + LIMIT):
+        async with self._closing_on_error(), asyncio.timeout(wait + LIMIT):
+            if not self._connection.is_connected:
                 await self._connection.connect()
-                await self._connection.send_packed_command(packed, check_health=False)
-                return [await self._reply() for _ in packed]
+            await self._connection.send_packed_command(packed, check_health=False)
+            # The connection's own `read_response` does for each reply what is needed once.
+            read = self._connection._parser.read_response
+            replies = [await read() for _ in packed]
+            for reply in replies:
+                if isinstance(reply, redis_errors.ReadOnlyError):
+                    raise reply  # no longer the primary: a new connection may find the new one
+            return replies
 
     async def ask(self, command: Command, wait: float = 0.0) -> Reply:
         [reply] = await self.exchange([pack(command)], wait)
@@ -178,12 +184,6 @@ class ServerLine:
 
     async def close(self) -> None:
         await self._connection.disconnect(nowait=True)
-
-    async def _reply(self) -> Reply:
-        try:
-            return await self._connection.read_response(timeout=math.inf)
-        except redis_errors.ResponseError as error:
-            return error
 
     async def _pushed(self, wait: float) -> Sequence[Any] | None:
         pushed: Sequence[Any] | None = await self._connection.read_response(
@@ -419,7 +419,7 @@ class ServerLink(Link):
 
     async def _exchange(self, packed: Sequence[bytes]) -> list[Reply]:
         try:
-            with anyio.fail_after(LIMIT):
+            async with asyncio.timeout(LIMIT):
                 try:
                     return await self._line.exchange(packed)
                 except QueueUnavailable:

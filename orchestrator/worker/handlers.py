@@ -56,7 +56,9 @@ class Handler:
         self.name = mark.name or function.__name__
         self.queue = mark.queue
         self.threads: set[threading.Thread] = set()  # in which it runs, timed out or not
+        self.log = logging.getLogger(f"orchestrator.tool.{self.name}")
         self._function = function
+        self._is_async = inspect.iscoroutinefunction(function)
         self._signature = Signature(function, self.name, shared)
 
     @property
@@ -69,6 +71,10 @@ class Handler:
         """JSON Schema of the result, if its hint tells."""
         return self._signature.result
 
+    @property
+    def wants_context(self) -> bool:
+        return self._signature.wants_context
+
     def validate(self, arguments: Mapping[str, Json]) -> dict[str, Any]:
         """The arguments as the function's hints want them. Raises `ValidationError`."""
         return self._signature.validate(arguments)
@@ -76,18 +82,19 @@ class Handler:
     async def invoke(
         self,
         arguments: Mapping[str, Any],
-        context: Context,
+        context: Context | None,
         shared: Sequence[Any] = (),
         limiter: anyio.CapacityLimiter | None = None,
     ) -> Json:
         """Run the function; its result as JSON. Raises what the function raises.
 
-        `shared` holds a value for each of the types that the constructor was given.
+        `shared` holds a value for each of the types that the constructor was given. `context`
+        is needed if it `wants_context`.
         """
         given = {name: shared[index] for name, index in self._signature.shared.items()}
-        context_first = [context] * self._signature.wants_context
-        function = partial(self._function, *context_first, **arguments, **given)
-        if inspect.iscoroutinefunction(self._function):
+        first = (context,) if self.wants_context else ()
+        function = partial(self._function, *first, **arguments, **given)
+        if self._is_async:
             return _as_json(await cast("Awaitable[Any]", function()))
         # A thread cannot be stopped: after a timeout it runs on, and nobody listens.
         result = await anyio.to_thread.run_sync(
@@ -186,7 +193,7 @@ class Handlers:
         except ValidationError as invalid:
             return Outcome.failed("worker", "invalid", _in_words(invalid))
         try:
-            context = self._context(call)
+            context = self._context(call, handler.log) if handler.wants_context else None
             result = await handler.invoke(arguments, context, self._shared, self._threads)
             return Outcome("worker", result)
         except Refused as refusal:
@@ -194,8 +201,7 @@ class Handlers:
         except Retry as retry:
             return Outcome.failed("worker", "unavailable", str(retry), retry.after)
 
-    def _context(self, call: Call) -> Context:
-        log = logging.getLogger(f"orchestrator.tool.{call.tool}")
+    def _context(self, call: Call, log: logging.Logger) -> Context:
         return Context(
             key=call.key,
             session=call.session,

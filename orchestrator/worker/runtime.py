@@ -14,15 +14,15 @@ calls finish. What is still running after `grace` seconds is cancelled; if it ma
 is handed back to be run by others, and else its outcome is unknown.
 """
 
+import asyncio
 import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
-from typing import TypeAlias, TypeVar
+from dataclasses import dataclass, field
+from typing import Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
 
 import anyio
-from anyio.abc import TaskGroup
 
 from orchestrator.crashpoints import crashpoint
 from orchestrator.dispatch.call import Call, Outcome
@@ -34,8 +34,8 @@ __all__ = ["BEATS", "Run", "Worker"]
 Run: TypeAlias = Callable[[Call], Awaitable[Outcome]]
 """Runs one call. What it raises becomes the outcome `error`, in neutral words."""
 
-_Work: TypeAlias = Callable[[Claimed, anyio.CancelScope], Awaitable[None]]
 _Answer = TypeVar("_Answer")
+_Rest = ParamSpec("_Rest")
 
 CLAIM_WAIT = 0.25  # seconds; also the longest that an idle worker takes to notice `stop`
 BEATS = 5
@@ -43,6 +43,21 @@ BEATS = 5
 LAST_WORDS = 5.0  # seconds for settling and handing back, once the grace is used up
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class _Running:
+    """A call in one of our slots, and why its handler was cut short if not by its own time."""
+
+    claimed: Claimed
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    cut: Literal["withdrawn", "hurried"] | None = None
+    task: "asyncio.Task[None] | None" = None
+
+    def cut_short(self, why: Literal["withdrawn", "hurried"]) -> None:
+        if not self.scope.cancel_called:
+            self.cut = why
+            self.scope.cancel()
 
 
 class Worker:
@@ -53,32 +68,26 @@ class Worker:
         self._run = run
         self._slots = slots
         self._grace = grace
-        self._running: dict[anyio.CancelScope, str] = {}  # the id of the call in each scope
+        self._running: set[_Running] = set()
         self._changed = anyio.Event()
         self._stopping = False
-        self._hurried = False  # out of grace
 
     async def serve(self) -> None:
         """Work until `stop` is called and the running calls are done, or out of grace."""
-        async with anyio.create_task_group() as calls:
-            calls.start_soon(self._heed_withdrawals)
-            calls.start_soon(self._keep_leases)
-            await self._claim_until_stopped(calls)
-            await self._finish(self._grace)
-            if self._running:
-                log.warning("cut short: %s", ", ".join(self._running.values()))
-                self._hurry()
-                await self._finish(LAST_WORDS)
-            with anyio.move_on_after(LAST_WORDS):
-                await self._claims.leave()
-            calls.cancel_scope.cancel()
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(self._heed_withdrawals)
+            beside.start_soon(self._keep_leases)
+            async with asyncio.TaskGroup() as calls:  # whose tasks cost less than anyio's
+                await self._claim_until_stopped(calls)
+                await self._leave()
+            beside.cancel_scope.cancel()
 
     def stop(self) -> None:
         """Claim nothing more; `serve` returns when the running calls are done."""
         self._stopping = True
         self._changed.set()
 
-    async def _claim_until_stopped(self, calls: TaskGroup) -> None:
+    async def _claim_until_stopped(self, calls: asyncio.TaskGroup) -> None:
         while not self._stopping:
             if free := self._slots - len(self._running):
                 for claimed in await self._claims.claim(free, CLAIM_WAIT):
@@ -86,44 +95,51 @@ class Worker:
             else:
                 await self._change()
 
-    def _start(self, calls: TaskGroup, claimed: Claimed) -> None:
+    def _start(self, calls: asyncio.TaskGroup, claimed: Claimed) -> None:
         crashpoint("worker.claimed")
-        scope = anyio.CancelScope()
-        self._running[scope] = claimed.call.id
-        if self._stopping:
-            calls.start_soon(self._end, self._hand_back, claimed, scope)
-        else:
-            calls.start_soon(self._end, self._work, claimed, scope)
+        running = _Running(claimed)
+        self._running.add(running)
+        running.task = calls.create_task(self._hold(running))
 
-    async def _end(self, work: _Work, claimed: Claimed, scope: anyio.CancelScope) -> None:
+    async def _hold(self, running: _Running) -> None:
         try:
-            await work(claimed, scope)
+            if self._stopping:
+                await self._hand_back(running.claimed)
+            else:
+                await self._work(running)
         finally:
-            del self._running[scope]
+            self._running.discard(running)
             self._changed.set()
 
-    async def _work(self, claimed: Claimed, scope: anyio.CancelScope) -> None:
-        outcome = await self._outcome(claimed.call, scope)
+    async def _work(self, running: _Running) -> None:
+        claimed = running.claimed
+        outcome = await self._outcome(running)
         if outcome is not None:
             await self._settle(claimed, outcome)
         elif claimed.call.rerun:
-            await self._hand_back(claimed, scope)
+            await self._hand_back(claimed)
         else:
             await self._settle(claimed, Outcome.withdrawn("dead"))
 
-    async def _outcome(self, call: Call, withdrawn: anyio.CancelScope) -> Outcome | None:
+    async def _outcome(self, running: _Running) -> Outcome | None:
         """None for a call that was cut short because this worker stops."""
+        call = running.claimed.call
         left = call.deadline - time.time()
         if left <= 0:
             return Outcome.withdrawn("deadline")
         limit = min(call.timeout, left)
-        with withdrawn:
-            with anyio.move_on_after(limit):
-                outcome = await self._attempt(call)
-                crashpoint("worker.after_effect")
-                return outcome
-            return Outcome.failed("worker", "timeout", f"No answer within {limit:.3g} seconds.")
-        return None if self._hurried else Outcome.withdrawn("cancel")
+        running.scope.deadline = anyio.current_time() + limit
+        with running.scope:
+            outcome = await self._attempt(call)
+            crashpoint("worker.after_effect")
+            return outcome
+        match running.cut:
+            case None:
+                return Outcome.failed("worker", "timeout", f"No answer within {limit:.3g} seconds.")
+            case "withdrawn":
+                return Outcome.withdrawn("cancel")
+            case "hurried":
+                return None
 
     async def _attempt(self, call: Call) -> Outcome:
         try:
@@ -135,18 +151,19 @@ class Worker:
 
     async def _settle(self, claimed: Claimed, outcome: Outcome) -> None:
         """Say how the call ended, however long Redis is away: the work is done already."""
-        settlement = await _insisting(partial(self._claims.settle, claimed, outcome), claimed)
+        settlement = await _insisting(claimed, self._claims.settle, outcome)
         if settlement != "settled":
             log.info("the outcome of call %s does not count: %s", claimed.call.id, settlement)
 
-    async def _hand_back(self, claimed: Claimed, _: anyio.CancelScope) -> None:
-        await _insisting(partial(self._claims.hand_back, claimed), claimed)
+    async def _hand_back(self, claimed: Claimed) -> None:
+        await _insisting(claimed, self._claims.hand_back)
         crashpoint("drain.handed_back")
 
     async def _heed_withdrawals(self) -> None:
         async for call_id in self._claims.withdrawn():
-            for scope in [s for s, running in self._running.items() if running == call_id]:
-                scope.cancel()
+            for running in self._running:
+                if running.claimed.call.id == call_id:
+                    running.cut_short("withdrawn")
 
     async def _keep_leases(self) -> None:
         beats, last = 0, time.time()
@@ -159,15 +176,24 @@ class Worker:
                 await self._claims.sweep()
             await anyio.sleep(self._claims.lease / BEATS)
 
+    async def _leave(self) -> None:
+        await self._finish(self._grace)
+        if self._running:
+            ids = (running.claimed.call.id for running in self._running)
+            log.warning("cut short: %s", ", ".join(ids))
+            for running in self._running:
+                running.cut_short("hurried")
+            await self._finish(LAST_WORDS)
+        with anyio.move_on_after(LAST_WORDS):
+            await self._claims.leave()
+        for running in self._running:
+            if running.task:
+                running.task.cancel()
+
     async def _finish(self, within: float) -> None:
         with anyio.move_on_after(within):
             while self._running:
                 await self._change()
-
-    def _hurry(self) -> None:
-        self._hurried = True
-        for scope in self._running:
-            scope.cancel()
 
     async def _change(self) -> None:
         """Wait until a call has ended or `stop` was called."""
@@ -175,11 +201,16 @@ class Worker:
         self._changed = anyio.Event()
 
 
-async def _insisting(act: Callable[[], Awaitable[_Answer]], claimed: Claimed) -> _Answer:
+async def _insisting(
+    claimed: Claimed,
+    act: Callable[Concatenate[Claimed, _Rest], Awaitable[_Answer]],
+    *rest: _Rest.args,
+    **more: _Rest.kwargs,
+) -> _Answer:
     """Do it, however long Redis is away."""
     for pause in _pauses():
         try:
-            return await act()
+            return await act(claimed, *rest, **more)
         except QueueUnavailable as away:
             log.warning("cannot tell of call %s yet: %s", claimed.call.id, away)
             await anyio.sleep(pause)
