@@ -10,18 +10,20 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
 from tests.redis_server import RedisServer, free_port, running_redis
 
-__all__ = ["RedisCluster", "running_cluster"]
+__all__ = ["RedisCluster", "home_of", "running_cluster"]
 
 PRIMARIES = 3
+SHARE = -(-REDIS_CLUSTER_HASH_SLOTS // PRIMARIES)
 LIMIT = 30.0
 """Seconds within which the nodes agree."""
 
 
 class RedisCluster:
-    """Three primaries; what further nodes there are, are replicas of the first."""
+    """Three primaries; a fourth node is a replica of the one with the number `replicated`."""
 
-    def __init__(self, nodes: Sequence[RedisServer]) -> None:
+    def __init__(self, nodes: Sequence[RedisServer], replicated: int = 0) -> None:
         self.nodes = nodes
+        self._replicated = nodes[replicated]
         self._clients: dict[int, Any] = {}
 
     @property
@@ -39,10 +41,9 @@ class RedisCluster:
 
     def found(self) -> None:
         """Make one cluster of the nodes."""
-        share = -(-REDIS_CLUSTER_HASH_SLOTS // PRIMARIES)
         for number, node in enumerate(self.nodes[:PRIMARIES]):
-            last = min(REDIS_CLUSTER_HASH_SLOTS, (number + 1) * share) - 1
-            self.ask(node, "CLUSTER", "ADDSLOTSRANGE", number * share, last)
+            last = min(REDIS_CLUSTER_HASH_SLOTS, (number + 1) * SHARE) - 1
+            self.ask(node, "CLUSTER", "ADDSLOTSRANGE", number * SHARE, last)
             self.ask(node, "CLUSTER", "SET-CONFIG-EPOCH", number + 1)
         first = self.nodes[0]
         for node in self.nodes[1:]:
@@ -51,7 +52,7 @@ class RedisCluster:
         for node in self.nodes:
             self._until(node, "CLUSTER INFO", f"cluster_known_nodes:{len(self.nodes)}")
         for replica in self.nodes[PRIMARIES:]:
-            self.ask(replica, "CLUSTER", "REPLICATE", self.id(first))
+            self.ask(replica, "CLUSTER", "REPLICATE", self.id(self._replicated))
             self._until(replica, "INFO replication", "master_link_status:up")
         for node in self.nodes:
             self._until(node, "CLUSTER INFO", "cluster_state:ok")
@@ -101,15 +102,22 @@ class RedisCluster:
 
 @contextlib.contextmanager
 def running_cluster(
-    replicas: int = 0, options: Mapping[str, str] | None = None
+    replicated: int | None = None, options: Mapping[str, str] | None = None
 ) -> Generator[RedisCluster]:
-    """`options` are those of every node, on top of ours."""
+    """`replicated` is the number of a node that has a replica; `options` are every node's."""
     with contextlib.ExitStack() as stack:
-        each = [{**_options(), **(options or {})} for _ in range(PRIMARIES + replicas)]
-        cluster = RedisCluster([stack.enter_context(running_redis(node)) for node in each])
+        count = PRIMARIES if replicated is None else PRIMARIES + 1
+        each = [{**_options(), **(options or {})} for _ in range(count)]
+        nodes = [stack.enter_context(running_redis(node)) for node in each]
+        cluster = RedisCluster(nodes, replicated or 0)
         stack.callback(cluster.close)
         cluster.found()
         yield cluster
+
+
+def home_of(key: str) -> int:
+    """The number of the node that has a key before anything moves."""
+    return key_slot(key.encode()) // SHARE
 
 
 def _options() -> dict[str, str]:

@@ -9,7 +9,7 @@ import pytest
 from orchestrator import cluster as cluster_module
 from orchestrator.errors import QueueUnavailable, ServiceError
 from orchestrator.link import Backoff, Command, Link, RedisRefused, Reply, connect
-from tests.redis_cluster import RedisCluster, running_cluster
+from tests.redis_cluster import RedisCluster, home_of, running_cluster
 from tests.redis_server import free_port, running_redis
 
 KEYS = [f"key:{number}" for number in range(30)]
@@ -105,10 +105,10 @@ async def until_somebody_waits(cluster: RedisCluster, key: str) -> None:
 
 
 async def test_a_replica_takes_the_place_of_a_node_that_dies() -> None:
-    with running_cluster(replicas=1) as cluster:
+    with running_cluster(replicated=0) as cluster:
         async with connect(cluster.url) as link:
-            lost = next(key for key in KEYS if cluster.owner(key) is cluster.nodes[0])
-            kept = next(key for key in KEYS if cluster.owner(key) is cluster.nodes[1])
+            lost = next(key for key in KEYS if home_of(key) == 0)
+            kept = next(key for key in KEYS if home_of(key) == 1)
             await link.ask(("SET", lost, "1"), ("SET", kept, "2"))
             line = link.line()
             cluster.nodes[0].kill()
@@ -120,9 +120,9 @@ async def test_a_replica_takes_the_place_of_a_node_that_dies() -> None:
 
 
 async def test_a_link_that_was_idle_does_not_notice_that_a_node_was_replaced() -> None:
-    with running_cluster(replicas=1) as cluster:
+    with running_cluster(replicated=0) as cluster:
         async with connect(cluster.url) as link, connect(cluster.url) as idle:
-            lost = next(key for key in KEYS if cluster.owner(key) is cluster.nodes[0])
+            lost = next(key for key in KEYS if home_of(key) == 0)
             await idle.ask(("SET", lost, "1"))
             cluster.nodes[0].kill()
             await patiently(link, ("GET", lost))

@@ -44,10 +44,12 @@ class QueueState:
 
 async def queue_names(link: Link) -> Sequence[str]:
     """The queues that were ever used or are served now, sorted. Raises `QueueUnavailable`."""
-    head, tail = keys.work("\0").split("\0")
     found = {queue for worker in await Roster(link).present() for queue in worker.queues}
-    names = await link.names(f"{head}*{tail}")
-    return sorted(found | {name.removeprefix(head).removesuffix(tail) for name in names})
+    for lane in LANES:
+        head, tail = stream("\0", lane).split("\0")
+        names = await link.names(f"{head}*{tail}")
+        found |= {name.removeprefix(head).removesuffix(tail) for name in names}
+    return sorted(found)
 
 
 async def queue_state(link: Link, queue: str) -> QueueState:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from orchestrator.dispatch import keys
 from orchestrator.dispatch.call import Rate
 from orchestrator.dispatch.claims import StreamClaims
-from orchestrator.dispatch.overview import queue_state
+from orchestrator.dispatch.overview import queue_names, queue_state
 from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.interfaces import Claimed
 from orchestrator.link import Link
@@ -83,3 +83,8 @@ async def test_the_oldest_is_what_entered_its_stream_first(link: Link) -> None:
     await link.ask(("XADD", keys.work(QUEUE), "1000-0", "call", "x", "request", CALL.to_json()))
     state = await queue_state(link, QUEUE)
     assert state.oldest and state.oldest > 1_000_000
+
+
+async def test_a_queue_that_only_jobs_came_to_has_a_name(link: Link) -> None:
+    await StreamCalls(link, "asker").publish(other(1, priority="job"))
+    assert await queue_names(link) == [QUEUE]

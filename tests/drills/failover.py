@@ -67,7 +67,7 @@ async def sentinel(calls: int = 200) -> Figures:
             asker = await here.asker(Plan(2 * calls, enough=str(here.enough)), url=url)
             await until(lambda: len(here.ledger.answers()) >= calls)
             here.redis.kill()
-            here.redis = replica
+            here.url = replica.url
             await until(partial(watched, watchers[0], "port", str(replica.port)))
             here.enough.touch()
             await here.answered(asker)
@@ -116,6 +116,6 @@ async def _missing(replica: RedisServer, calls: list[str]) -> int:
 
 def _move(here: Scene, way: Proxy, replica: RedisServer) -> None:
     """From now on the address is the replica's."""
-    here.redis = replica
+    here.redis, here.url = replica, replica.url
     way.target = replica.socket
     way.cut()

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from orchestrator.crashpoints import POINTS
 from tests.drills.bad_network import Side, bad_network
+from tests.drills.cluster import lost_node, moving_slot
 from tests.drills.crash_points import crash_points
 from tests.drills.disk_full import disk_full
 from tests.drills.failover import failover, sentinel
@@ -47,6 +48,7 @@ DRILLS: Mapping[str, Drill] = {
             "waiting for replicas": partial(failover, waits=True),
             "not waiting": partial(failover, waits=False),
             "by Sentinel": sentinel,
+            "in a cluster": lost_node,
         },
     ),
     "D10": Drill("the disk is full", {"": disk_full}),
@@ -59,6 +61,7 @@ DRILLS: Mapping[str, Drill] = {
         },
     ),
     "D12": Drill("poison", {"": poison}),
+    "D18": Drill("the queue moves to another node of a cluster", {"": moving_slot}),
 }
 
 
@@ -78,7 +81,9 @@ SHORT: Mapping[str, Run] = {
     "D9 waiting": partial(failover, waits=True, calls=40, lag=1.0),
     "D9 not waiting": partial(failover, waits=False, calls=40, lag=1.0),
     "D9 by Sentinel": partial(sentinel, calls=40),
+    "D9 in a cluster": partial(lost_node, calls=40),
     "D11 asker": partial(bad_network, "half-open", "asker", calls=40, deadline=1.0),
     "D11 worker": partial(bad_network, "cut", "worker", calls=40, deadline=1.0),
     "D12": partial(poison, calls=30, deadly=1),
+    "D18": partial(moving_slot, moves=3, between=30),
 }

@@ -43,10 +43,10 @@ async def until(happened: Callable[[], Awaitable[bool] | bool], within: float = 
 
 
 class Scene:
-    def __init__(self, directory: Path, redis: RedisServer) -> None:
+    def __init__(self, directory: Path, redis: RedisServer, url: str) -> None:
         self.directory = directory
         self.redis = redis
-        self.url = redis.url
+        self.url = url
         self.enough = directory / "enough"
         self.ledger = Ledger(directory / "ledger.sqlite3")
         self._processes: list[Process] = []
@@ -130,7 +130,7 @@ class Scene:
 
     async def _nothing_is_left(self, recorded: bool) -> None:
         """No call is pending or waits, and every one that was acknowledged has an outcome."""
-        async with connect(self.redis.url) as link:
+        async with connect(self.url) as link:
             await until(lambda: _empty(link), within=30)
             ids = self.ledger.ids() if recorded else []
             records = (keys.call_record(QUEUE, call) for call in ids)
@@ -171,13 +171,13 @@ async def held(link: Link, consumer: str = "") -> list[str]:
 
 
 @asynccontextmanager
-async def scene(redis: RedisServer | None = None) -> AsyncGenerator[Scene]:
-    """With a Redis of its own unless one is given, whose owner stops it."""
+async def scene(redis: RedisServer | None = None, url: str = "") -> AsyncGenerator[Scene]:
+    """With a Redis of its own unless one is given, whose owner stops it. `url` is a cluster's."""
     directory = Path(tempfile.mkdtemp(prefix="drill-", dir="/tmp"))
     server = redis or RedisServer(directory)
     if redis is None:
         server.start()
-    here = Scene(directory, server)
+    here = Scene(directory, server, url or server.url)
     try:
         yield here
     finally:
