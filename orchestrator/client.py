@@ -13,7 +13,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias, get_args
 
 import anyio
@@ -40,9 +40,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Waiting:
+    answer: "asyncio.Future[Outcome]"
     hear: Hear | None
-    answered: anyio.Event = field(default_factory=anyio.Event)
-    outcome: Outcome | None = None
 
 
 class Client:
@@ -99,12 +98,14 @@ class Client:
             *(queue, tool, arguments, name, key or name, timeout, timeout, self._process),
             *(rerun, priority, limit, rate),
         )
-        waiting = self._waiting[call.id] = _Waiting(progress)
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting[call.id] = _Waiting(answer, progress)
         try:
             await self._calls.publish(call)
-            with anyio.move_on_after(timeout):
-                await waiting.answered.wait()
-            return waiting.outcome or await self._calls.withdraw(call, "deadline")
+            async with asyncio.timeout(timeout):
+                return await answer
+        except TimeoutError:
+            return await self._calls.withdraw(call, "deadline")
         except asyncio.CancelledError:
             await self._cancel(call)
             raise
@@ -176,9 +177,9 @@ class Client:
 
     async def _listen(self) -> None:
         async for call_id, outcome in self._calls.settled():
-            if waiting := self._waiting.get(call_id):
-                waiting.outcome = outcome
-                waiting.answered.set()
+            waiting = self._waiting.get(call_id)
+            if waiting and not waiting.answer.done():
+                waiting.answer.set_result(outcome)
 
     async def _listen_meanwhile(self) -> None:
         async for call_id, progress in self._calls.progressed():

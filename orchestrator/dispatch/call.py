@@ -185,13 +185,15 @@ class Call:
 
     def fingerprint(self) -> str:
         """SHA-256 of the arguments as canonical JSON: equal for equal requests."""
-        text = json.dumps(self.arguments, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return hashlib.sha256(_canonical(self.arguments).encode()).hexdigest()
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Call":
         """Raises `ValueError` for what is none. Unknown fields are a later version's: left out."""
         return cast("Call", _read(cls, text))
+
+
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def _text(record: object) -> str:

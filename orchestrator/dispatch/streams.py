@@ -142,14 +142,19 @@ class StreamCalls:
         block = ("BLOCK", max(1, round(wait * 1000)))
         reply = await self._reader.ask(("XREAD", *block, "STREAMS", stream, self._last), wait)
         entries: Sequence[tuple[str, Sequence[str]]] = reply[stream] if reply else []
-        for entry, _ in entries:
-            self._last = entry
-        fields = [pairs(flat) for _, flat in entries]
-        for call_id, progress in filter(None, map(heard, fields)):
-            if call_id in self._unanswered:
-                self._news.put(call_id, progress)
-        told = [each for each in fields if "progress" not in each]
-        return _answers((each.get("call", ""), each.get("outcome", "")) for each in told)
+        told: list[tuple[str, str]] = []
+        for entry, flat in entries:
+            self._last, fields = entry, pairs(flat)
+            if "progress" in fields:
+                self._hear(fields)
+            else:
+                told.append((fields.get("call", ""), fields.get("outcome", "")))
+        return _answers(told)
+
+    def _hear(self, fields: Mapping[str, str]) -> None:
+        report = heard(fields)
+        if report and report[0] in self._unanswered:
+            self._news.put(*report)
 
 
 def _answers(told: Iterable[tuple[str, str]]) -> Sequence[Answer]:

@@ -128,7 +128,7 @@ class Worker:
         if left <= 0:
             return Outcome.withdrawn("deadline")
         limit = min(call.timeout, left)
-        running.scope.deadline = anyio.current_time() + limit
+        running.scope.deadline = asyncio.get_running_loop().time() + limit
         with running.scope:
             outcome = await self._attempt(call)
             crashpoint("worker.after_effect")
