@@ -13,7 +13,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias, get_args
 
 import anyio
@@ -40,8 +40,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Waiting:
-    answer: "asyncio.Future[Outcome]"
     hear: Hear | None
+    answer: "asyncio.Future[Outcome]" = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
 
 
 class Client:
@@ -98,12 +100,11 @@ class Client:
             *(queue, tool, arguments, name, key or name, timeout, timeout, self._process),
             *(rerun, priority, limit, rate),
         )
-        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting[call.id] = _Waiting(answer, progress)
+        waiting = self._waiting[call.id] = _Waiting(progress)
         try:
             await self._calls.publish(call)
             async with asyncio.timeout(timeout):
-                return await answer
+                return await waiting.answer
         except TimeoutError:
             return await self._calls.withdraw(call, "deadline")
         except asyncio.CancelledError:

@@ -209,6 +209,9 @@ class MemoryClaims:
             self._tell([(claimed.call, outcome)])
         return settlement
 
+    async def settle_all(self, ended: Sequence[tuple[Claimed, Outcome]]) -> Sequence[Settlement]:
+        return [await self.settle(claimed, outcome) for claimed, outcome in ended]
+
     async def withdrawn(self) -> AsyncIterator[str]:
         listeners = self._broker.listeners(self._name)
         mailbox = _Mailbox()

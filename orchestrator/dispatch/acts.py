@@ -16,6 +16,7 @@ from orchestrator.link import Script
 __all__ = [
     "LANES",
     "Act",
+    "Ended",
     "Held",
     "admit",
     "give_up",
@@ -77,6 +78,17 @@ class Held:
         return keys.GROUP, self.holder, self.lane, self.entry, int(self.idle * 1000)
 
 
+class Ended(NamedTuple):
+    """A call that a worker has ended; `outcome` is JSON, `started` in seconds since the epoch."""
+
+    lane: Priority
+    entry: str
+    call: Call
+    outcome: str
+    ok: bool
+    started: float
+
+
 def publish(call: Call) -> Act:
     record = keys.call_record(call.queue, call.id)
     key = keys.key_record(call.queue, call.tool, call.key)
@@ -114,7 +126,7 @@ def admit(held: Held, call: Call) -> Act:
     places = (keys.rate(held.queue, call.tool), keys.due(held.queue))
     return Act(
         ADMIT,
-        (record, *held.streams, *_slots(held, call.tool), *places),
+        (record, *held.streams, *_slots(held.queue, call.tool), *places),
         (
             *(keys.GROUP, held.holder, held.lane, held.entry, call.id),
             *(call.deadline, call.created, call.limit or 0, *rate),
@@ -123,24 +135,23 @@ def admit(held: Held, call: Call) -> Act:
     )
 
 
-def settle(held: Held, call: Call, outcome: Outcome, text: str, started: float) -> Act:
-    """`text` is the outcome as JSON."""
-    record = keys.call_record(held.queue, call.id)
-    key = keys.key_record(held.queue, call.tool, call.key)
-    return Act(
-        SETTLE,
-        (record, key, *held.streams, *(_slots(held, call.tool) if call.limit else ())),
-        (
-            *(keys.GROUP, held.holder, held.lane, held.entry, call.id, text),
-            *(int(outcome.ok), call.fingerprint(), started, HOUR, DAY),
-        ),
-    )
+def settle(queue: str, holder: str, ended: Sequence[Ended]) -> Act:
+    places = [keys.work(queue), keys.jobs(queue)]
+    words: list[str | int | float] = [keys.GROUP, holder, HOUR, DAY]
+    for each in ended:
+        call, limited = each.call, each.call.limit is not None
+        places += keys.call_record(queue, call.id), keys.key_record(queue, call.tool, call.key)
+        if limited:
+            places += _slots(queue, call.tool)
+        words += each.lane, each.entry, call.id, each.outcome, int(each.ok)
+        words += call.fingerprint(), each.started, int(limited)
+    return Act(SETTLE, places, words)
 
 
 def go_round(held: Held, call: Call, deliveries: int) -> Act:
     return Act(
         RETURN,
-        (*held.streams, *_slots(held, call.tool)),
+        (*held.streams, *_slots(held.queue, call.tool)),
         (*held.arguments, call.id, deliveries),
     )
 
@@ -156,7 +167,7 @@ def give_up(
     record = keys.call_record(held.queue, call_id)
     return Act(
         GIVE_UP,
-        (record, *held.streams, *_slots(held, tool), keys.dead(held.queue)),
+        (record, *held.streams, *_slots(held.queue, tool), keys.dead(held.queue)),
         (*held.arguments, call_id, outcome.to_json(), HOUR, *letter),
     )
 
@@ -165,8 +176,8 @@ def wake(queue: str) -> Act:
     return Act(WAKE, (keys.work(queue), keys.jobs(queue), keys.due(queue)), ())
 
 
-def _slots(held: Held, tool: str) -> tuple[str, str]:
-    return keys.slots(held.queue, tool), keys.waiting(held.queue, tool)
+def _slots(queue: str, tool: str) -> tuple[str, str]:
+    return keys.slots(queue, tool), keys.waiting(queue, tool)
 
 
 def _keep_open(call: Call) -> int:

@@ -16,7 +16,7 @@ import anyio
 
 from orchestrator.crashpoints import crashpoint
 from orchestrator.dispatch import acts, keys
-from orchestrator.dispatch.acts import LANES, Act, Held
+from orchestrator.dispatch.acts import LANES, Act, Ended, Held
 from orchestrator.dispatch.call import Call, Outcome, Priority
 from orchestrator.dispatch.streams import pairs, signal
 from orchestrator.dispatch.sweep import Sweep, bury, read_entry
@@ -93,17 +93,27 @@ class StreamClaims:
         return claimed
 
     async def settle(self, claimed: Claimed, outcome: Outcome) -> Settlement:
-        call, text = claimed.call, outcome.to_json()
+        [settlement] = await self.settle_all([(claimed, outcome)])
+        return settlement
+
+    async def settle_all(self, ended: Sequence[tuple[Claimed, Outcome]]) -> Sequence[Settlement]:
+        told = [self._ended(claimed, outcome) for claimed, outcome in ended]
+        settlements: Sequence[Settlement]
+        settlements = await self._link.act(*acts.settle(self._queue, self._consumer, told))
+        crashpoint("worker.settled")
+        for each in told:
+            self._leased.pop(each.entry, None)
+        count = zip(told, settlements, strict=True)
+        news = [(e.call.reply_to, e.call, e.outcome) for e, became in count if became == "settled"]
+        await signal(self._link, news)
+        crashpoint("worker.signalled")
+        return settlements
+
+    def _ended(self, claimed: Claimed, outcome: Outcome) -> Ended:
         lease = self._leased.get(claimed.entry)
         started = lease.started if lease else time.time()
-        act = acts.settle(self._held(claimed), call, outcome, text, started)
-        settlement: Settlement = await self._link.act(*act)
-        crashpoint("worker.settled")
-        self._leased.pop(claimed.entry, None)
-        if settlement == "settled":
-            await signal(self._link, call.reply_to, call, text)
-            crashpoint("worker.signalled")
-        return settlement
+        text = outcome.to_json()
+        return Ended(claimed.lane, claimed.entry, claimed.call, text, outcome.ok, started)
 
     async def withdrawn(self) -> AsyncIterator[str]:
         async for message in self._link.listen(keys.control(self._queue)):
@@ -254,7 +264,8 @@ class StreamClaims:
         if verdict == "parked":
             self._due = min(self._due, time.monotonic() + wait)
         elif verdict == "refused":
-            await signal(self._link, call.reply_to, call, Outcome.rate_limited().to_json())
+            refused = Outcome.rate_limited().to_json()
+            await signal(self._link, [(call.reply_to, call, refused)])
 
     async def _wake(self) -> None:
         """Let parked calls go round whose time has come, and note when the next one's comes."""

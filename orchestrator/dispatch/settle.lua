@@ -1,47 +1,61 @@
--- What a worker says that a call came to. Returns settled, late, fenced or gone.
--- KEYS: the call's record, its key's record, the streams of live calls and of jobs,
---       the tool's slots and its waiting calls, of a call that has a limit
--- ARGV: group, consumer, lane (live or job), entry, id, outcome, 1 if it succeeded,
---       fingerprint of the arguments, when the call was taken (epoch s),
---       how long to keep the record and the key's (s)
-local record, key, work, jobs, slots, waiting = unpack(KEYS)
-local group, consumer, lane, entry, id, outcome, ok, fingerprint, started, keep, remember = unpack(ARGV)
+-- What a worker says that calls came to. Returns for each settled, late, fenced or gone.
+-- KEYS: the streams of live calls and of jobs, then for each call: its record, its key's record,
+--       and, if it has a limit, the tool's slots and its waiting calls
+-- ARGV: group, consumer, how long to keep a record and a key's (s), then for each call:
+--       lane (live or job), entry, id, outcome, 1 if it succeeded, fingerprint of the arguments,
+--       when it was taken (epoch s), 1 if it has a limit
+local work, jobs = unpack(KEYS)
+local group, consumer, keep, remember = unpack(ARGV)
 local lanes = {live = work, job = jobs}
-local stream = lanes[lane]
-local status, stood, worker, late = unpack(redis.call('HMGET', record, 'status', 'outcome', 'worker', 'late'))
 
--- Said before, by the same worker, whose answer from us was lost.
-if worker == consumer and stood == outcome then
-  return 'settled'
-elseif worker == consumer and late == outcome then
-  return 'late'
-end
+local function settled(record, key, slots, waiting, lane, entry, id, outcome, ok, fingerprint, started)
+  local stream = lanes[lane]
+  local status, stood, worker, late = unpack(redis.call('HMGET', record, 'status', 'outcome', 'worker', 'late'))
 
--- The fence: the entry is no longer this consumer's.
-local held = taken(stream, group, entry, consumer, 0)
-if held then
-  redis.call('XDEL', stream, entry)
-  if slots then
-    release(slots, waiting, lanes, id)
+  -- Said before, by the same worker, whose answer from us was lost.
+  if worker == consumer and stood == outcome then
+    return 'settled'
+  elseif worker == consumer and late == outcome then
+    return 'late'
   end
-end
-if not status then
-  return 'gone'
-elseif not held then
-  return 'fenced'
+
+  -- The fence: the entry is no longer this consumer's.
+  local held = taken(stream, group, entry, consumer, 0)
+  if held then
+    redis.call('XDEL', stream, entry)
+    if slots then
+      release(slots, waiting, lanes, id)
+    end
+  end
+  if not status then
+    return 'gone'
+  elseif not held then
+    return 'fenced'
+  end
+
+  -- The effect took place even if nobody waits for it: a later call with this key must know.
+  if ok == '1' and redis.call('EXISTS', key) == 0 then
+    redis.call('HSET', key, 'arguments', fingerprint, 'outcome', outcome)
+    redis.call('EXPIRE', key, remember)
+  end
+
+  if status == 'settled' then
+    redis.call('HSET', record, 'worker', consumer, 'started', started, 'late', outcome)
+    return 'late'
+  end
+  redis.call('HSET', record, 'worker', consumer, 'started', started, 'status', 'settled', 'outcome', outcome)
+  redis.call('EXPIRE', record, keep)
+  return 'settled'
 end
 
--- The effect took place even if nobody waits for it: a later call with this key must know.
-if ok == '1' and redis.call('EXISTS', key) == 0 then
-  redis.call('HSET', key, 'arguments', fingerprint, 'outcome', outcome)
-  redis.call('EXPIRE', key, remember)
+local settlements, place = {}, 3
+for at = 5, #ARGV, 8 do
+  local limited = ARGV[at + 7] == '1'
+  local slots, waiting = nil, nil
+  if limited then
+    slots, waiting = KEYS[place + 2], KEYS[place + 3]
+  end
+  table.insert(settlements, settled(KEYS[place], KEYS[place + 1], slots, waiting, unpack(ARGV, at, at + 6)))
+  place = place + (limited and 4 or 2)
 end
-
-redis.call('HSET', record, 'worker', consumer, 'started', started)
-if status == 'settled' then
-  redis.call('HSET', record, 'late', outcome)
-  return 'late'
-end
-redis.call('HSET', record, 'status', 'settled', 'outcome', outcome)
-redis.call('EXPIRE', record, keep)
-return 'settled'
+return settlements

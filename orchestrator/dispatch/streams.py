@@ -17,7 +17,7 @@ from orchestrator.dispatch.call import Call, Outcome, Progress, Settler
 from orchestrator.dispatch.news import News
 from orchestrator.dispatch.progress import heard
 from orchestrator.errors import QueueUnavailable, ServiceError
-from orchestrator.link import Backoff, Link, RedisRefused
+from orchestrator.link import Backoff, Command, Link, RedisRefused
 
 __all__ = ["OpenCalls", "StreamCalls", "pairs", "readable", "signal"]
 
@@ -62,7 +62,7 @@ class StreamCalls:
         if call.id in self._unanswered:
             self._published.add(call.id)
         if outcome is not None:
-            await signal(self._link, self._process, call, outcome)
+            await signal(self._link, [(self._process, call, outcome)])
 
     async def withdraw(self, call: Call, by: Settler) -> Outcome:
         outcome = await self._link.act(*acts.withdraw(call, Outcome.withdrawn(by)))
@@ -192,7 +192,7 @@ class OpenCalls:
     async def settle(self, call: Call, outcome: Outcome) -> Outcome:
         """Settle from outside, as if a worker had; the outcome that stands returns."""
         stood = await self._link.act(*acts.withdraw(call, outcome))
-        await signal(self._link, call.reply_to, call, stood)
+        await signal(self._link, [(call.reply_to, call, stood)])
         return Outcome.from_json(stood)
 
     async def _all(self) -> Sequence[Call]:
@@ -211,18 +211,21 @@ def readable(fields: Mapping[str, str]) -> Call | None:
         return None
 
 
-async def signal(link: Link, process: str, call: Call, outcome: str) -> None:
-    """Tell the asker, as well as we can: if this is lost, the record still tells."""
-    if not process:
-        return  # nobody waits
-    stream = keys.replies(process)
-    fields = ("call", call.id, "queue", call.queue, "outcome", outcome)
+async def signal(link: Link, told: Iterable[tuple[str, Call, str]]) -> None:
+    """Tell askers (process, call, outcome), as well as we can: a record tells what is lost here."""
+    commands: list[Command] = []
+    streams: set[str] = set()
+    for process, call, outcome in told:
+        if process:  # else nobody waits
+            stream = keys.replies(process)
+            streams.add(stream)
+            fields = ("call", call.id, "queue", call.queue, "outcome", outcome)
+            commands.append(("XADD", stream, "MAXLEN", "~", REPLIES, "*", *fields))
+    commands += [("EXPIRE", stream, HOUR) for stream in streams]
     try:
-        await link.ask(
-            ("XADD", stream, "MAXLEN", "~", REPLIES, "*", *fields), ("EXPIRE", stream, HOUR)
-        )
+        await link.ask(*commands)
     except ServiceError as error:
-        logger.warning("call %s: its asker was not told: %s", call.id, error)
+        logger.warning("%d askers were not told: %s", len(commands) - len(streams), error)
 
 
 def pairs(flat: Sequence[str]) -> dict[str, str]:

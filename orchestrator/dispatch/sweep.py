@@ -83,7 +83,7 @@ class Sweep:
         for (call, _), reply in zip(verdicts, replies, strict=True):
             if call and isinstance(reply, str):  # the outcome, if the act has settled the call
                 crashpoint("sweep.judged")
-                await signal(self._link, call.reply_to, call, reply)
+                await signal(self._link, [(call.reply_to, call, reply)])
 
     def _verdict(
         self, lane: Priority, row: _Row, fields: Mapping[str, str]

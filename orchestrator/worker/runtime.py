@@ -20,7 +20,8 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Concatenate, Literal, ParamSpec, TypeAlias, TypeVar
+from functools import partial
+from typing import Literal, TypeAlias, TypeVar
 
 import anyio
 
@@ -35,11 +36,12 @@ Run: TypeAlias = Callable[[Call], Awaitable[Outcome]]
 """Runs one call. What it raises becomes the outcome `error`, in neutral words."""
 
 _Answer = TypeVar("_Answer")
-_Rest = ParamSpec("_Rest")
 
 CLAIM_WAIT = 0.25  # seconds; also the longest that an idle worker takes to notice `stop`
 BEATS = 5
 """How often in its time a lease is renewed: so many beats may be missed, less one."""
+BATCH = 50
+"""How many calls are settled in one act: Redis does nothing else meanwhile."""
 LAST_WORDS = 5.0  # seconds for settling and handing back, once the grace is used up
 
 log = logging.getLogger(__name__)
@@ -69,6 +71,8 @@ class Worker:
         self._slots = slots
         self._grace = grace
         self._running: set[_Running] = set()
+        self._ended: list[tuple[_Running, Outcome]] = []  # those of them that are to be settled
+        self._some_ended = anyio.Event()
         self._changed = anyio.Event()
         self._stopping = False
 
@@ -77,6 +81,7 @@ class Worker:
         async with anyio.create_task_group() as beside:
             beside.start_soon(self._heed_withdrawals)
             beside.start_soon(self._keep_leases)
+            beside.start_soon(self._settle)
             async with asyncio.TaskGroup() as calls:  # whose tasks cost less than anyio's
                 await self._claim_until_stopped(calls)
                 await self._leave()
@@ -102,24 +107,17 @@ class Worker:
         running.task = calls.create_task(self._hold(running))
 
     async def _hold(self, running: _Running) -> None:
-        try:
-            if self._stopping:
-                await self._hand_back(running.claimed)
-            else:
-                await self._work(running)
-        finally:
-            self._running.discard(running)
-            self._changed.set()
-
-    async def _work(self, running: _Running) -> None:
-        claimed = running.claimed
-        outcome = await self._outcome(running)
-        if outcome is not None:
-            await self._settle(claimed, outcome)
-        elif claimed.call.rerun:
-            await self._hand_back(claimed)
+        call = running.claimed.call
+        outcome = None
+        if not self._stopping:
+            outcome = await self._outcome(running)
+            if outcome is None and not call.rerun:
+                outcome = Outcome.withdrawn("dead")
+        if outcome is None:
+            await self._hand_back(running)
         else:
-            await self._settle(claimed, Outcome.withdrawn("dead"))
+            self._ended.append((running, outcome))
+            self._some_ended.set()
 
     async def _outcome(self, running: _Running) -> Outcome | None:
         """None for a call that was cut short because this worker stops."""
@@ -144,20 +142,37 @@ class Worker:
     async def _attempt(self, call: Call) -> Outcome:
         try:
             return await self._run(call)
-        except Exception:
+        except (Exception, asyncio.CancelledError) as failure:
+            if isinstance(failure, asyncio.CancelledError) and _is_cancelled():
+                raise
             # The model hears no exception's text: it may hold addresses, names, queries.
             log.exception("%s failed (call %s)", call.tool, call.id)
             return Outcome.failed("worker", "error", f"{call.tool} failed unexpectedly.")
 
-    async def _settle(self, claimed: Claimed, outcome: Outcome) -> None:
-        """Say how the call ended, however long Redis is away: the work is done already."""
-        settlement = await _insisting(claimed, self._claims.settle, outcome)
-        if settlement != "settled":
-            log.info("the outcome of call %s does not count: %s", claimed.call.id, settlement)
+    async def _settle(self) -> None:
+        """Say how calls ended, together those that end meanwhile, for ever."""
+        while True:
+            await self._some_ended.wait()
+            self._some_ended = anyio.Event()
+            while ended := self._ended[:BATCH]:
+                del self._ended[:BATCH]
+                told = [(running.claimed, outcome) for running, outcome in ended]
+                # However long Redis is away: the work is done already.
+                settlements = await _insisting(partial(self._claims.settle_all, told))
+                self._free(*(running for running, _ in ended))
+                for (claimed, _), settlement in zip(told, settlements, strict=True):
+                    if settlement != "settled":
+                        name = claimed.call.id
+                        log.info("the outcome of call %s does not count: %s", name, settlement)
 
-    async def _hand_back(self, claimed: Claimed) -> None:
-        await _insisting(claimed, self._claims.hand_back)
+    async def _hand_back(self, running: _Running) -> None:
+        await _insisting(partial(self._claims.hand_back, running.claimed))
+        self._free(running)
         crashpoint("drain.handed_back")
+
+    def _free(self, *slots: _Running) -> None:
+        self._running.difference_update(slots)
+        self._changed.set()
 
     async def _heed_withdrawals(self) -> None:
         async for call_id in self._claims.withdrawn():
@@ -201,18 +216,19 @@ class Worker:
         self._changed = anyio.Event()
 
 
-async def _insisting(
-    claimed: Claimed,
-    act: Callable[Concatenate[Claimed, _Rest], Awaitable[_Answer]],
-    *rest: _Rest.args,
-    **more: _Rest.kwargs,
-) -> _Answer:
+def _is_cancelled() -> bool:
+    """Whether we are, and not only something that the handler waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def _insisting(act: Callable[[], Awaitable[_Answer]]) -> _Answer:
     """Do it, however long Redis is away."""
     for pause in _pauses():
         try:
-            return await act(claimed, *rest, **more)
+            return await act()
         except QueueUnavailable as away:
-            log.warning("cannot tell of call %s yet: %s", claimed.call.id, away)
+            log.warning("what calls came to cannot be told yet: %s", away)
             await anyio.sleep(pause)
     raise AssertionError
 

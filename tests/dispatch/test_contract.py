@@ -213,6 +213,21 @@ async def test_a_second_settle_is_kept_as_late(twins: Twins) -> None:
     assert await calls.withdraw(CALL, "cancel") == withdrawn
 
 
+async def test_calls_that_are_settled_together_are_judged_each_by_itself(twins: Twins) -> None:
+    calls, claims, others = twins.calls(), twins.claims("w1"), twins.claims("w2")
+    for call in (other(1), other(2, limit=1), other(3), other(4, limit=1)):
+        await calls.publish(call)
+    first, second, third = await taken(claims, 3)
+    await calls.withdraw(third.call, "deadline")
+    gone = Claimed(other(5), "1-0")
+    ended = [(first, DONE), (gone, DONE), (second, BROKEN), (third, DONE)]
+    assert await claims.settle_all(ended) == ["settled", "gone", "settled", "late"]
+    assert await answers(calls, 2) == [(first.call.id, DONE), (second.call.id, BROKEN)]
+    fourth = await one(others)  # in the slot that the second has left
+    assert await claims.settle_all([(fourth, DONE), (first, DONE)]) == ["fenced", "settled"]
+    assert await others.settle_all([(fourth, DONE)]) == ["settled"]
+
+
 async def test_a_withdrawal_reaches_who_listens(twins: Twins) -> None:
     calls, claims = twins.calls(), twins.claims()
     await calls.publish(other(1))

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.lowlevel
 import pytest
 
 from orchestrator.dispatch import acts, keys
-from orchestrator.dispatch.acts import Held
+from orchestrator.dispatch.acts import Ended, Held
 from orchestrator.dispatch.call import Call, Outcome
 from orchestrator.dispatch.claims import StreamClaims
 from orchestrator.dispatch.streams import StreamCalls
@@ -51,6 +52,10 @@ async def answers(calls: StreamCalls, count: int) -> dict[str, Outcome]:
     return found
 
 
+def ended(number: int, **changes: Any) -> Ended:
+    return Ended("live", f"{number}-0", other(number, **changes), DONE.to_json(), True, 0.0)
+
+
 def slot(key: str) -> int:
     """The slot of a key on a cluster: CRC16 of its hash tag."""
     tag = re.search(r"\{([^}]+)\}", key)
@@ -73,7 +78,7 @@ def test_the_slot_is_computed_as_a_cluster_does() -> None:
         acts.publish(CALL),
         acts.withdraw(CALL, DONE),
         acts.admit(HELD, CALL),
-        acts.settle(HELD, CALL, DONE, DONE.to_json(), 0.0),
+        acts.settle(CALL.queue, "w1", [ended(1), ended(2, limit=1)]),
         acts.go_round(HELD, CALL, 1),
         acts.give_up(HELD, CALL.id, CALL.tool, DONE),
         acts.wake(CALL.queue),

@@ -1,3 +1,4 @@
+import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -173,6 +174,18 @@ async def test_an_exception_becomes_an_outcome_that_tells_nothing_of_it(
     assert record.exc_info and "book failed (call s.1.1)" in record.message
 
 
+async def test_a_handler_that_waits_for_something_cancelled_has_failed(desk: Desk) -> None:
+    async def misled(call: Call) -> Outcome:
+        beside = asyncio.create_task(anyio.sleep(60))
+        beside.cancel()
+        await beside
+        raise AssertionError
+
+    async with desk.worker(misled, slots=1):
+        outcomes = await desk.ask(call(1), call(2))
+    assert [each.error and each.error.code for each in outcomes.values()] == ["error"] * 2
+
+
 async def test_stopping_lets_running_calls_finish_and_takes_no_new_ones(desk: Desk) -> None:
     started, finish = anyio.Event(), anyio.Event()
 
@@ -320,6 +333,9 @@ class Wrapped:
     async def settle(self, claimed: Claimed, outcome: Outcome) -> Settlement:
         return await self._claims.settle(claimed, outcome)
 
+    async def settle_all(self, ended: Sequence[tuple[Claimed, Outcome]]) -> Sequence[Settlement]:
+        return await self._claims.settle_all(ended)
+
     def withdrawn(self) -> AsyncIterator[str]:
         return self._claims.withdrawn()
 
@@ -368,11 +384,11 @@ class Flaky(Wrapped):
         super().__init__(claims)
         self._failures = failures
 
-    async def settle(self, claimed: Claimed, outcome: Outcome) -> Settlement:
+    async def settle_all(self, ended: Sequence[tuple[Claimed, Outcome]]) -> Sequence[Settlement]:
         if self._failures:
             self._failures -= 1
             raise QueueUnavailable("away")
-        return await super().settle(claimed, outcome)
+        return await super().settle_all(ended)
 
 
 async def test_a_settle_rides_out_an_absence_of_redis_without_running_again(desk: Desk) -> None:
