@@ -161,7 +161,7 @@ class MemoryCalls:
 
 
 class MemoryClaims:
-    """`Claims` of one consumer on one queue. `lease` and `tries` are those of `StreamClaims`."""
+    """`Claims` of one consumer on one queue. The options are those of `StreamClaims`."""
 
     def __init__(
         self,
@@ -171,6 +171,7 @@ class MemoryClaims:
         *,
         lease: float = 5.0,
         tries: int = 3,
+        limit: int | None = None,
     ) -> None:
         self._broker = broker
         self._name = queue
@@ -178,6 +179,7 @@ class MemoryClaims:
         self._consumer = consumer
         self._lease = lease
         self._tries = tries
+        self._limit = limit
         self._leased: dict[str, Claimed] = {}
 
     @property
@@ -196,7 +198,7 @@ class MemoryClaims:
 
     def _take(self, slots: int) -> Sequence[Claimed]:
         self._queue.wake()
-        claimed, refused = self._queue.deliver(self._consumer, slots)
+        claimed, refused = self._queue.deliver(self._consumer, slots, self._limit)
         self._tell(refused)
         self._leased.update({each.entry: each for each in claimed})
         return claimed

@@ -45,10 +45,16 @@ class _Entry:
 
 
 @dataclass
-class _Tool:
+class _Bound:
+    """Of a tool, or of the queue."""
+
     slots: dict[str, float] = field(default_factory=dict[str, float])  # call id -> deadline
     waiting: list[tuple[float, str]] = field(default_factory=list[tuple[float, str]])
-    booked: float = 0.0  # epoch seconds
+
+    def free(self, call: Call, limit: int, now: float) -> bool:
+        for each in [each for each, deadline in self.slots.items() if deadline <= now - 1]:
+            del self.slots[each]
+        return call.id in self.slots or len(self.slots) < limit
 
 
 class MemoryQueue:
@@ -61,7 +67,9 @@ class MemoryQueue:
         self._records: dict[str, _Record] = {}
         self._keys: dict[tuple[str, str], tuple[str, Outcome]] = {}
         self._entries: dict[str, _Entry] = {}  # both lanes, in order
-        self._tools: defaultdict[str, _Tool] = defaultdict(_Tool)
+        self._tools: defaultdict[str, _Bound] = defaultdict(_Bound)
+        self._whole = _Bound()
+        self._booked: defaultdict[str, float] = defaultdict(float)  # by tool, epoch seconds
         self._due: dict[str, float] = {}  # entry -> epoch seconds
         self.dead: dict[str, DeadLetter] = {}
 
@@ -101,8 +109,13 @@ class MemoryQueue:
         entry = self._entries.get(record.entry) if record and not record.outcome else None
         return entry is not None and entry.state == "pending"
 
-    def deliver(self, consumer: str, slots: int) -> tuple[Sequence[Claimed], Sequence[Told]]:
-        """What may run, of the next entries that no consumer has; and what was refused."""
+    def deliver(
+        self, consumer: str, slots: int, limit: int | None
+    ) -> tuple[Sequence[Claimed], Sequence[Told]]:
+        """What may run, of the next entries that no consumer has; and what was refused.
+
+        `limit` is how many of the queue may run at a time.
+        """
         new = [name for name, each in self._entries.items() if each.state == "new"]
         new.sort(key=lambda name: self._entries[name].call.priority == "job")
         claimed: list[Claimed] = []
@@ -110,7 +123,7 @@ class MemoryQueue:
         for name in new[:slots]:
             entry = self._entries[name]
             entry.state, entry.holder, entry.since = "pending", consumer, time.monotonic()
-            verdict = self._admit(name, entry)
+            verdict = self._admit(name, entry, limit)
             if isinstance(verdict, Outcome):
                 refused.append((entry.call, verdict))
             elif verdict:
@@ -118,36 +131,41 @@ class MemoryQueue:
                 claimed.append(Claimed(call, name, entry.deliveries, entry.call.priority))
         return claimed, refused
 
-    def _admit(self, name: str, entry: _Entry) -> bool | Outcome:
+    def _admit(self, name: str, entry: _Entry, limit: int | None) -> bool | Outcome:
         call, now = entry.call, time.time()
-        record, tool = self._records[call.id], self._tools[call.tool]
+        record = self._records[call.id]
         if entry.again and record.outcome is not None:
             self._forget(name)
             return False
         if call.rate and not record.paid:
-            turn = self._turn(tool, call.rate, now)
+            booked = self._booked[call.tool]
+            turn = self._turn(booked, call.rate, now)
             if turn > call.deadline:
                 record.outcome = Outcome.rate_limited()
                 self._forget(name)
                 return record.outcome
-            tool.booked = max(tool.booked, now) + call.rate.seconds / call.rate.calls
+            self._booked[call.tool] = max(booked, now) + call.rate.seconds / call.rate.calls
             record.paid = True
             if turn > now:
                 return self._park(name, turn)
-        return not call.limit or self._seated(name, call, tool, now)
+        return self._seated(name, call, limit, now)
 
-    def _turn(self, tool: _Tool, rate: Rate, now: float) -> float:
-        return max(now, tool.booked - (rate.seconds - rate.seconds / rate.calls))
+    def _turn(self, booked: float, rate: Rate, now: float) -> float:
+        return max(now, booked - (rate.seconds - rate.seconds / rate.calls))
 
-    def _seated(self, name: str, call: Call, tool: _Tool, now: float) -> bool:
-        for each in [each for each, deadline in tool.slots.items() if deadline <= now - 1]:
-            del tool.slots[each]
-        if call.id not in tool.slots and len(tool.slots) >= (call.limit or 0):
-            tool.waiting.append((call.created + 1e10 * (call.priority == "job"), name))
-            tool.waiting.sort()
-            return self._park(name, min(tool.slots.values()) + 1.001)
-        tool.slots[call.id] = call.deadline
-        return True
+    def _seated(self, name: str, call: Call, limit: int | None, now: float) -> bool:
+        """In every bound; while it waits in one it has a seat in none."""
+        both = ((self._tools[call.tool], call.limit), (self._whole, limit))
+        bounds = [(bound, most) for bound, most in both if most]
+        full = [bound for bound, most in bounds if not bound.free(call, most, now)]
+        if not full:
+            for bound, _ in bounds:
+                bound.slots[call.id] = call.deadline
+            return True
+        self._release(call)
+        full[0].waiting.append((call.created + 1e10 * (call.priority == "job"), name))
+        full[0].waiting.sort()
+        return self._park(name, min(full[0].slots.values()) + 1.001)
 
     def _park(self, name: str, at: float) -> bool:
         self._entries[name].state = "parked"
@@ -258,12 +276,14 @@ class MemoryQueue:
 
     def _release(self, call: Call) -> None:
         """A slot that becomes free goes to the call that has waited longest."""
-        tool = self._tools[call.tool]
-        if tool.slots.pop(call.id, None) is None:
-            return
-        while tool.waiting:
-            _, name = tool.waiting.pop(0)
+        for bound in (self._tools[call.tool], self._whole):
+            if bound.slots.pop(call.id, None) is not None:
+                self._pass_on(bound)
+
+    def _pass_on(self, bound: _Bound) -> None:
+        while bound.waiting:
+            _, name = bound.waiting.pop(0)
             waiting = self._entries.get(name)
             if waiting and self._again(name):
-                tool.slots[waiting.call.id] = waiting.call.deadline
+                bound.slots[waiting.call.id] = waiting.call.deadline
                 return

@@ -1,7 +1,9 @@
 """`orchestrator mcp-host`: run the tools of registered MCP servers."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import anyio
 import click
@@ -23,27 +25,19 @@ __all__ = ["command"]
     show_default=True,
     help="Calls at a time on each server.",
 )
+@click.option("--limit", type=click.IntRange(min=1), help="The same, of all hosts together.")
 @click.option("--lifeline", is_flag=True, help="End when standard input does.")
 @click.option("--ready", is_flag=True, help="Say what is served as one JSON line.")
-def command(servers: tuple[str, ...], slots: int, lifeline: bool, ready: bool) -> None:
+def command(servers: tuple[str, ...], **given: object) -> None:
     """Run the tools of SERVERS, by default of all in .mcp.json, as they were pinned.
 
     SIGTERM and Ctrl-C stop it: nothing more is claimed, running calls may finish.
     """
     log_to_stderr()
     settings = from_environ(os.environ, Path.cwd())
-    anyio.run(_serve, settings, servers, slots, lifeline, ready)
+    anyio.run(_serve, settings, servers, given)
 
 
-async def _serve(
-    settings: Settings, servers: tuple[str, ...], slots: int, lifeline: bool, ready: bool
-) -> None:
+async def _serve(settings: Settings, servers: tuple[str, ...], given: Mapping[str, Any]) -> None:
     async with broker.find(settings) as redis:
-        await serve(
-            redis.url,
-            servers,
-            project=settings.project,
-            slots=slots,
-            lifeline=lifeline,
-            ready=ready,
-        )
+        await serve(redis.url, servers, project=settings.project, **given)

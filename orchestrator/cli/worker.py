@@ -22,6 +22,7 @@ class Options:
     modules: tuple[str, ...]
     queues: tuple[str, ...]
     slots: int
+    limit: int | None
     drain: float
     lifeline: bool
     ready: bool
@@ -29,6 +30,7 @@ class Options:
     def arguments(self) -> list[str]:
         """Those of the worker that `--reload` starts."""
         given = [*self.modules, f"--slots={self.slots}", f"--drain={self.drain}"]
+        given += [f"--limit={self.limit}"] if self.limit else []
         return [*given, *(f"--queue={each}" for each in self.queues), *["--ready"] * self.ready]
 
 
@@ -42,6 +44,7 @@ class Options:
     show_default=True,
     help="Calls at a time on each queue.",
 )
+@click.option("--limit", type=click.IntRange(min=1), help="The same, of all workers together.")
 @click.option(
     "--drain",
     type=click.FloatRange(min=0),
@@ -83,6 +86,7 @@ async def _serve(redis_url: str, project: Path, options: Options) -> None:
         project=project,
         queues=options.queues,
         slots=options.slots,
+        limit=options.limit,
         grace=options.drain,
         lifeline=options.lifeline,
         ready=options.ready,

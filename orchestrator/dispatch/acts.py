@@ -61,13 +61,17 @@ class Act(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A pending entry of a queue: whose it is, and for how long it must have been idle (s)."""
+    """A pending entry of a queue: whose it is, and for how long it must have been idle (s).
+
+    `limit` is how many calls of the queue run at a time, in the eyes of that holder.
+    """
 
     queue: str
     lane: Priority
     entry: str
     holder: str
     idle: float = 0.0
+    limit: int | None = None
 
     @property
     def streams(self) -> tuple[str, str]:
@@ -126,23 +130,24 @@ def admit(held: Held, call: Call) -> Act:
     places = (keys.rate(held.queue, call.tool), keys.due(held.queue))
     return Act(
         ADMIT,
-        (record, *held.streams, *_slots(held.queue, call.tool), *places),
+        (record, *held.streams, *places, *_bounds(held.queue, call.tool)),
         (
             *(keys.GROUP, held.holder, held.lane, held.entry, call.id),
-            *(call.deadline, call.created, call.limit or 0, *rate),
-            *(RATE_LIMITED, HOUR, _keep_open(call)),
+            *(call.deadline, call.created, *rate, RATE_LIMITED, HOUR, _keep_open(call)),
+            *(call.limit or 0, held.limit or 0),
         ),
     )
 
 
-def settle(queue: str, holder: str, ended: Sequence[Ended]) -> Act:
+def settle(queue: str, holder: str, ended: Sequence[Ended], limit: int | None = None) -> Act:
+    """`limit` is how many calls of the queue run at a time."""
     places = [keys.work(queue), keys.jobs(queue)]
     words: list[str | int | float] = [keys.GROUP, holder, HOUR, DAY]
     for each in ended:
-        call, limited = each.call, each.call.limit is not None
+        call, limited = each.call, bool(limit or each.call.limit)
         places += keys.call_record(queue, call.id), keys.key_record(queue, call.tool, call.key)
         if limited:
-            places += _slots(queue, call.tool)
+            places += _bounds(queue, call.tool)
         words += each.lane, each.entry, call.id, each.outcome, int(each.ok)
         words += call.fingerprint(), each.started, int(limited)
     return Act(SETTLE, places, words)
@@ -151,7 +156,7 @@ def settle(queue: str, holder: str, ended: Sequence[Ended]) -> Act:
 def go_round(held: Held, call: Call, deliveries: int) -> Act:
     return Act(
         RETURN,
-        (*held.streams, *_slots(held.queue, call.tool)),
+        (*held.streams, *_bounds(held.queue, call.tool)),
         (*held.arguments, call.id, deliveries),
     )
 
@@ -167,7 +172,7 @@ def give_up(
     record = keys.call_record(held.queue, call_id)
     return Act(
         GIVE_UP,
-        (record, *held.streams, *_slots(held.queue, tool), keys.dead(held.queue)),
+        (record, *held.streams, keys.dead(held.queue), *_bounds(held.queue, tool)),
         (*held.arguments, call_id, outcome.to_json(), HOUR, *letter),
     )
 
@@ -176,8 +181,9 @@ def wake(queue: str) -> Act:
     return Act(WAKE, (keys.work(queue), keys.jobs(queue), keys.due(queue)), ())
 
 
-def _slots(queue: str, tool: str) -> tuple[str, str]:
-    return keys.slots(queue, tool), keys.waiting(queue, tool)
+def _bounds(queue: str, tool: str) -> tuple[str, ...]:
+    """Slots and waiting calls of the tool, and of the queue."""
+    return tuple(key(queue, of) for of in (tool, None) for key in (keys.slots, keys.waiting))
 
 
 def _keep_open(call: Call) -> int:

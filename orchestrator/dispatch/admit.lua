@@ -4,16 +4,19 @@
 --   fenced: the consumer does not hold it
 --   settled: it was settled before, and is forgotten
 --   refused: at the tool's rate its turn comes after its deadline, and it is settled so
--- KEYS: the call's record, the streams of live calls and of jobs, the tool's slots, the tool's
---       waiting calls, the tool's rate, the parked calls of the queue
+-- KEYS: the call's record, the streams of live calls and of jobs, the tool's rate, the parked calls
+--       of the queue, the tool's slots and waiting calls, the queue's slots and waiting calls
 -- ARGV: group, consumer, lane (live or job), entry, id, deadline, created (epoch s),
---       calls at a time (0: any), calls in so many seconds (0 and 0: any),
---       outcome of a refusal, how long to keep the record and what tells of parked calls (s)
-local record, work, jobs, slots, waiting, rate, due = unpack(KEYS)
-local group, consumer, lane, entry, id, deadline, created, limit, calls, period, refusal, keep, keep_open =
+--       calls in so many seconds (0 and 0: any),
+--       outcome of a refusal, how long to keep the record and what tells of parked calls (s),
+--       calls of the tool at a time, calls of the queue at a time (0: any)
+local record, work, jobs, rate, due = unpack(KEYS)
+local bounds = {select(6, unpack(KEYS))}
+local group, consumer, lane, entry, id, deadline, created, calls, period, refusal, keep, keep_open =
   unpack(ARGV)
+local limits = {select(13, unpack(ARGV))}
 local parked = table.concat({lane, entry, deadline}, ' ')
-limit, calls, period = tonumber(limit), tonumber(calls), tonumber(period)
+calls, period = tonumber(calls), tonumber(period)
 local lanes = {live = work, job = jobs}
 local stream = lanes[lane]
 local now = seconds()
@@ -26,7 +29,7 @@ local status, paid = unpack(redis.call('HMGET', record, 'status', 'paid'))
 local function forget()
   redis.call('XACK', stream, group, entry)
   redis.call('XDEL', stream, entry)
-  release(slots, waiting, lanes, id)
+  release(bounds, lanes, id)
 end
 
 local function park(at)
@@ -34,6 +37,27 @@ local function park(at)
   redis.call('ZADD', due, at, parked)
   redis.call('EXPIRE', due, keep_open)
   return {'parked', math.ceil(math.max(0, at - now) * 1000)}
+end
+
+local function full(slots, limit)
+  if limit == 0 then
+    return false
+  end
+  -- No call outlives its deadline: a slot that should have been given back by then is free.
+  redis.call('ZREMRANGEBYSCORE', slots, '-inf', now - 1)
+  return not redis.call('ZSCORE', slots, id) and redis.call('ZCARD', slots) >= limit
+end
+
+local function take(slots)
+  redis.call('ZADD', slots, deadline, id)
+  redis.call('EXPIRE', slots, keep_open)
+end
+
+local function wait(slots, waiting)
+  -- A job waits behind every live call.
+  redis.call('ZADD', waiting, lane == 'job' and created + 1e10 or created, parked)
+  redis.call('EXPIRE', waiting, keep_open)
+  return park(redis.call('ZRANGE', slots, 0, 0, 'WITHSCORES')[2] + 1.001)
 end
 
 if status == 'settled' then
@@ -61,18 +85,16 @@ if calls > 0 and not paid then
   end
 end
 
-if limit > 0 then
-  -- No call outlives its deadline: a slot that should have been given back by then is free.
-  redis.call('ZREMRANGEBYSCORE', slots, '-inf', now - 1)
-  if not redis.call('ZSCORE', slots, id) then
-    if redis.call('ZCARD', slots) >= limit then
-      -- A job waits behind every live call.
-      redis.call('ZADD', waiting, lane == 'job' and created + 1e10 or created, parked)
-      redis.call('EXPIRE', waiting, keep_open)
-      return park(redis.call('ZRANGE', slots, 0, 0, 'WITHSCORES')[2] + 1.001)
-    end
-    redis.call('ZADD', slots, deadline, id)
-    redis.call('EXPIRE', slots, keep_open)
+-- Only who finds a slot in each bound runs, and nobody keeps one while waiting for another.
+for at = 1, #limits do
+  if full(bounds[2 * at - 1], tonumber(limits[at])) then
+    release(bounds, lanes, id)
+    return wait(bounds[2 * at - 1], bounds[2 * at])
+  end
+end
+for at = 1, #limits do
+  if tonumber(limits[at]) > 0 then
+    take(bounds[2 * at - 1])
   end
 end
 return {'run', 0}

@@ -1,8 +1,8 @@
 """Dispatch over Redis Streams: `Claims` for who works.
 
 A call that nobody bounds takes one blocking read to claim and one atomic act to settle. Only a
-call that goes round again, or whose tool has a limit or a rate, is asked about once more before
-it runs. What is claimed is leased: it stays pending under the consumer's name, and its idle time
+call that goes round again, or whose tool or queue is bounded, is asked about once more before it
+runs. What is claimed is leased: it stays pending under the consumer's name, and its idle time
 is how long ago the lease was renewed. See docs/redis.md.
 """
 
@@ -57,16 +57,25 @@ class _Lease:
 class StreamClaims:
     """`Claims` of one consumer on one queue. `consumer` must be new for every start of a process.
 
-    `lease` is in seconds; `tries` is how often a call is delivered before it is a dead letter.
+    `lease` is in seconds; `tries` is how often a call is delivered before it is a dead letter;
+    no more than `limit` calls of the queue run at a time, of all consumers that say so.
     """
 
     def __init__(
-        self, link: Link, queue: str, consumer: str, *, lease: float = LEASE, tries: int = TRIES
+        self,
+        link: Link,
+        queue: str,
+        consumer: str,
+        *,
+        lease: float = LEASE,
+        tries: int = TRIES,
+        limit: int | None = None,
     ) -> None:
         self._link = link
         self._queue = queue
         self._consumer = consumer
         self._lease = lease
+        self._limit = limit
         self._sweep = Sweep(link, queue, lease, tries)
         self._reader = link.line()
         self._leased: dict[str, _Lease] = {}  # by entry
@@ -98,8 +107,8 @@ class StreamClaims:
 
     async def settle_all(self, ended: Sequence[tuple[Claimed, Outcome]]) -> Sequence[Settlement]:
         told = [self._ended(claimed, outcome) for claimed, outcome in ended]
-        settlements: Sequence[Settlement]
-        settlements = await self._link.act(*acts.settle(self._queue, self._consumer, told))
+        act = acts.settle(self._queue, self._consumer, told, self._limit)
+        settlements: Sequence[Settlement] = await self._link.act(*act)
         crashpoint("worker.settled")
         for each in told:
             self._leased.pop(each.entry, None)
@@ -247,7 +256,7 @@ class StreamClaims:
 
     async def _admitted(self, taken: Sequence[_Taken]) -> Sequence[Claimed]:
         """Those of the entries that may run now. Others are parked, or forgotten."""
-        asked = [each.claimed for each in taken if each.questionable]
+        asked = [each.claimed for each in taken if self._limit or each.questionable]
         refused: set[str] = set()
         if asked:
             acted = [acts.admit(self._held(each), each.call) for each in asked]
@@ -296,7 +305,8 @@ class StreamClaims:
         return ("XPENDING", stream, keys.GROUP, "-", "+", limit, self._consumer)
 
     def _held(self, claimed: Claimed) -> Held:
-        return Held(self._queue, claimed.lane, claimed.entry, self._consumer)
+        held = (self._queue, claimed.lane, claimed.entry, self._consumer)
+        return Held(*held, limit=self._limit)
 
     async def _withdrawn_unheard(self) -> Sequence[str]:
         """Calls leased to us that were settled without our hearing of it."""

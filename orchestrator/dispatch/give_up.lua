@@ -1,10 +1,10 @@
 -- A call that nobody will run (again). Returns the outcome if this settled it.
--- KEYS: the call's record, the streams of live calls and of jobs, the tool's slots, the tool's
---       waiting calls, the dead letters of the queue
+-- KEYS: the call's record, the streams of live calls and of jobs, the dead letters of the queue,
+--       the tool's slots and waiting calls, the queue's
 -- ARGV: group, holder, lane (live or job), entry, for how long it must have been idle (ms), id,
 --       outcome, how long to keep the record (s),
 --       then for a dead letter, unless it was settled before: request, reason, deliveries
-local record, work, jobs, slots, waiting, dead = unpack(KEYS)
+local record, work, jobs, dead = unpack(KEYS)
 local group, holder, lane, entry, idle, id, outcome, keep, request, reason, deliveries = unpack(ARGV)
 local lanes = {live = work, job = jobs}
 local stream = lanes[lane]
@@ -14,7 +14,7 @@ if not taken(stream, group, entry, holder, idle) then
   return stood == outcome and outcome
 end
 redis.call('XDEL', stream, entry)
-release(slots, waiting, lanes, id)
+release({select(5, unpack(KEYS))}, lanes, id)
 if status == 'settled' then
   return false
 end

@@ -68,14 +68,14 @@ def due(queue: str) -> str:
     return f"{PREFIX}:{{q:{queue}}}:due"
 
 
-def slots(queue: str, tool: str) -> str:
-    """Ids of the calls of a tool that run now, of those that have a limit."""
-    return f"{PREFIX}:{{q:{queue}}}:slots:{tool}"
+def slots(queue: str, tool: str | None) -> str:
+    """Ids of the calls that run now, of a tool with a limit or of a queue that has one."""
+    return f"{PREFIX}:{{q:{queue}}}:slots" + ("" if tool is None else f":{tool}")
 
 
-def waiting(queue: str, tool: str) -> str:
-    """Calls that are parked until one of the tool's slots is free."""
-    return f"{PREFIX}:{{q:{queue}}}:waiting:{tool}"
+def waiting(queue: str, tool: str | None) -> str:
+    """Calls that are parked until one of these slots is free."""
+    return f"{PREFIX}:{{q:{queue}}}:waiting" + ("" if tool is None else f":{tool}")
 
 
 def rate(queue: str, tool: str) -> str:

@@ -24,8 +24,10 @@ local function again(stream, entry, deliveries)
   return fields
 end
 
--- A call runs no more. Its slot, if it has one, goes to the call that has waited longest.
-local function release(slots, waiting, lanes, id)
+-- What may run at a time is bounded for a tool and for a queue: two sorted sets each, who has a
+-- slot and who waits for one. A call gives up a slot, if it has one; the one that has waited
+-- longest has it then.
+local function pass_on(slots, waiting, lanes, id)
   if redis.call('ZREM', slots, id) == 0 then
     return
   end
@@ -40,6 +42,13 @@ local function release(slots, waiting, lanes, id)
       redis.call('ZADD', slots, deadline, fields.call)
       return
     end
+  end
+end
+
+-- A call runs no more. `bounds` are slots and waiting calls, of the tool, of the queue.
+local function release(bounds, lanes, id)
+  for at = 1, #bounds, 2 do
+    pass_on(bounds[at], bounds[at + 1], lanes, id)
   end
 end
 

@@ -1,14 +1,14 @@
 -- What a worker says that calls came to. Returns for each settled, late, fenced or gone.
 -- KEYS: the streams of live calls and of jobs, then for each call: its record, its key's record,
---       and, if it has a limit, the tool's slots and its waiting calls
+--       and, if it or its queue has a limit, the tool's slots and waiting calls and the queue's
 -- ARGV: group, consumer, how long to keep a record and a key's (s), then for each call:
 --       lane (live or job), entry, id, outcome, 1 if it succeeded, fingerprint of the arguments,
---       when it was taken (epoch s), 1 if it has a limit
+--       when it was taken (epoch s), 1 if it or its queue has a limit
 local work, jobs = unpack(KEYS)
 local group, consumer, keep, remember = unpack(ARGV)
 local lanes = {live = work, job = jobs}
 
-local function settled(record, key, slots, waiting, lane, entry, id, outcome, ok, fingerprint, started)
+local function settled(record, key, bounds, lane, entry, id, outcome, ok, fingerprint, started)
   local stream = lanes[lane]
   local status, stood, worker, late = unpack(redis.call('HMGET', record, 'status', 'outcome', 'worker', 'late'))
 
@@ -23,9 +23,7 @@ local function settled(record, key, slots, waiting, lane, entry, id, outcome, ok
   local held = taken(stream, group, entry, consumer, 0)
   if held then
     redis.call('XDEL', stream, entry)
-    if slots then
-      release(slots, waiting, lanes, id)
-    end
+    release(bounds, lanes, id)
   end
   if not status then
     return 'gone'
@@ -51,11 +49,8 @@ end
 local settlements, place = {}, 3
 for at = 5, #ARGV, 8 do
   local limited = ARGV[at + 7] == '1'
-  local slots, waiting = nil, nil
-  if limited then
-    slots, waiting = KEYS[place + 2], KEYS[place + 3]
-  end
-  table.insert(settlements, settled(KEYS[place], KEYS[place + 1], slots, waiting, unpack(ARGV, at, at + 6)))
-  place = place + (limited and 4 or 2)
+  local bounds = limited and {unpack(KEYS, place + 2, place + 5)} or {}
+  table.insert(settlements, settled(KEYS[place], KEYS[place + 1], bounds, unpack(ARGV, at, at + 6)))
+  place = place + (limited and 6 or 2)
 end
 return settlements

@@ -32,16 +32,18 @@ async def serve(
     *,
     project: Path = Path(),
     slots: int = 10,
+    limit: int | None = None,
     lease: float = LEASE,
     lifeline: bool = False,
     ready: bool = False,
 ) -> None:
     """Serve the tools of these registered MCP servers (default: all) until told to stop.
 
-    `slots` calls run at a time on each server; a host that was not heard of for `lease`
-    seconds counts as dead. Calls are taken at once; one line on standard output, when the servers
-    are up or have failed to come up, names the queues and their pinned tools, as JSON with
-    `ready`. With `lifeline` the end of standard input stops it.
+    `slots` calls run at a time on each server, and with `limit` no more than that over all hosts,
+    which must say so, too; a host that was not heard of for `lease` seconds counts as dead. Calls
+    are taken at once; one line on standard output, when the servers are up or have failed to come
+    up, names the queues and their pinned tools, as JSON with `ready`. With `lifeline` the end of
+    standard input stops it.
     Raises `UsageError` for a registry or lock that is wrong, `ServiceError` without Redis.
     """
     registry, warnings = read_registry(project)
@@ -57,10 +59,11 @@ async def serve(
         for supervisor in host.supervisors.values():
             sessions.start_soon(supervisor.run)
         consumer = consumer_name()
-        workers = [
-            Worker(StreamClaims(link, queue, consumer, lease=lease), host.run, slots)
+        claims = [
+            StreamClaims(link, queue, consumer, lease=lease, limit=limit)
             for queue in host.supervisors
         ]
+        workers = [Worker(each, host.run, slots) for each in claims]
         progress = StreamProgress(link)
         host.tell = progress.tell
         sessions.start_soon(progress.run)

@@ -33,6 +33,7 @@ async def serve(
     project: Path = Path(),
     queues: Sequence[str] = (),
     slots: int = 10,
+    limit: int | None = None,
     lease: float = LEASE,
     grace: float = GRACE,
     lifeline: bool = False,
@@ -40,9 +41,10 @@ async def serve(
 ) -> None:
     """Serve the handlers of these modules (default: `workers/*.py`) until told to stop.
 
-    Of their queues only `queues` if there are any; `slots` calls run at a time on each. One
-    line on standard output says what is served, as JSON with `ready`; with `lifeline` the end
-    of standard input stops it. Running calls then have `grace` seconds to finish. Lifespans
+    Of their queues only `queues` if there are any; `slots` calls run at a time on each, and with
+    `limit` no more than that on each over all workers, which must say so, too. One line on
+    standard output says what is served, as JSON with `ready`; with `lifeline` the end of standard
+    input stops it. Running calls then have `grace` seconds to finish. Lifespans
     are open from before the first call to after the last. A worker that was not heard of for
     `lease` seconds counts as dead.
     Raises `UsageError` for modules that cannot be served, `ServiceError` without Redis.
@@ -50,10 +52,10 @@ async def serve(
     handlers = _handlers(modules, project, queues)
     async with connect(redis_url) as link, handlers.opened():
         name = consumer_name()
-        workers = [
-            Worker(StreamClaims(link, queue, name, lease=lease), handlers.run, slots, grace=grace)
-            for queue in handlers.queues
+        claims = [
+            StreamClaims(link, queue, name, lease=lease, limit=limit) for queue in handlers.queues
         ]
+        workers = [Worker(each, handlers.run, slots, grace=grace) for each in claims]
         progress = StreamProgress(link)
         handlers.tell = progress.tell
         present = _present(name, handlers, slots)

@@ -15,7 +15,7 @@ import pytest
 from orchestrator import Client, Outcome
 from orchestrator.cli.queues import with_rates
 from orchestrator.dispatch.call import Call
-from orchestrator.dispatch.overview import QueueState
+from orchestrator.dispatch.overview import QueueState, queue_state
 from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.link import Link, connect
 from tests.interaction.project import ORCHESTRATOR, PATIENCE, Project
@@ -120,6 +120,32 @@ def test_queues_tell_what_runs_and_what_waits(
     shown = ["waiting", "running", "parked", "oldest", "workers", "dead", "came", "went"]
     assert head.split() == ["queue", *shown]
     assert [line.split()[0] for line in lines] == ["idle", "sums", "waits"]
+
+
+def test_a_queue_with_a_limit_is_bounded_over_all_its_workers(project: Project) -> None:
+    bounded = ("worker", "tools.py", "--queue=waits", "--limit=1")
+    with project.part(*bounded), project.part(*bounded):
+        publish(project, call("c1", "waits", "hang"), call("c2", "waits", "hang"))
+        started = project.directory / "started"
+        exists(started)
+        busy(project, running=1, parked=1)
+        started.unlink()
+        [running] = [row["call"] for row in rows(project, "calls", "list") if row["worker"]]
+        assert project.command("calls", "cancel", running).returncode == 0
+        exists(started)
+        busy(project, running=1, parked=0)
+
+
+def busy(project: Project, running: int, parked: int) -> None:
+    """The queue `waits` comes into that state."""
+
+    async def look(link: Link) -> None:
+        with anyio.fail_after(20):
+            state = await queue_state(link, "waits")
+            while (state.running, state.parked) != (running, parked):
+                state = await queue_state(link, "waits")
+
+    on_redis(project, look)
 
 
 def test_queues_are_looked_at_again_until_somebody_has_seen_enough(project: Project) -> None:

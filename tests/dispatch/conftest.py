@@ -28,7 +28,11 @@ from tests.redis_server import RedisServer, running_redis
 class Twins(Protocol):
     def calls(self, process: str = "asker", relook: float = 60.0) -> Calls: ...
     def claims(
-        self, consumer: str = "w1", queue: str = "bookings", lease: float = 60.0
+        self,
+        consumer: str = "w1",
+        queue: str = "bookings",
+        lease: float = 60.0,
+        limit: int | None = None,
     ) -> Claims: ...
     def dead(self, queue: str = "bookings") -> DeadLetters: ...
     async def age(self, seconds: float, queue: str = "bookings") -> None:
@@ -45,8 +49,14 @@ class InMemory:
     def calls(self, process: str = "asker", relook: float = 60.0) -> Calls:
         return MemoryCalls(self._broker, process, relook=relook)
 
-    def claims(self, consumer: str = "w1", queue: str = "bookings", lease: float = 60.0) -> Claims:
-        return MemoryClaims(self._broker, queue, consumer, lease=lease)
+    def claims(
+        self,
+        consumer: str = "w1",
+        queue: str = "bookings",
+        lease: float = 60.0,
+        limit: int | None = None,
+    ) -> Claims:
+        return MemoryClaims(self._broker, queue, consumer, lease=lease, limit=limit)
 
     def dead(self, queue: str = "bookings") -> DeadLetters:
         return MemoryDeadLetters(self._broker, queue)
@@ -68,8 +78,14 @@ class OnRedis:
     def calls(self, process: str = "asker", relook: float = 60.0) -> Calls:
         return StreamCalls(self._asks, process, relook=relook)
 
-    def claims(self, consumer: str = "w1", queue: str = "bookings", lease: float = 60.0) -> Claims:
-        return StreamClaims(self._works, queue, consumer, lease=lease)
+    def claims(
+        self,
+        consumer: str = "w1",
+        queue: str = "bookings",
+        lease: float = 60.0,
+        limit: int | None = None,
+    ) -> Claims:
+        return StreamClaims(self._works, queue, consumer, lease=lease, limit=limit)
 
     def dead(self, queue: str = "bookings") -> DeadLetters:
         return StreamDeadLetters(self._operates, queue)

@@ -204,6 +204,76 @@ async def test_a_call_withdrawn_when_it_has_its_slot_leaves_it_to_the_next(twins
     assert await ids(claims) == [other(3).id]
 
 
+def mixed(*tools: str, **changes: object) -> list[Call]:
+    """A call of each of these tools."""
+    return [other(number, tool=tool, **changes) for number, tool in enumerate(tools)]
+
+
+async def test_no_more_calls_run_than_their_queue_may_over_all_workers(twins: Twins) -> None:
+    calls, first, second = twins.calls(), twins.claims("w1", limit=2), twins.claims("w2", limit=2)
+    for call in mixed("book", "cancel", "book", "look_up"):
+        await calls.publish(call)
+    running = await taken(first)
+    assert [each.call.id for each in running] == [other(0).id, other(1).id]
+    assert await ids(second) == []
+    await first.settle(running[1], DONE)
+    assert await ids(second) == [other(2).id]
+    await first.settle(running[0], DONE)
+    assert await ids(first) == [other(3).id]
+
+
+async def test_who_waits_for_its_tool_takes_no_place_in_its_queue(twins: Twins) -> None:
+    calls, claims = twins.calls(), twins.claims(limit=2)
+    for call in mixed("book", "book", "cancel", "cancel", limit=1):
+        await calls.publish(call)
+    running = await taken(claims)
+    assert [each.call.id for each in running] == [other(0).id, other(2).id]
+    await claims.settle(running[0], DONE)
+    assert await ids(claims) == [other(1).id]
+    await claims.settle(running[1], DONE)
+    assert await ids(claims) == [other(3).id]
+
+
+async def test_who_waits_for_its_queue_takes_no_slot_of_its_tool(twins: Twins) -> None:
+    calls, bounded, free = twins.calls(), twins.claims("w1", limit=1), twins.claims("w2")
+    await calls.publish(other(0))
+    await held(bounded)
+    await calls.publish(other(1, tool="cancel", limit=1))
+    assert await ids(bounded) == []
+    await calls.publish(other(2, tool="cancel", limit=1))
+    assert await ids(free) == [other(2).id]
+
+
+async def test_a_slot_that_is_of_no_use_in_a_full_queue_is_given_on(twins: Twins) -> None:
+    calls, bounded, free = twins.calls(), twins.claims("w1", limit=1), twins.claims("w2")
+    await calls.publish(other(0))
+    await held(bounded)
+    for number in (1, 2, 3):
+        await calls.publish(other(number, tool="cancel", limit=1))
+    await free.settle(await held(free), DONE)  # now call 2 has the slot
+    assert await ids(bounded, 1) == []
+    assert await ids(free, 1) == [other(3).id]
+
+
+async def test_the_place_of_a_dead_worker_in_a_queue_is_free_again(twins: Twins) -> None:
+    calls, claims = twins.calls(), twins.claims("w2", limit=1)
+    for call in mixed("book", "cancel"):
+        await calls.publish(call)
+    await held(twins.claims("dead", limit=1))
+    assert await ids(claims) == []
+    await twins.age(61)
+    await claims.sweep()
+    assert await ids(claims) == [other(1).id]
+
+
+async def test_the_place_of_a_call_that_is_handed_back_is_free_again(twins: Twins) -> None:
+    calls, claims = twins.calls(), twins.claims(limit=1)
+    for call in mixed("book", "cancel"):
+        await calls.publish(call)
+    await claims.hand_back(await held(claims))
+    assert await ids(claims) == [other(1).id]
+
+
 async def test_what_waits_for_a_slot_counts_as_backlog(twins: Twins) -> None:
     calls, claims = twins.calls(), twins.claims()
     for number in (1, 2):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from orchestrator.dispatch.call import Outcome, Settler
 from orchestrator.interfaces import Claimed, Claims
 from tests.dispatch.conftest import InMemory, OnRedis, Twins
-from tests.dispatch.samples import other
+from tests.dispatch.samples import CALL, other
 
 CONSUMERS = ("w1", "w2")
 NUMBERS = st.integers(0, 3)
@@ -37,11 +37,17 @@ class World:
             self.restart(consumer)
 
     def restart(self, consumer: str) -> None:
-        self.consumers[consumer] = self.twins.claims(consumer)
+        self.consumers[consumer] = self.twins.claims(consumer, limit=2)
 
     async def publish(self, number: int, guests: int) -> None:
-        rerun = number % 2 == 0
-        call = other(number, key="k", arguments={"guests": guests}, rerun=rerun)
+        call = other(
+            number,
+            key="k",
+            arguments={"guests": guests},
+            rerun=number % 2 == 0,
+            limit=1 if number > 1 else None,
+            created=CALL.created + number,
+        )
         await self.calls.publish(call)
 
     async def withdraw(self, number: int, by: Settler) -> Outcome:
