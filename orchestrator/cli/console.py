@@ -61,6 +61,7 @@ _QUIET = {
     "state.entered": "→ {state}  ({by})",
     "value.set": "  {name} = {value}",
     "value.rejected": "  {name}: {reason}",
+    "result.forgotten": "  {name} holds no more",
     "call.dispatched": "⇢ {tool}  {arguments}  through queue {queue}, attempt {attempt}",
     "call.review": "? {tool}  {arguments}  waits for a person: orchestrator approvals list",
     "call.denied": "✗ {tool}  denied: {note}",

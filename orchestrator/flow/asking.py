@@ -23,8 +23,15 @@ from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import Confirmation, OpenCall
 from orchestrator.flow.talk import owe
 from orchestrator.flow.telling import answer, note
-from orchestrator.flow.watched import Watched
-from orchestrator.flow.work import asks, bound, drop_read_back, happen_failed, start, still_so
+from orchestrator.flow.work import (
+    asks,
+    bound,
+    drop_read_back,
+    happen_failed,
+    made_with,
+    start,
+    still_so,
+)
 
 __all__ = [
     "asks_about_a_call",
@@ -259,9 +266,8 @@ def _ask_for_the_step(m: Macrostep, call: OpenCall, who: ReadBack) -> None:
 
 def _made_by_author(m: Macrostep, name: str, given: Mapping[str, Template]) -> OpenCall | None:
     tool = m.flow.tools[name]
-    scope = Watched(m.scope())
+    scope = m.scope()
     arguments = {key: template.evaluate(scope) for key, template in given.items()}
-    sources = _sources(m, scope.read)
     arguments = {key: value for key, value in arguments.items() if value is not None}
     try:
         frozen = tool.accept({**arguments, **bound(m, tool)})
@@ -269,13 +275,7 @@ def _made_by_author(m: Macrostep, name: str, given: Mapping[str, Template]) -> O
         happen_failed(m, tool, "step", "invalid", str(problem), m.place.epoch)
         return None
     call = OpenCall(m.new_id("call"), name, "step", m.place.epoch, frozen, "", m.at)
-    return replace(call, sources=sources)
-
-
-def _sources(m: Macrostep, read: set[str]) -> tuple[str, ...]:
-    """The variables among these names, and those behind the results among them."""
-    behind = {name for result in read for name in m.values.sources.get(result, ())}
-    return tuple(sorted((read & m.flow.variables.keys()) | behind))
+    return replace(call, sources=made_with(m, given))
 
 
 def use_at_the_end(m: Macrostep, name: str, given: Mapping[str, Template]) -> None:

@@ -217,7 +217,7 @@ def _return(m: Macrostep, reason: str, outcome: Mapping[str, Json], *, failed: b
         return
     if todo and todo.result_name:
         result = {**outcome, "reason": reason}
-        m.values = replace(m.values, results={**m.values.results, todo.result_name: result})
+        work.name_result(m, todo.result_name, result, work.made_with(m, todo.given))
     fatal_in = m.place.epoch if failed else None
     m.happen(f"run.{name}.{how}", fatal_in=fatal_in, reason=reason, outcome=dict(outcome))
 
@@ -269,7 +269,7 @@ def enter(m: Macrostep, name: str, by: str) -> None:
         refused={},
     )
     stale = m.values.stale | state.collect.fresh if state.collect else m.values.stale
-    m.values = replace(m.values, results={}, stale=stale)
+    m.values = replace(m.values, results={}, sources={}, stale=stale)
     m.talk = replace(m.talk, owed=None)
     silence.broken(m)
     m.report("state.entered", state=name, epoch=m.place.epoch, by=_cause(m.flow, by), **m.here)

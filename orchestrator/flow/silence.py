@@ -83,8 +83,8 @@ def _is_quiet(m: Macrostep) -> bool:
 def passed(m: Macrostep) -> None:
     """The timer has fired: the silence has reached its next mark."""
     quiet = m.talk.quiet
-    seconds = next((s for s in _marks(m.state) if s > quiet.passed), None)
-    if seconds is not None and quiet.since is not None:
-        quiet = replace(quiet, spent=quiet.spent + m.at - quiet.since, since=m.at, passed=seconds)
-        m.talk = replace(m.talk, quiet=quiet)
-        m.happen(mark(m.place.epoch, seconds))
+    assert quiet.since is not None, "time runs only while it is quiet, and there is a mark to come"
+    seconds = next(each for each in _marks(m.state) if each > quiet.passed)
+    quiet = replace(quiet, spent=quiet.spent + m.at - quiet.since, since=m.at, passed=seconds)
+    m.talk = replace(m.talk, quiet=quiet)
+    m.happen(mark(m.place.epoch, seconds))

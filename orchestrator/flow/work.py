@@ -6,13 +6,13 @@ Every call of the model is answered exactly once; every dispatch ends once. Outc
 events of the language (`tool.NAME.done`, `.failed`, `.denied`), which the engine's edges see.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
 from orchestrator.dispatch.call import APPROVALS, Error, Json, Outcome
 from orchestrator.flow.attempts import about, begin, pause_after, put, take_turns
 from orchestrator.flow.commands import AnswerNative, AskToStop, Dispatch, Withdraw
-from orchestrator.flow.definition import ReadBack, Rejected, Review, Tool
+from orchestrator.flow.definition import ReadBack, Rejected, Review, Template, Tool
 from orchestrator.flow.events import CallSettled
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import gate_is_open
@@ -20,6 +20,7 @@ from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import Confirmation, OpenCall
 from orchestrator.flow.telling import answer, failure, note, tell
 from orchestrator.flow.variables import give
+from orchestrator.flow.watched import Watched
 
 __all__ = [
     "NO_VERDICT",
@@ -33,6 +34,8 @@ __all__ = [
     "happen_failed",
     "interrupted",
     "keep_company",
+    "made_with",
+    "name_result",
     "settled",
     "start",
     "still_so",
@@ -264,9 +267,8 @@ def _done(m: Macrostep, call: OpenCall, result: Json) -> None:
     if call.origin not in ("undo", "guard") and tool.mode != "detached":
         _assign(m, call, tool, result)
         if call.result_name and call.epoch == m.place.epoch:
-            results = {**m.values.results, call.result_name: result}
-            sources = {**m.values.sources, call.result_name: call.sources}
-            m.values = replace(m.values, results=results, sources=sources)
+            made_of = {*call.sources, *made_with(m, tool.bound)}
+            name_result(m, call.result_name, result, made_of)
         m.happen(f"tool.{call.tool}.done", result=result)
     tell(m, call, result, aloud=not tool.silent)
 
@@ -376,9 +378,26 @@ def interrupted(m: Macrostep) -> None:
             m.emit(AskToStop(call.id, call.attempt))
 
 
-def correct(m: Macrostep, before: Mapping[str, Json], *, leaving: bool) -> None:
-    """The caller changed something that was as in `before`: what becomes of calls made with it?
+def made_with(m: Macrostep, given: Mapping[str, Template], **extra: Json) -> tuple[str, ...]:
+    """The variables that these values are made from, by themselves or in an earlier result."""
+    scope = Watched(m.scope(**extra))
+    for template in given.values():
+        template.evaluate(scope)
+    behind = {name for result in scope.read for name in m.values.sources.get(result, ())}
+    return tuple(sorted((scope.read & m.flow.variables.keys()) | behind))
 
+
+def name_result(m: Macrostep, name: str, result: Json, made_of: Iterable[str]) -> None:
+    """From now on expressions see the result by this name."""
+    results = {**m.values.results, name: result}
+    sources = {**m.values.sources, name: tuple(sorted(made_of))}
+    m.values = replace(m.values, results=results, sources=sources)
+
+
+def correct(m: Macrostep, before: Mapping[str, Json], *, leaving: bool) -> None:
+    """The caller changed something that was as in `before`: what becomes of what was made with it?
+
+    A result that has a name is forgotten, so that nothing rests on what is no longer said.
     A call of the model counts for nothing. One of a step, which the state may be waiting for,
     fails when it is over: what it has found out is of something else. If the caller is `leaving`
     over the change, nobody waits, and it counts for nothing, too.
@@ -392,6 +411,18 @@ def correct(m: Macrostep, before: Mapping[str, Json], *, leaving: bool) -> None:
             _mark_corrected(m, call)
         elif touched and call.origin in ("step", "model", "check"):
             put(m, replace(call, outdated=True))
+    _forget(m, before)
+
+
+def _forget(m: Macrostep, before: Mapping[str, Json]) -> None:
+    """Results that were made with a variable which was another one before."""
+    results, sources = dict(m.values.results), dict(m.values.sources)
+    for name, made_of in m.values.sources.items():
+        if any(before.get(each) != m.values.vars.get(each) for each in made_of):
+            del results[name], sources[name]
+            m.report("result.forgotten", name=name, **m.here)
+    if len(results) < len(m.values.results):
+        m.values = replace(m.values, results=results, sources=sources)
 
 
 def _is_made_of(m: Macrostep, call: OpenCall, before: Mapping[str, Json]) -> bool:

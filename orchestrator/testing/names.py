@@ -15,6 +15,7 @@ EVENTS = (
     "session.started", "state.entered", "edge.taken", "interrupt.taken", "silence.passed",
     "caller.said",
     "agent.said", "answer.asked", "answer.failed", "value.set", "value.rejected",
+    "result.forgotten",
     "say.drift", "guard.hit", "guard.failed", "classify.failed", "context.dropped", "context.kept",
     "call.queued", "call.dispatched",
     "call.progress", "call.retrying",

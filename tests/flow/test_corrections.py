@@ -3,6 +3,7 @@
 import pytest
 
 from orchestrator.dispatch.call import Outcome
+from orchestrator.flow.engine import offered
 from orchestrator.flow.events import CallSettled
 from tests.flow.restaurant import (
     AWAY,
@@ -367,3 +368,88 @@ def test_a_step_is_outdated_by_what_was_behind_an_earlier_result_that_it_was_mad
     scene.settle("verify", found)
     assert scene.snapshot.run.ended is None
     assert scene.reports("call.failed")[-1].data["code"] == "outdated"
+
+
+FOUND = """
+vars: {number: text, other: text}
+tools:
+  verify: {queue: identity, params: {number: text}, returns: {ok: bool, id: text}}
+  look: {queue: identity, params: {id: text}, returns: {name: text}}
+start: ask
+states:
+  ask:
+    goal: Ask for the number.
+    collect: {vars: [number]}
+    next: [{event: collected, goto: check}]
+  check:
+    do: [{tool: verify, with: {number: "${number}"}, as: answer}]
+    goal: "Let them in: ${answer.ok}."
+    collect: {vars: [number, other], optional: [number]}
+    next:
+      - {event: collected, if: other == 'out', goto: outside}
+      - {intent: The caller wants in., id: in, if: answer.ok, goto: inside}
+      - {intent: The caller has another number., id: other, fill: [number], do: [{note: Noted.}]}
+      - {intent: The caller is done., id: done, goto: outside}
+  inside: {end: {reason: inside}}
+  outside: {end: {reason: outside}}
+"""
+FOUND_FOR_WHAT_IS_BOUND = FOUND.replace("returns: {ok", 'args: {number: "${number}"}, returns: {ok')
+FOUND_FOR_WHAT_IS_BOUND = FOUND_FOR_WHAT_IS_BOUND.replace('with: {number: "${number}"}, ', "")
+VERIFIED = Outcome("worker", {"ok": True, "id": "C1"})
+
+
+def verified(text: str) -> Scene:
+    """What was found out about the first number has a name, and the agent has spoken of it."""
+    scene = play(text)
+    scene.caller("N1.")
+    scene.model(set_ask={"number": "N1"})
+    scene.model("One moment.")
+    scene.settle("verify", VERIFIED)
+    scene.model("You are in.")
+    assert "go_in" in offered(scene.flow, scene.snapshot)
+    return scene
+
+
+@pytest.mark.parametrize("text", [FOUND, FOUND_FOR_WHAT_IS_BOUND], ids=["with", "args"])
+@pytest.mark.parametrize("name", ["set_check", "go_other"])
+def test_nobody_is_let_in_by_a_result_for_the_number_that_was_corrected(
+    text: str, name: str
+) -> None:
+    scene = verified(text)
+    scene.caller("It is N2.")
+    scene.model(**{name: {"number": "N2"}})
+    assert scene.state == "check"
+    assert "go_in" not in offered(scene.flow, scene.snapshot)
+    assert [report.data for report in scene.reports("result.forgotten")] == [{"name": "answer"}]
+
+
+@pytest.mark.parametrize("given", [{"other": "blue"}, {"number": "N1"}])
+def test_a_result_stays_that_was_not_made_with_what_has_changed(given: dict[str, str]) -> None:
+    scene = verified(FOUND)
+    scene.caller("By the way.")
+    scene.model(set_check=given)
+    assert "go_in" in offered(scene.flow, scene.snapshot)
+
+
+def test_a_result_is_forgotten_with_what_was_behind_the_one_that_it_was_made_with() -> None:
+    scene = play(
+        FOUND.replace(
+            "as: answer}]", 'as: found}, {tool: look, with: {id: "${found.id}"}, as: answer}]'
+        ).replace("answer.ok", "set(answer.name)")
+    )
+    scene.caller("N1.")
+    scene.model(set_ask={"number": "N1"})
+    scene.model("One moment.")
+    scene.settle("verify", VERIFIED)
+    scene.settle("look", Outcome("worker", {"name": "Ana"}))
+    scene.model("You are in, Ana.")
+    scene.caller("It is N2.")
+    scene.model(set_check={"number": "N2"})
+    assert scene.snapshot.values.results == scene.snapshot.values.sources == {}
+
+
+def test_what_a_result_was_made_with_is_forgotten_with_its_state() -> None:
+    scene = verified(FOUND)
+    scene.caller("Bye.")
+    scene.model(go_done={})
+    assert scene.snapshot.values.sources == {}

@@ -1,7 +1,15 @@
 """What the caller's silence brings about, and when it counts."""
 
 from orchestrator.dispatch.call import Outcome
-from orchestrator.flow.events import AgentFinished, DigitPressed
+from orchestrator.flow.events import (
+    AgentFinished,
+    CallerBegan,
+    CallerStopped,
+    DigitPressed,
+    Signalled,
+    TranscriptFinal,
+)
+from orchestrator.flow.snapshot import Quiet
 from tests.flow.scene import Scene
 from tests.flow.small import play
 
@@ -227,3 +235,122 @@ def test_a_yes_that_comes_after_a_silence_counts() -> None:
     scene.settle("pay", Outcome("worker", {}))
     assert scene.said == ["Paid."]
     assert passed(scene) == [8]
+
+
+def test_a_pause_in_it_is_left_out_of_the_count() -> None:
+    news = "interrupts: {news: {signal: news, do: [{wait: 3s}], return: true}}\nsilence:"
+    scene = play(QUIET.replace("silence:", news, 1))
+    scene.wait(5)
+    scene.apply(Signalled(scene.at, "news"))
+    scene.wait(5.9)
+    assert passed(scene) == []
+    scene.wait(0.1)
+    assert passed(scene) == [8]
+
+
+def test_with_a_voice_the_mode_of_the_session_does_not_matter() -> None:
+    scene = play(QUIET.replace("mode: text", "mode: voice"), channel="websocket")
+    scene.model("Hello.")
+    scene.apply(AgentFinished(scene.at, scene.answers[-1].id))
+    scene.wait(8)
+    assert passed(scene) == [8]
+
+
+def test_it_does_not_count_while_a_read_back_that_failed_is_about_to_be_tried_again() -> None:
+    scene = play(YES.replace("8s", "200ms"))
+    scene.fail("server_error")
+    scene.wait(0.4)
+    assert passed(scene) == []
+
+
+def heard() -> Scene:
+    """The agent has greeted the caller by voice, and was heard."""
+    scene = desk(channel="websocket")
+    scene.model("Hello.")
+    scene.apply(AgentFinished(scene.at, scene.answers[-1].id))
+    return scene
+
+
+def test_the_caller_who_speaks_for_long_is_not_silent() -> None:
+    scene = heard()
+    scene.apply(CallerBegan(scene.at))
+    scene.wait(30)
+    assert passed(scene) == []
+
+
+def test_a_sound_of_the_caller_that_becomes_no_turn_begins_a_new_one() -> None:
+    scene = heard()
+    scene.wait(7)
+    scene.apply(CallerBegan(scene.at))
+    scene.apply(CallerStopped(scene.at))
+    scene.wait(2 + 7.9)
+    assert passed(scene) == []
+    scene.wait(0.1)
+    assert passed(scene) == [8]
+
+
+def test_it_does_not_count_while_a_call_is_waited_for_that_nothing_will_be_said_about() -> None:
+    scene = play(QUIET.replace("safe: true, timeout: 60s", "timeout: 60s, answer: silent"))
+    scene.caller("Make a note.")
+    scene.model("I note it.", look={})
+    scene.wait(30)
+    assert passed(scene) == []
+    scene.settle("look", Outcome("worker", {}))
+    scene.wait(8)
+    assert passed(scene) == [8]
+
+
+def test_what_an_edge_says_of_it_does_not_begin_a_new_one() -> None:
+    edge = "- {silence: 5s, if: pressed > 0, set: {pressed: 0}}"
+    scene = play(QUIET.replace(edge, "- {silence: 5s, do: [{say: Hm?}]}"))
+    scene.wait(8)
+    assert scene.said[-1] == "Hm?"
+    assert passed(scene) == [8]
+
+
+MUTE = """
+session: {mode: MODE}
+on_error: bye
+silence: [{after: 8s, goto: bye}]
+start: one
+states:
+  one: {next: [{after: 5s, goto: two}, {event: signal.out, goto: bye}]}
+  two: {next: [{event: signal.out, goto: bye}, {event: transcript.final, do: [{note: A line.}]}]}
+  bye: {end: {reason: completed}}
+"""
+
+
+def test_a_state_where_nobody_speaks_begins_a_new_one() -> None:
+    scene = play(MUTE.replace("MODE", "text"))
+    scene.wait(12.9)
+    assert (scene.state, passed(scene)) == ("two", [])
+    scene.wait(0.1)
+    assert passed(scene) == [8]
+
+
+def test_where_a_flow_only_transcribes_a_line_breaks_it() -> None:
+    scene = play(MUTE.replace("MODE", "transcribe"), channel="websocket")
+    scene.wait(12)
+    scene.apply(TranscriptFinal(scene.at, "item_1", "A line."))
+    scene.wait(7.9)
+    assert passed(scene) == []
+    scene.wait(0.1)
+    assert passed(scene) == [8]
+
+
+def test_a_transfer_that_is_under_way_is_no_silence() -> None:
+    person = 'person: {transfer: {to: "tel:+33123456789", on_failed: bye}}\n  bye:'
+    scene = play(QUIET.replace("goto: alone}", "goto: person}").replace("bye:", person, 1))
+    scene.caller("A person, please.")
+    scene.model(go_alone={})
+    assert scene.state == "person"
+    assert scene.snapshot.timers == {}
+
+
+def test_a_flow_that_says_nothing_of_it_does_not_count() -> None:
+    scene = play(
+        QUIET.replace("goal: Help.", "goal: Help.\n    silence: []").replace(
+            "- {silence: 5s, if: pressed > 0, set: {pressed: 0}}", ""
+        )
+    )
+    assert scene.snapshot.talk.quiet == Quiet()

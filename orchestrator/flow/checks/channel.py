@@ -90,6 +90,8 @@ def _wanting_a_model(document: Document) -> Iterator[Mark]:
             yield from _given(state.transfer, "summary")
         if state.context and state.context.summary:
             yield state.node.key("context")
+        if state.handoff and state.handoff.context and state.handoff.context.summary:
+            yield state.handoff.node.key("context")
     for edge in (*edges(document), *document.interrupts.values()):
         yield from _given(edge, "intent")
     for silence in document.silence:

@@ -77,7 +77,10 @@ class Step(Part):
         {}, alias="with", description="Arguments of a `tool`, fields of an `emit`"
     )
     name: Id | None = Field(
-        None, alias="as", description="A name for the tool's result, until the state is left"
+        None,
+        alias="as",
+        description="A name for the tool's result, until the state is left or the caller changes "
+        "a variable that the call was made with",
     )
     approval: Approval | None = Field(
         None,
