@@ -294,7 +294,6 @@ def _timer_fired(m: Macrostep, timer: str) -> None:
         case "again":
             ask_again(m)
         case "limit":
-            if not m.ended:
-                fail_all(m, f"limit.{name}")
+            fail_all(m, f"limit.{name}")
         case _:
             raise AssertionError(timer)

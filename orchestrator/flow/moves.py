@@ -59,6 +59,9 @@ __all__ = [
 TRANSFER = "transfer"
 """What a summary for whoever takes over is asked for."""
 
+OF_AN_ENTRY = ("collect.failed", "limits")
+"""Events that concern nothing but the entry of a state in which they happened."""
+
 SORRY = "I'm sorry, something went wrong at our end. Goodbye."
 
 
@@ -253,6 +256,7 @@ def enter(m: Macrostep, name: str, by: str) -> None:
     work.abandon(m)
     taking.drop(m)
     state = m.flow.states[name]
+    outcomes = tuple(each for each in m.place.outcomes if each.name not in OF_AN_ENTRY)
     visits = {**m.place.visits, name: m.place.visits.get(name, 0) + 1}
     m.run = replace(m.run, entered=m.run.entered + 1)
     m.place = replace(
@@ -261,6 +265,7 @@ def enter(m: Macrostep, name: str, by: str) -> None:
         epoch=m.run.entered,
         steps=(),
         move=None,
+        outcomes=outcomes,
         collected=False,
         transferring=False,
         ran=False,
@@ -446,7 +451,6 @@ def transfer_ended(m: Macrostep, event: TransferEnded) -> None:
     final = m.state.final
     if not m.place.transferring or not isinstance(final, TransferTo):
         return
-    m.place = replace(m.place, transferring=False)
     if event.ok:
         end(m, "transferred", "completed")
     elif final.on_failed:

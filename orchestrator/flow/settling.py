@@ -194,8 +194,8 @@ def _take_outcome(m: Macrostep) -> None:
 
 def _uncollected(m: Macrostep, outcome: Happened) -> str | None:
     """Where this state goes when what it collects was refused too often."""
-    mine = outcome.name == "collect.failed" and outcome.fatal_in == m.place.epoch
-    return m.state.collect.on_failed if mine and m.state.collect else None
+    failed = outcome.name == "collect.failed"
+    return m.state.collect.on_failed if failed and m.state.collect else None
 
 
 def _try_edges(m: Macrostep, happened: Happened) -> bool:

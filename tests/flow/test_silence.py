@@ -1,5 +1,7 @@
 """What the caller's silence brings about, and when it counts."""
 
+import pytest
+
 from orchestrator.dispatch.call import Outcome
 from orchestrator.flow.events import (
     AgentFinished,
@@ -354,3 +356,94 @@ def test_a_flow_that_says_nothing_of_it_does_not_count() -> None:
         )
     )
     assert scene.snapshot.talk.quiet == Quiet()
+
+
+SPEAKS = """
+session: {mode: text}
+tools:
+  ship: {queue: q, describe: Ship., mode: background, filler: FILLER}
+  pay: {queue: q}
+silence: [{after: 8s, goto: bye}]
+interrupts:
+  news: {signal: news, do: [{say: News.}], return: true}
+on_error: bye
+start: desk
+states:
+  desk:
+    goal: Help.
+    tools: [ship]
+    next:
+      - {silence: 5s, do: [{tool: pay, approval: caller}]}
+      - {intent: The caller is done., id: done, goto: bye}
+  bye: {end: {reason: completed}}
+"""
+NO_EDGE = SPEAKS.replace("      - {silence: 5s, do: [{tool: pay, approval: caller}]}\n", "")
+
+
+def shipping(filler: str, **started: str) -> Scene:
+    """A call is under way that nobody waits for, and the agent has said so."""
+    scene = play(NO_EDGE.replace("FILLER", filler).replace("  pay: {queue: q}\n", ""), **started)
+    scene.model("Hello.", ship={})
+    scene.model("It is on its way.")
+    return scene
+
+
+@pytest.mark.parametrize("filler", ["{after: 3s, auto: true}", "{after: 3s, say: A moment.}"])
+def test_a_filler_does_not_begin_a_new_one(filler: str) -> None:
+    scene = shipping(filler)
+    scene.wait(3)
+    if scene.speaking:
+        scene.model("It takes a moment.")
+    scene.wait(4.9)
+    assert passed(scene) == []
+    scene.wait(0.1)
+    assert passed(scene) == [8]
+
+
+def test_a_result_that_the_agent_tells_begins_a_new_one() -> None:
+    scene = shipping("{after: 60s, auto: true}")
+    scene.wait(5)
+    scene.settle("ship", Outcome("worker", {}))
+    scene.model("It is shipped.")
+    scene.wait(7.9)
+    assert passed(scene) == []
+
+
+def test_words_of_the_authors_begin_a_new_one() -> None:
+    scene = shipping("{after: 60s, auto: true}")
+    scene.wait(5)
+    scene.apply(Signalled(scene.at, "news"))
+    assert scene.said == ["News."]
+    scene.model("Where were we?")
+    scene.wait(7.9)
+    assert passed(scene) == []
+
+
+def test_a_turn_breaks_it_also_while_what_it_led_to_waits_for_a_yes() -> None:
+    scene = play(SPEAKS.replace("FILLER", "{after: 60s, auto: true}"))
+    scene.model("Hello.")
+    scene.wait(5)
+    assert scene.answers[-1].purpose == "readback"
+    scene.model("I pay. Is that right?")
+    scene.caller("What?")
+    scene.model("I would pay.")
+    scene.wait(4.9)
+    assert passed(scene) == []
+
+
+def test_it_is_seen_to_before_what_has_to_wait_for_the_yes() -> None:
+    text = YES.replace("    next: [", "    next: [{dtmf: '1', do: [{say: One.}]}, ")
+    scene = play(text)
+    scene.model("I pay, is that right?")
+    scene.apply(DigitPressed(scene.at, "1"))
+    scene.wait(8)
+    assert scene.answers[-1].purpose == "prompt"
+    assert scene.said == []
+
+
+def test_nothing_else_is_seen_to_before_the_yes() -> None:
+    text = YES.replace("    next: [", "    next: [{dtmf: '1', do: [{say: One.}]}, ")
+    scene = play(text)
+    scene.model("I pay, is that right?")
+    scene.apply(DigitPressed(scene.at, "1"))
+    assert scene.said == []

@@ -354,6 +354,7 @@ class World:
         if self.ended:
             calls, timers = self.snapshot.work.calls, self.snapshot.timers
             assert all(timer.partition(":")[2] in calls for timer in timers), "time runs on"
+            assert not self._left_behind(), "something is under way after the end"
         if self.ended or not self.snapshot.run.seq:
             return
         assert talk.speaking == self.speaking
@@ -374,6 +375,14 @@ class World:
             assert self.told.keys() >= self._put_to_nobody(), "the service waits for a word"
         else:
             assert self._is_under_way(), "nothing will ever happen again"
+
+    def _left_behind(self) -> list[object]:
+        """What only a session that goes on can have under way."""
+        place, talk, work = self.snapshot.place, self.snapshot.talk, self.snapshot.work
+        steps = (place.steps, place.move, place.outcomes, place.transferring, self.snapshot.frames)
+        words = (talk.speaking, talk.hearing, talk.owed, talk.caller, talk.unheard)
+        calls = (work.asked, work.confirming, work.held, work.asks)
+        return [each for each in (*steps, *words, *calls) if each]
 
     def _put_to_nobody(self) -> set[str]:
         """What the service has asked, but for what the caller has not answered yet."""
