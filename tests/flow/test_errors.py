@@ -103,7 +103,8 @@ def test_the_first_error_is_the_one_that_is_told() -> None:
 @pytest.mark.parametrize("way", ["model", "step"])
 def test_a_no_of_a_person_that_no_edge_takes_is_an_error_only_of_a_step(way: str) -> None:
     scene = desk()
-    scene.model("", **{"reset" if way == "model" else "go_do": {}})
+    scene.asks("reset" if way == "model" else "go_do", {})
+    scene.model()
     scene.settle("reset", Outcome("worker", {"approved": False, "by": "kim"}))
     assert (scene.path[-1] == "sorry") == (way == "step")
 
