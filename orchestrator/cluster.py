@@ -14,7 +14,15 @@ cluster replaces an owner, is tried again for as long as a server may take to an
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from typing import Any, TypeAlias, TypeVar
 
 import anyio
@@ -92,13 +100,14 @@ class ClusterLink(Link):
         self._stale = True
 
     async def routed(self, commands: Sequence[Command], send: Send) -> list[Reply]:
-        """The replies from wherever the commands' slots are. Raises as `submit` does."""
+        """The replies from wherever the commands' slots are, as `submit` gives them."""
         replies: dict[int, Reply] = {}
         until, pauses = time.monotonic() + LIMIT, Backoff(0.005, 0.1)
         while rest := [place for place in range(len(commands)) if place not in replies]:
             late = time.monotonic() > until
-            for node, places in (await self._by_owner(commands, rest)).items():
-                told = await self._told(node, [commands[place] for place in places], send)
+            groups = await self._by_owner(commands, rest)
+            asked = (self._told(node, [commands[p] for p in groups[node]], send) for node in groups)
+            for places, told in zip(groups.values(), await _together(asked), strict=True):
                 found = zip(places, told, strict=True)
                 replies |= {p: reply for p, reply in found if late or not _elsewhere(reply)}
             if len(replies) < len(commands):
@@ -121,12 +130,12 @@ class ClusterLink(Link):
         """What a node replies, or for once another one that it names."""
         try:
             replies = list(await send(node, commands))
-        except QueueUnavailable:
+        except QueueUnavailable as failure:
             self.doubt()
             await self._learn()
-            if any(self._owners[_slot(command)] == node for command in commands):
-                raise
-            return [redis_errors.TryAgainError("it was replaced")] * len(commands)
+            same = any(self._owners[_slot(command)] == node for command in commands)
+            reply = failure if same else redis_errors.TryAgainError("it was replaced")
+            return [reply] * len(commands)
         for place, reply in enumerate(replies):
             if isinstance(reply, redis_errors.MovedError):
                 self._owners[reply.slot_id] = _named(reply, node)
@@ -246,6 +255,12 @@ def _elsewhere(reply: Reply) -> bool:
 def _named(reply: Any, teller: Node) -> Node:
     """The node that a MovedError or AskError names; the host is left out if it is the teller's."""
     return reply.host or teller[0], reply.port
+
+
+async def _together(asked: Iterable[Coroutine[Any, Any, T]]) -> Sequence[T]:
+    """Nobody waits for a node that another one's answer does not depend on."""
+    first, *others = asked
+    return await asyncio.gather(first, *others) if others else [await first]
 
 
 async def _slots(link: ServerLink) -> Sequence[Sequence[Any]]:

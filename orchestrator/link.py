@@ -223,6 +223,8 @@ def checked(reply: Reply, place: str) -> Reply:
 
 def translated(error: Exception, place: str) -> ServiceError:
     """What callers hear of an error at this place."""
+    if isinstance(error, ServiceError):
+        return error
     if error.args and isinstance(error.args[0], redis_errors.RedisError):
         error = error.args[0]  # redis-py wraps what a Unix socket's handshake raised
     code = getattr(error, "status_code", None) or str(error).partition(" ")[0]
@@ -256,6 +258,16 @@ class Link(ABC):
         """
         replies = await self.submit(commands) if commands else []
         return [checked(reply, self._place) for reply in replies]
+
+    async def ask_each(self, *commands: Command) -> list[Reply | ServiceError]:
+        """As `ask`, but each answer by itself: what is wrong with one is in its place. Raises only
+        what is wrong with all.
+        """
+        replies = await self.submit(commands) if commands else []
+        told = [translated(r, self._place) if isinstance(r, Exception) else r for r in replies]
+        if told and all(isinstance(each, ServiceError) for each in told):
+            raise told[0]
+        return told
 
     async def act(self, script: Script, keys: Sequence[str], args: Command) -> Reply:
         """Run a script; all its keys must lie in one slot. Raises as `ask` does."""
@@ -299,9 +311,10 @@ class Link(ABC):
 
     @abstractmethod
     async def submit(self, commands: Sequence[Command]) -> list[Reply]:
-        """The replies to at least one command, error replies as exceptions among them.
+        """The replies to at least one command, error replies as exceptions among them, and
+        `QueueUnavailable` for those whose node of a cluster is not.
 
-        Raises `QueueUnavailable`; it is then unknown which of them were carried out.
+        Raises `QueueUnavailable` for all. It is then unknown which of them were carried out.
         """
 
     @abstractmethod

@@ -7,8 +7,13 @@ import anyio.lowlevel
 import pytest
 
 from orchestrator import cluster as cluster_module
+from orchestrator.dispatch import keys
+from orchestrator.dispatch.call import Outcome
+from orchestrator.dispatch.claims import StreamClaims
+from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.errors import QueueUnavailable, ServiceError
 from orchestrator.link import Backoff, Command, Link, RedisRefused, Reply, connect
+from tests.dispatch.samples import other
 from tests.redis_cluster import RedisCluster, home_of, running_cluster
 from tests.redis_server import free_port, running_redis
 
@@ -117,6 +122,38 @@ async def test_a_replica_takes_the_place_of_a_node_that_dies() -> None:
             assert await link.ask(("GET", kept)) == ["2"]
             assert await patiently(link, ("GET", lost), ("GET", kept)) == ["1", "2"]
             assert await line.ask(("GET", lost)) == "1"
+
+
+async def test_nobody_waits_for_an_answer_from_a_node_that_is_away() -> None:
+    away, there = queue_on(0), queue_on(1)
+    asker = next(f"asker-{n}" for n in range(99) if home_of(keys.replies(f"asker-{n}")) == 2)
+    with running_cluster() as cluster:
+        async with connect(cluster.url) as link:
+            calls = StreamCalls(link, asker, relook=0.05)
+            for number, queue in enumerate((away, there)):
+                await calls.publish(other(number, queue=queue, reply_to=asker))
+            cluster.nodes[0].kill()
+            claims = StreamClaims(link, there, "w1")
+            with anyio.fail_after(20):
+                [claimed] = await claims.claim(1, 10)
+                await claims.settle(claimed, Outcome("worker", 1))
+                assert await anext(calls.settled()) == (other(1).id, Outcome("worker", 1))
+
+
+async def test_what_can_be_said_of_each_is_said() -> None:
+    lost, kept = (next(key for key in KEYS if home_of(key) == node) for node in (0, 1))
+    with running_cluster() as cluster:
+        async with connect(cluster.url) as link:
+            cluster.nodes[0].kill()
+            failure, value = await link.ask_each(("GET", lost), ("GET", kept))
+            assert isinstance(failure, QueueUnavailable) and value is None
+            with pytest.raises(QueueUnavailable):
+                await link.ask_each(("GET", lost))
+
+
+def queue_on(node: int) -> str:
+    names = (f"queue-{number}" for number in range(99))
+    return next(name for name in names if home_of(keys.work(name)) == node)
 
 
 async def test_a_link_that_was_idle_does_not_notice_that_a_node_was_replaced() -> None:

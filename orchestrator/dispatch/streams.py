@@ -117,9 +117,15 @@ class StreamCalls:
     async def _read_records(self) -> Sequence[Answer]:
         calls, published = list(self._unanswered.values()), set(self._published)
         records = [keys.call_record(call.queue, call.id) for call in calls]
-        rows = await self._link.ask(*(("HMGET", each, "status", "outcome") for each in records))
+        rows = await self._link.ask_each(
+            *(("HMGET", each, "status", "outcome") for each in records)
+        )
         told: list[tuple[str, str]] = []
-        for call, (status, outcome) in zip(calls, rows, strict=True):
+        for call, row in zip(calls, rows, strict=True):
+            if isinstance(row, ServiceError):
+                logger.warning("call %s: its record cannot be read: %s", call.id, row)
+                continue
+            status, outcome = row
             if status is None and call.id in published and call.id in self._unanswered:
                 outcome = await self._lost(call)
             if outcome is not None:
