@@ -58,7 +58,7 @@ class Client:
     @classmethod
     @contextlib.asynccontextmanager
     async def connect(cls, url: str) -> AsyncGenerator["Client"]:
-        """A client of the Redis at `redis://`, `rediss://` or `unix://`, open for the block.
+        """A client of the Redis at a URL of any form that `REDIS_URL` has, open for the block.
 
         Raises `UsageError` for a URL that is none, `ServiceError` when that Redis is not usable.
         """

@@ -42,6 +42,7 @@ from orchestrator.link import (
     ServerLine,
     ServerLink,
     checked,
+    new_enough,
     pack,
 )
 
@@ -80,7 +81,8 @@ class ClusterLink(Link):
 
     async def check(self) -> None:
         await self._learn()
-        await self._first_told(ServerLink.hello)
+        node, hello = await self._first_told(("HELLO",))
+        new_enough(hello, self._cluster.at(node).place)
 
     async def run(self) -> None:
         try:
@@ -152,7 +154,7 @@ class ClusterLink(Link):
             return
         async with self._learning:
             if self._stale:
-                self._note(*await self._first_told(_slots))
+                self._note(*await self._first_told(("CLUSTER", "SLOTS")))
                 self._stale = False
 
     def _note(self, teller: Node, ranges: Sequence[Sequence[Any]]) -> None:
@@ -165,18 +167,21 @@ class ClusterLink(Link):
         for node in set(self._links) - self._known:
             self._leave(node)
 
-    async def _first_told(self, ask: Callable[[ServerLink], Awaitable[T]]) -> tuple[Node, T]:
+    async def _first_told(self, question: Command) -> tuple[Node, Any]:
         """What the first of the known nodes says that says something."""
-        told: list[tuple[Node, T]] = []
+        told: list[tuple[Node, Any]] = []
         failures: list[ServiceError] = []
 
         async def hear(node: Node) -> None:
+            there = self._cluster.at(node)
+            line = ServerLine(there.pool, there.place)
             try:
-                told.append((node, await ask(self._at(node))))
+                told.append((node, await line.ask(question)))
+                everybody.cancel_scope.cancel()
             except ServiceError as failure:
                 failures.append(failure)
-            else:
-                everybody.cancel_scope.cancel()
+            finally:
+                await line.close()
 
         async with anyio.create_task_group() as everybody:
             for node in self._known:
@@ -261,11 +266,6 @@ async def _together(asked: Iterable[Coroutine[Any, Any, T]]) -> Sequence[T]:
     """Nobody waits for a node that another one's answer does not depend on."""
     first, *others = asked
     return await asyncio.gather(first, *others) if others else [await first]
-
-
-async def _slots(link: ServerLink) -> Sequence[Sequence[Any]]:
-    [ranges] = await link.ask(("CLUSTER", "SLOTS"))
-    return list(ranges)
 
 
 async def _sending(link: ServerLink) -> None:

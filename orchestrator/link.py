@@ -49,6 +49,7 @@ __all__ = [
     "ServerLink",
     "checked",
     "connect",
+    "new_enough",
     "pack",
     "translated",
 ]
@@ -221,6 +222,13 @@ def checked(reply: Reply, place: str) -> Reply:
     return reply
 
 
+def new_enough(hello: Mapping[str, Any], place: str) -> None:
+    """Raise `ServiceError` unless who says this has every command that is used."""
+    version = str(hello["version"])
+    if int(version.partition(".")[0]) < OLDEST:
+        raise ServiceError(f"Redis at {place} has version {version}; {OLDEST}.0 or newer is needed")
+
+
 def translated(error: Exception, place: str) -> ServiceError:
     """What callers hear of an error at this place."""
     if isinstance(error, ServiceError):
@@ -371,21 +379,12 @@ class ServerLink(Link):
                 return found
 
     async def check(self) -> None:
-        hello = await self.hello()
+        [hello] = await self.ask(("HELLO",))
+        new_enough(hello, self._place)
         if hello.get("mode") == "cluster":
             raise ServiceError(
                 f"Redis at {self._place} is a node of a cluster: begin its URL with redis+cluster://"
             )
-
-    async def hello(self) -> Mapping[str, Any]:
-        """What a server says of itself. Raises as `check` does."""
-        [hello] = await self.ask(("HELLO",))
-        version = str(hello["version"])
-        if int(version.partition(".")[0]) < OLDEST:
-            raise ServiceError(
-                f"Redis at {self._place} has version {version}; {OLDEST}.0 or newer is needed"
-            )
-        return dict(hello)
 
     async def run(self) -> None:
         try:

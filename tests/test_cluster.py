@@ -1,12 +1,13 @@
 """Links to a Redis Cluster, while its slots move and its nodes die."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 import anyio
 import anyio.lowlevel
 import pytest
 
 from orchestrator import cluster as cluster_module
+from orchestrator import link as link_module
 from orchestrator.dispatch import keys
 from orchestrator.dispatch.call import Outcome
 from orchestrator.dispatch.claims import StreamClaims
@@ -15,7 +16,7 @@ from orchestrator.errors import QueueUnavailable, ServiceError
 from orchestrator.link import Backoff, Command, Link, RedisRefused, Reply, connect
 from tests.dispatch.samples import other
 from tests.redis_cluster import RedisCluster, home_of, running_cluster
-from tests.redis_server import free_port, running_redis
+from tests.redis_server import RedisServer, free_port, running_redis
 
 KEYS = [f"key:{number}" for number in range(30)]
 
@@ -109,19 +110,30 @@ async def until_somebody_waits(cluster: RedisCluster, key: str) -> None:
             await anyio.lowlevel.checkpoint()
 
 
-async def test_a_replica_takes_the_place_of_a_node_that_dies() -> None:
+@pytest.mark.parametrize("harm", [RedisServer.kill, RedisServer.freeze], ids=["kill", "freeze"])
+async def test_a_replica_takes_the_place_of_a_node(harm: Callable[[RedisServer], None]) -> None:
     with running_cluster(replicated=0) as cluster:
         async with connect(cluster.url) as link:
             lost = next(key for key in KEYS if home_of(key) == 0)
             kept = next(key for key in KEYS if home_of(key) == 1)
             await link.ask(("SET", lost, "1"), ("SET", kept, "2"))
             line = link.line()
-            cluster.nodes[0].kill()
-            with pytest.raises(QueueUnavailable):
-                await link.ask(("GET", lost))
+            harm(cluster.nodes[0])
             assert await link.ask(("GET", kept)) == ["2"]
             assert await patiently(link, ("GET", lost), ("GET", kept)) == ["1", "2"]
             assert await line.ask(("GET", lost)) == "1"
+
+
+async def test_what_is_written_must_be_on_replicas_of_its_own_node(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lost, kept = (next(key for key in KEYS if home_of(key) == node) for node in (0, 1))
+    with running_cluster(replicated=0) as cluster:
+        async with connect(f"{cluster.url}?replicas=1") as link:
+            assert await link.ask(("SET", lost, "1")) == ["OK"]
+            monkeypatch.setattr(link_module, "PATIENCE", 10)
+            with pytest.raises(QueueUnavailable, match="0 of 1 replicas"):
+                await link.ask(("SET", kept, "1"))
 
 
 async def test_nobody_waits_for_an_answer_from_a_node_that_is_away() -> None:
