@@ -52,6 +52,9 @@ T = TypeVar("T")
 Send: TypeAlias = Callable[[Node, Sequence[Command]], Awaitable[Sequence[Reply]]]
 """Sends some commands to a node; the replies are those of `Link.submit`."""
 
+_UNSAID = ("", "?", None)
+"""What stands for a node's host where that is the one by which its teller was reached."""
+
 
 class ClusterLink(Link):
     """A link to all nodes of a cluster. Where a node does not answer, asking takes about twice as
@@ -89,8 +92,10 @@ class ClusterLink(Link):
             await anyio.sleep_forever()
         finally:
             self._closed = True
+            senders = tuple(self._senders.values())
             for node in tuple(self._links):
                 self._leave(node)
+            await asyncio.gather(*senders, return_exceptions=True)
 
     async def owners(self) -> Sequence[Node]:
         """All nodes that own slots. Raises `QueueUnavailable`."""
@@ -161,7 +166,7 @@ class ClusterLink(Link):
         self._owners = [None] * REDIS_CLUSTER_HASH_SLOTS
         self._known = set(self._cluster.nodes)
         for first, last, *nodes in ranges:
-            there = [(host or teller[0], port) for host, port, *_ in nodes]
+            there = [(teller[0] if host in _UNSAID else host, port) for host, port, *_ in nodes]
             self._owners[first : last + 1] = there[:1] * (last + 1 - first)
             self._known.update(there)
         for node in set(self._links) - self._known:
@@ -258,8 +263,8 @@ def _elsewhere(reply: Reply) -> bool:
 
 
 def _named(reply: Any, teller: Node) -> Node:
-    """The node that a MovedError or AskError names; the host is left out if it is the teller's."""
-    return reply.host or teller[0], reply.port
+    """The node that a MovedError or AskError names."""
+    return teller[0] if reply.host in _UNSAID else reply.host, reply.port
 
 
 async def _together(asked: Iterable[Coroutine[Any, Any, T]]) -> Sequence[T]:
