@@ -47,9 +47,8 @@ def answer_ended(m: Macrostep, event: AnswerEnded) -> str | None:
     elif m.run.channel != "text" and m.talk.spoke and m.talk.heard != event.speak:
         m.talk = replace(m.talk, hearing=event.speak)
         m.set_timer(HEARD, HEARING)
-    if m.talk.purpose == "readback":
-        _read_back(m, event.speak, event.how)
-    elif m.talk.purpose == "say" and event.how == "completed":
+    _read_back(m, event.speak, event.how)
+    if m.talk.purpose == "say" and event.how == "completed":
         _compare(m)
     if m.talk.rounds > MAX_ROUNDS:
         return "model.loop"
@@ -77,15 +76,16 @@ def _came_to_something(m: Macrostep, how: str) -> bool:
 
 
 def _read_back(m: Macrostep, answer: str, how: str) -> None:
-    """Heard out, so that the next turn may be a yes to it; or cut off, to be repeated later.
-    Where there is sound, it is only being heard yet."""
-    confirming, turns = m.work.confirming, m.talk.turns
-    if confirming and how == "cancelled":
-        m.work = replace(m.work, confirming=replace(confirming, cut_off=turns))
-    elif confirming and how == "completed" and m.talk.spoke:
-        still = m.talk.hearing == answer
-        told = replace(confirming, spoken=answer) if still else replace(confirming, heard=turns)
-        m.work = replace(m.work, confirming=told)
+    """Heard out, so that the next turn may be a yes to it; or cut off, to be repeated later; or it
+    came to nothing, and is made again. Where there is sound, it may only be being heard yet."""
+    asked, turns = m.work.confirming, m.talk.turns
+    if asked is None or asked.spoken != answer:
+        return  # the caller is asked about something else by now
+    whole = how == "completed" and m.talk.spoke
+    if not (whole and m.talk.hearing == answer):
+        asked = replace(asked, spoken=None, heard=turns if whole else None)
+        cut_off = turns if how == "cancelled" else asked.cut_off
+        m.work = replace(m.work, confirming=replace(asked, cut_off=cut_off))
 
 
 def _failed(m: Macrostep, answer: str, error: str) -> str | None:
@@ -93,6 +93,7 @@ def _failed(m: Macrostep, answer: str, error: str) -> str | None:
     failures = m.talk.failures + 1
     m.talk = replace(m.talk, failures=failures, calls=())
     m.report("answer.failed", error=error, failures=failures)
+    _read_back(m, answer, "failed")
     if failures > MAX_FAILURES:
         m.talk = replace(m.talk, failures=0)
         return error

@@ -158,7 +158,7 @@ def _act(m: Macrostep, guard: Guard, frame: int) -> None:
 def _stop(m: Macrostep) -> None:
     """Nobody hears the rest of what the model is saying, and no debt is paid with it."""
     answer, asked = m.talk.speaking, m.work.confirming
-    read_back = m.talk.purpose == "readback" if answer else asked and asked.spoken
+    read_back = asked and asked.spoken and asked.spoken == (answer or m.talk.hearing)
     if answer:
         m.emit(Hush(answer))
         m.talk = replace(m.talk, speaking=None, calls=(), stopped=answer)

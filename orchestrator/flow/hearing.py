@@ -114,11 +114,11 @@ def _heed_limit(m: Macrostep) -> None:
 def finished(m: Macrostep, answer: str) -> None:
     """Heard to its end: now the caller may say yes to what was read back."""
     asked = m.work.confirming
-    if asked and asked.spoken == answer:
-        asked = replace(asked, spoken=None, heard=m.talk.turns)
-        m.work = replace(m.work, confirming=asked)
     if m.talk.speaking == answer:
         m.talk = replace(m.talk, heard=answer)
+    elif asked and asked.spoken == answer:
+        asked = replace(asked, spoken=None, heard=m.talk.turns)
+        m.work = replace(m.work, confirming=asked)
     _heard(m, answer)
 
 

@@ -24,7 +24,8 @@ __all__ = ["asked", "settled"]
 
 def asked(m: Macrostep, event: NativeAsked) -> None:
     """Asked twice is asked once; what is not offered now is refused."""
-    if event.call in m.work.calls or event.call in m.talk.calls:
+    asked_about = m.work.confirming and m.work.confirming.call == event.call
+    if event.call in m.work.calls or event.call in m.talk.calls or asked_about:
         return
     if m.talk.speaking:
         m.talk = replace(m.talk, calls=(*m.talk.calls, event.call), due=True)
@@ -70,6 +71,8 @@ def settled(m: Macrostep, event: NativeSettled) -> None:
     call = m.work.calls.get(event.call)
     if call:
         work.settled(m, CallSettled(event.at, call.id, call.attempt, event.outcome))
+    elif event.call in m.work.overdue:
+        m.report("call.late", call=event.call, attempt=1, ok=event.outcome.ok)
     elif tool := _tool(m, event):
         _observed(m, event, tool)
     else:

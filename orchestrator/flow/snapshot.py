@@ -202,7 +202,7 @@ class Confirmation:
     """What needs the caller's yes: a call of the model, or of a step, which waits for it; or the
     `values` that a state has collected (then they are its `arguments`, and there is no tool).
 
-    `spoken` is the answer that reads it back while that is being heard, `heard` the turn count
+    `spoken` is the answer that reads it back until that was heard, `heard` the turn count
     when it was heard to its end, `cut_off` that when somebody spoke into it: it is read back
     again after their turn. `agreed`: they said yes to values, and the answer that tells so is not
     over yet.
@@ -278,6 +278,7 @@ class Work:
     asked: tuple[Asked, ...] = ()
     confirming: Confirmation | None = None
     held: tuple[Held, ...] = ()
+    overdue: tuple[str, ...] = ()  # calls of the service's own that we gave up, and it may not
     asks: Mapping[str, OpenAsk] = field(default_factory=dict[str, OpenAsk])
 
 

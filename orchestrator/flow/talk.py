@@ -16,7 +16,7 @@ from orchestrator.flow.stable import tell
 
 __all__ = ["CALLER", "HEARD", "MUTE", "busy", "owe", "patience", "rest", "say", "say_text", "speak"]
 
-_RANK: tuple[Purpose, ...] = ("result", "answer", "resume", "goal")
+_RANK: tuple[Purpose, ...] = ("answer", "resume", "goal", "result")
 MUTE: tuple[Purpose, ...] = ("prompt", "say", "readback")
 """Answers in which the model may call nothing: they pay no debt to the caller but their own."""
 
@@ -51,7 +51,8 @@ def rest(m: Macrostep) -> None:
     if m.talk.unheard:
         speak(m, m.talk.owed or "answer")
     elif confirming and _to_be_read(m, confirming):
-        speak(m, "readback", confirming.read_back)
+        answer = speak(m, "readback", confirming.read_back)
+        m.work = replace(m.work, confirming=replace(confirming, spoken=answer))
     elif m.talk.owed:
         speak(m, m.talk.owed)
 

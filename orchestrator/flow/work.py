@@ -43,6 +43,8 @@ __all__ = [
 ]
 
 OUTDATED = Error("outdated", "what it was made with has changed since")
+OVERDUE = 20
+"""Calls of the service's own that took too long, of which an outcome may still come."""
 NO_VERDICT: Json = {"outdated": True}
 """Of a check of a value, whose other arguments have changed since: to be made anew."""
 
@@ -214,6 +216,8 @@ def timed_out(m: Macrostep, call_id: str) -> None:
     call = m.work.calls.get(call_id)
     why = _why_not(m, call) if call else None
     if call and why:
+        if m.tool(call).native:
+            m.work = replace(m.work, overdue=(*m.work.overdue, call.id)[-OVERDUE:])
         with m.within(call.frame, call.flow):
             _failed(m, call, Error("timeout", why))
     elif call:
@@ -373,7 +377,7 @@ def interrupted(m: Macrostep) -> None:
             m.cut_short(call.id)
             cancel(m, call)
             tell(m, call, {"error": "cancelled", "message": "the caller cut in"})
-        elif not (tool.native or call.stopping):
+        elif not call.stopping:
             put(m, replace(call, stopping=True))
             m.emit(AskToStop(call.id, call.attempt))
 

@@ -498,3 +498,13 @@ def test_a_limit_holds_in_each_flow_that_a_session_is_handed_to() -> None:
     scene.model("Your bill.")
     scene.caller("So.")
     assert scene.snapshot.run.ended == "error"
+
+
+def test_in_the_flow_of_an_interrupt_no_other_that_returns_is_offered() -> None:
+    scene = play()
+    scene.model("Hello.")
+    scene.caller("The newsletter.")
+    scene.model(go_news={})
+    may = offered(scene.flow, scene.snapshot)
+    assert "go_human" in may
+    assert not may & {"go_hours", "go_news"}

@@ -365,3 +365,67 @@ def test_a_number_that_is_none_is_no_argument(number: str) -> None:
 
 def test_a_fraction_is_an_argument() -> None:
     assert parse_arguments('{"amount": 1.5}') == {"amount": 1.5}
+
+
+def test_words_about_one_payment_are_not_those_about_another() -> None:
+    scene = bank()
+    scene.caller("Pay five.")
+    scene.model(pay={"amount": 5})
+    assert scene.answers[-1].purpose == "readback"
+    scene.model("Five, is that right?", go_amount={"amount": 6}, pay={"amount": 6})
+    assert scene.answers[-1].purpose == "readback"
+    assert "amount 6, customer +33612345678" in scene.answers[-1].instructions
+    assert "confirm_pay" not in offered(scene.flow, scene.snapshot)
+
+
+OPENS = """
+vars: {code: text}
+tools: {look: {queue: q, safe: true}}
+on_error: bye
+start: desk
+states:
+  desk:
+    goal: Help.
+    collect: {vars: [code]}
+    next:
+      - {intent: The caller is ready., id: ready, if: set(code), goto: look}
+      - {event: collected, if: code == 'out', goto: bye}
+  look: {do: [{tool: look}], next: [{event: tool.look.done, goto: bye}]}
+  bye: {end: {reason: completed}}
+"""
+
+
+def test_a_move_that_a_value_of_its_answer_makes_possible_is_made() -> None:
+    scene = play(OPENS)
+    ready, _ = scene.model(go_ready={}, set_desk={"code": "A1"})
+    assert scene.output(ready) == {"ok": True}
+    assert scene.state == "look"
+
+
+def test_what_is_not_offered_is_refused_though_the_next_state_waits_for_its_tool() -> None:
+    scene = play(OPENS)
+    scene.model(set_desk={"code": "A1"})
+    nothing, _ = scene.model(look={}, go_ready={})
+    assert scene.snapshot.work.calls
+    assert scene.output(nothing)["error"] == "not_available"
+    assert len(scene.reports("tool.refused")) == 1
+
+
+EMPTIED = """
+vars: {code: {type: text, default: A1}, other: text}
+on_error: bye
+start: desk
+states:
+  desk:
+    do: [{set: {code: "${other}"}}]
+    goal: Help.
+    collect: {vars: [code]}
+    next: [{event: collected, goto: bye}]
+  bye: {end: {reason: completed}}
+"""
+
+
+def test_what_a_state_empties_on_its_entry_is_asked_for() -> None:
+    scene = play(EMPTIED)
+    assert (scene.state, scene.vars["code"]) == ("desk", None)
+    assert "code" in scene.answers[-1].instructions

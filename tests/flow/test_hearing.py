@@ -1,5 +1,7 @@
 """A conversation with sound: turns, cutting in, and what waits until it was heard."""
 
+from typing import Literal
+
 import pytest
 
 from orchestrator.dispatch.call import Outcome
@@ -372,3 +374,117 @@ states:
     assert scene.snapshot.run.ended is None
     turn(scene, "hm")
     assert scene.snapshot.run.ended == "6 lines"
+
+
+def test_who_may_not_cut_in_stops_no_tool() -> None:
+    scene = call("session: {turns: {interrupt: false}}" + DESK)
+    heard(scene)
+    turn(scene)
+    scene.model("I look.", safe={})
+    scene.apply(CallerBegan(scene.at))
+    assert scene.withdrawals == []
+    assert scene.snapshot.work.calls
+
+
+def test_who_cuts_in_stops_what_is_heard_and_what_is_about_to_be() -> None:
+    scene = call(DESK.replace("describe: Write down.", "describe: Write.\n    mode: background"))
+    heard(scene)
+    turn(scene)
+    scene.model("I write.", write={})
+    scene.model("I am writing.")
+    scene.settle("write", Outcome("worker", {}))
+    last = scene.answers[-1].id
+    hearing = scene.snapshot.talk.hearing
+    assert scene.speaking == last
+    assert hearing
+    scene.apply(CallerBegan(scene.at))
+    assert hushed(scene) == [last, hearing]
+
+
+def test_a_caller_who_stops_without_having_begun_is_not_waited_for() -> None:
+    scene = call()
+    heard(scene)
+    scene.apply(CallerStopped(scene.at))
+    assert scene.snapshot.timers == {}
+
+
+def test_the_end_of_other_words_is_not_the_end_of_what_is_being_heard() -> None:
+    scene = call()
+    scene.model("Hello.")
+    answer = scene.snapshot.talk.hearing
+    scene.apply(AgentFinished(scene.at, "say_0_0"))
+    assert answer and scene.snapshot.talk.hearing == answer
+
+
+def test_a_tool_is_kept_unless_it_says_so() -> None:
+    scene = call()
+    heard(scene)
+    turn(scene)
+    scene.model("I write.", kept={})
+    scene.apply(CallerBegan(scene.at))
+    assert (scene.withdrawals, scene.stops) == ([], [])
+
+
+def test_what_would_be_tried_again_is_not_when_the_caller_cuts_in() -> None:
+    scene = call()
+    heard(scene)
+    turn(scene)
+    scene.model("I write.", write={})
+    scene.settle("write", Outcome.failed("worker", "timeout"))
+    scene.apply(CallerBegan(scene.at))
+    assert not scene.snapshot.work.calls
+    assert scene.reports("call.cancelled")
+
+
+CHECKED = """
+vars: {code: {type: text, validate: {tool: check}}}
+tools: {check: {queue: q, params: {value: text}, returns: {ok: bool}, on_interrupt: cancel}}
+on_error: bye
+start: desk
+states:
+  desk: {goal: Help., collect: {vars: [code]}, next: [{event: collected, goto: bye}]}
+  bye: {end: {reason: completed}}
+"""
+
+
+def test_a_look_at_a_value_goes_on_when_the_caller_cuts_in() -> None:
+    scene = call(CHECKED)
+    heard(scene)
+    turn(scene)
+    scene.model("I look.", set_desk={"code": "A1"})
+    scene.apply(CallerBegan(scene.at))
+    assert (scene.withdrawals, scene.stops) == ([], [])
+
+
+def test_a_call_that_somebody_else_cancelled_has_failed() -> None:
+    scene = call()
+    heard(scene)
+    turn(scene)
+    scene.model("I write.", kept={})
+    scene.settle("kept", Outcome.withdrawn("cancel"))
+    assert scene.reports("call.failed")
+    assert not scene.reports("call.cancelled")
+
+
+def test_a_read_back_that_was_heard_is_not_unheard_by_what_is_told_afterwards() -> None:
+    scene, read_back = reading()
+    scene.apply(AgentFinished(scene.at, read_back))
+    scene.apply(AgentCutOff(scene.at, read_back, 700))
+    assert "confirm_pay" in offered(scene.flow, scene.snapshot)
+
+
+@pytest.mark.parametrize("how", ["cancelled", "completed"])
+def test_a_read_back_whose_words_were_heard_before_its_end_counts_if_it_was_whole(
+    how: Literal["cancelled", "completed"],
+) -> None:
+    scene = play(BANK, channel="websocket", caller="+33612345678")
+    scene.model("Hello.")
+    scene.apply(AgentFinished(scene.at, scene.answers[-1].id))
+    turn(scene)
+    scene.model(pay={"amount": 5})
+    read_back = scene.speaking or ""
+    scene.apply(AgentSaid(scene.at, read_back, "Five?"))
+    scene.apply(AgentFinished(scene.at, read_back))
+    assert "confirm_pay" not in offered(scene.flow, scene.snapshot)
+    scene.apply(AnswerEnded(scene.at, read_back, how))
+    assert ("confirm_pay" in offered(scene.flow, scene.snapshot)) == (how == "completed")

@@ -218,3 +218,40 @@ def test_a_question_that_is_asked_twice_is_answered_once() -> None:
     scene.apply(NativeAsked(scene.at, "mcpr_1", "kb", "fetch", "{}"))
     scene.apply(NativeAsked(scene.at, "mcpr_1", "kb", "fetch", "{}"))
     assert len(answered(scene)) == 1
+
+
+def test_a_request_that_the_wire_repeats_is_asked_about_and_answered_once() -> None:
+    scene = talking()
+    asks(scene, "file", title="broken laptop")
+    [request] = [event for event in scene.events if isinstance(event, NativeAsked)]
+    scene.apply(request)
+    assert answered(scene) == []
+    scene.model("Shall I file: broken laptop?")
+    scene.apply(request)
+    scene.caller("Yes.")
+    scene.model(confirm_kb__file={})
+    scene.apply(request)
+    assert answered(scene) == [("mcpr_1", True, "")]
+
+
+def test_a_request_that_is_repeated_while_a_person_looks_at_it_asks_nobody_else() -> None:
+    scene = talking()
+    asks(scene, "delete", id="7")
+    scene.apply(scene.events[-2])
+    assert len(scene.dispatches("kb.delete", handler="review")) == 1
+    assert answered(scene) == []
+
+
+def test_an_outcome_that_comes_after_our_patience_is_told_to_people_only() -> None:
+    scene = talking()
+    asks(scene, "file", title="broken laptop")
+    scene.model("Shall I file: broken laptop?")
+    scene.caller("Yes.")
+    scene.model(confirm_kb__file={})
+    scene.wait(5)
+    scene.model("It did not work.")
+    assert scene.reports("call.failed")[-1].data["code"] == "timeout"
+    settles(scene, "file", Outcome("worker", {"id": "T1"}))
+    assert scene.state == "talk"
+    assert [report.data["call"] for report in scene.reports("call.late")] == ["mcpr_1"]
+    assert scene.snapshot.run.tool_calls == 1

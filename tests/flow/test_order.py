@@ -308,3 +308,20 @@ states:
     assert scene.output(done) == {"ok": True}
     assert scene.output(held) == {"ignored": "already moved"}
     assert scene.path == ["talk", "bye"]
+
+
+def test_a_result_that_came_before_other_outputs_is_told_with_them() -> None:
+    scene = play(
+        RESULT.replace(
+            "  note: {queue", "  look: {queue: q, describe: Look.}\n  note: {queue"
+        ).replace("tools: [ship,", "tools: [look, ship,")
+    )
+    scene.model(ship={})
+    scene.model("It is on its way.")
+    scene.caller("Look it up.")
+    scene.model(look={})
+    scene.settle("ship", Outcome("worker", {"ok": True}))
+    scene.settle("look", Outcome("worker", {"ok": True}))
+    assert scene.answers[-1].purpose == "result"
+    scene.model("Shipped, and found.")
+    assert not scene.speaking

@@ -5,6 +5,7 @@ from orchestrator.flow.events import (
     AgentSaid,
     AnswerEnded,
     CallSettled,
+    Signalled,
     TimerFired,
     ToolAsked,
     TranscriptFinal,
@@ -151,3 +152,16 @@ def test_a_line_that_is_transcribed_twice_is_an_event_each_time_but_no_turn() ->
     for _ in range(2):
         scene.apply(TranscriptFinal(scene.at, "item_1", "Look it up."))
     assert scene.snapshot.talk.turns == 1
+
+
+def test_a_signal_without_an_entry_does_not_make_an_earlier_one_new() -> None:
+    scene = play(
+        DESK.replace(
+            "start: desk",
+            "interrupts: {out: {signal: out, do: [{note: Out.}], return: true}}\nstart: desk",
+        )
+    )
+    scene.model("Hello.")
+    for entry in ("5-0", "", "5-0", "4-9", "5-1"):
+        scene.apply(Signalled(scene.at, "out", {}, entry))
+    assert scene.notes == ["Out."] * 3

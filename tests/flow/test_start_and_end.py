@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from orchestrator.dispatch.call import Outcome
+from orchestrator.flow.commands import End
 from orchestrator.flow.events import (
     CallerLeft,
     ProviderLost,
@@ -224,3 +225,20 @@ def test_a_kept_call_is_retried_after_the_hang_up() -> None:
     scene.settle("create_booking", AWAY)
     scene.wait(1)
     assert len(scene.dispatches("create_booking")) == 2
+
+
+def test_what_is_undone_after_the_end_is_told_to_nobody() -> None:
+    scene = at_booking()
+    scene.caller("Wait, make it five.")
+    scene.model(go_correct={"party_size": 5})
+    scene.apply(CallerLeft(scene.at))
+    notes = len(scene.notes)
+    scene.settle("create_booking", BOOKED)
+    assert scene.dispatches("cancel_booking")
+    assert len(scene.notes) == notes
+
+
+def test_an_ending_has_the_reason_of_its_author() -> None:
+    scene = play(WHOLE.replace("limits: {turns: 2, duration: 5m}", ""), caller="+336")
+    scene.apply(CallerLeft(scene.at))
+    assert [c.reason for c in scene.commands if isinstance(c, End)] == ["hangup"]

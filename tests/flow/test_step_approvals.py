@@ -163,3 +163,10 @@ def test_a_call_of_the_model_is_read_back_in_the_authors_words_where_it_must_be(
 
 def test_in_doubt_the_caller_is_asked() -> None:
     assert asks() == {"status": "needs_confirmation", "read_back": ""}
+
+
+def test_a_yes_to_a_step_is_not_held_to_the_gate_of_the_model() -> None:
+    scene = asked(mode="requires: amount > 90")
+    scene.caller("Yes.")
+    scene.model(confirm_pay={})
+    assert len(scene.dispatches("pay")) == 1
