@@ -113,7 +113,7 @@ class Claims(Protocol):
         """At most `slots` calls, live ones first; blocks up to `wait` seconds for the first one.
 
         Entries whose record is settled already are acknowledged and never returned, calls
-        that their tool's `limit` or `rate` holds back are parked and come when they may run.
+        that a `limit` or a `rate` holds back are parked and come when they may run.
         While Redis is away the answer is empty, after a pause. Stop a loop between two
         claims, by a flag: what a cancelled claim was given waits for the next claim of this
         consumer.

@@ -24,7 +24,7 @@ MOST = 10_000
 @dataclass(frozen=True, slots=True)
 class QueueState:
     """`waiting` calls were taken by nobody yet, `running` ones are some worker's, `parked` ones
-    are held back by a limit or rate of their tool. `oldest` is how many seconds ago the oldest
+    are held back by a limit or rate. `oldest` is how many seconds ago the oldest
     of all these entered its stream; None if there is none. `dead` counts dead letters.
 
     `came` and `went` count the entries that were ever added to the queue's streams and removed.
