@@ -49,23 +49,26 @@ __all__ = [
 ]
 
 
-def parse_arguments(text: str) -> dict[str, Json]:
-    """The model's arguments. Raises `Rejected` unless they are a JSON object."""
-    try:
-        arguments: Json = json.loads(text or "{}", parse_float=_number, parse_constant=_number)
-    except (ValueError, RecursionError):
-        raise Rejected("the arguments are not JSON") from None
-    if not isinstance(arguments, dict):
-        raise Rejected("the arguments are not a JSON object")
-    return dict(arguments)  # pyright: ignore[reportUnknownArgumentType]
-
-
 def _number(text: str) -> float:
     """Python's reader takes `NaN`, `Infinity` and 1e999, which are no numbers of JSON's."""
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(text)
     return number
+
+
+_parsed = json.JSONDecoder(parse_float=_number, parse_constant=_number).decode
+
+
+def parse_arguments(text: str) -> dict[str, Json]:
+    """The model's arguments. Raises `Rejected` unless they are a JSON object."""
+    try:
+        arguments: Json = _parsed(text or "{}")
+    except (ValueError, RecursionError):
+        raise Rejected("the arguments are not JSON") from None
+    if not isinstance(arguments, dict):
+        raise Rejected("the arguments are not a JSON object")
+    return dict(arguments)  # pyright: ignore[reportUnknownArgumentType]
 
 
 def use(m: Macrostep, call: str, tool: Tool, arguments: str) -> None:

@@ -59,7 +59,8 @@ def parents(m: Macrostep) -> Iterator[int]:
 def begin(m: Macrostep, flow: Flow, parent: int | None, by: str) -> None:
     """A new frame of a flow. Its variables have their defaults, and no state is entered yet."""
     name = "" if flow is m.root else flow.name
-    m.place = Place(flow=name, frame=m.run.entered + 1, parent=parent, by=by, epoch=m.place.epoch)
+    frame, epoch = m.run.entered + 1, m.place.epoch
+    m.go_to(Place(flow=name, frame=frame, parent=parent, by=by, epoch=epoch))
     m.values = Values({name: v.default for name, v in flow.variables.items()})
 
 
@@ -77,7 +78,8 @@ def back(m: Macrostep, frame: int) -> None:
     """The talk goes on in a frame that waited."""
     there = m.frames[frame]
     m.frames = {number: each for number, each in m.frames.items() if number != frame}
-    m.place, m.values = there.place, there.values
+    m.go_to(there.place)
+    m.values = there.values
     m.work = replace(m.work, confirming=there.confirming)
 
 

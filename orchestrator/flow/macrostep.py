@@ -7,11 +7,11 @@ whole, so that putting the snapshot together again costs nothing that did not ch
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
-from functools import lru_cache
+from functools import cache
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import AddItem, AnswerCall, Command, Report, Say
-from orchestrator.flow.definition import Flow, State, Template, Tool
+from orchestrator.flow.definition import Flow, Mark, State, Template, Tool
 from orchestrator.flow.events import Event
 from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import (
@@ -29,19 +29,32 @@ __all__ = ["Macrostep", "local_time"]
 
 
 PAST_THE_END = 1_000_000
+NOWHERE = State("", Mark("", 0, 0))
+"""The state before the first one."""
 
 
 def local_time(at: float, offset: int) -> datetime:
     """The moment `at` (epoch seconds) on the session's clock, `offset` seconds from UTC."""
-    return datetime.fromtimestamp(at, timezone(timedelta(seconds=offset)))
+    return datetime.fromtimestamp(at, _zone(offset))
+
+
+@cache
+def _zone(offset: int) -> timezone:
+    return timezone(timedelta(seconds=offset))
 
 
 class Macrostep:
+    """`place` may be replaced by one in the same state; `go_to` leads to another."""
+
+    place: Place
+    flow: Flow  # that the talk is in
+    state: State
+
     def __init__(self, flow: Flow, snapshot: Snapshot, event: Event) -> None:
         self.root = flow
         self.event = event
         self.at = event.at
-        self.place: Place = snapshot.place
+        self.go_to(snapshot.place)
         self.values: Values = snapshot.values
         self.talk = snapshot.talk
         self.work = snapshot.work
@@ -52,8 +65,9 @@ class Macrostep:
         self.commands: list[Command] = []
         self.verdicts: dict[str, Json] = {}  # of tools about values that are held, by call
         self._ids = 0
-        self._scope: Mapping[str, Json] | None = None
-        self._scope_of: tuple[object, ...] = ()
+        self._constant: Mapping[str, Json] = {}
+        self._scope: Mapping[str, Json] = {}
+        self._scope_of: tuple[object, ...] = (None, None, None)
 
     def snapshot(self) -> Snapshot:
         return Snapshot(
@@ -67,10 +81,10 @@ class Macrostep:
             self.frames,
         )
 
-    @property
-    def flow(self) -> Flow:
-        """The flow that the talk is in."""
-        return self.root.named(self.place.flow)
+    def go_to(self, place: Place) -> None:
+        self.place = place
+        self.flow = self.root.named(place.flow)
+        self.state = self.flow.states.get(place.state, NOWHERE)
 
     @property
     def session(self) -> Flow:
@@ -88,12 +102,14 @@ class Macrostep:
             return
         here, waiting = Frame(self.place, self.values), self.frames.get(frame)
         there = waiting or self._over(frame, flow)
-        self.place, self.values = there.place, there.values
+        self.go_to(there.place)
+        self.values = there.values
         yield
         if waiting:
             there = replace(waiting, place=self.place, values=self.values)
             self.frames = {**self.frames, frame: there}
-        self.place, self.values = here.place, here.values
+        self.go_to(here.place)
+        self.values = here.values
 
     def _over(self, frame: int, flow: str) -> Frame:
         unset = {name: v.default for name, v in self.root.named(flow).variables.items()}
@@ -102,10 +118,6 @@ class Macrostep:
     def is_over(self, frame: int) -> bool:
         """Whether nobody is in this frame any more, nor waits in it."""
         return frame != self.place.frame and frame not in self.frames
-
-    @property
-    def state(self) -> State:
-        return self.flow.states[self.place.state]
 
     @property
     def ended(self) -> bool:
@@ -117,15 +129,16 @@ class Macrostep:
             case AddItem(item=item, first=True):
                 self.items = (Kept(item), *self.items)
             case AddItem(item=item) | Say(item=item):
-                self.keep(Kept(item))
+                self.items = (*self.items, Kept(item))
             case AnswerCall(item=item, call=call):
-                self.keep(Kept(item, "output", call))
+                self.items = (*self.items, Kept(item, "output", call))
             case _:
                 pass
 
     def keep(self, kept: Kept) -> None:
         """From now on this stands in the conversation; what the service tells twice does once."""
-        if kept.item and kept not in self.items:
+        namesakes = (other for other in self.items if other.item == kept.item)
+        if kept.item and kept not in namesakes:
             self.items = (*self.items, kept)
 
     def report(self, what: str, /, **data: Json) -> None:
@@ -143,29 +156,34 @@ class Macrostep:
 
     def scope(self, **extra: Json) -> Mapping[str, Json]:
         """What expressions see now."""
-        of = (self.values, self.talk.turns, self.place)
-        if self._scope is None or any(a is not b for a, b in zip(of, self._scope_of, strict=True)):
-            self._scope, self._scope_of = self._names(), of
+        values, turns, place = self._scope_of
+        if self.place is not place or self.values is not values or self.talk.turns != turns:
+            self._scope = self._names()
+            self._scope_of = (self.values, self.talk.turns, self.place)
         return {**self._scope, **extra} if extra else self._scope
 
     def _names(self) -> Mapping[str, Json]:
-        now, daypart = _clock(self.at, self.run.offset)
+        values, place = self.values, self.place
+        self._constant = self._constant or self._names_of_the_step()
         return {
-            **self.values.vars,
-            **self.values.results,
-            "event": self.place.steps[-1].event if self.place.steps else None,
-            "call": {
-                "id": self.run.session,
-                "caller": self.run.caller,
-                "to": self.run.to,
-                "direction": self.run.direction,
-                "seconds": int(self.at - self.run.started),
-            },
-            "now": now,
+            **values.vars,
+            **values.results,
+            **self._constant,
+            "event": place.steps[-1].event if place.steps else None,
             "turns": self.talk.turns,
-            "visits": self.place.visits.get(self.place.state, 0),
-            "daypart": daypart,
+            "visits": place.visits.get(place.state, 0),
         }
+
+    def _names_of_the_step(self) -> Mapping[str, Json]:
+        run, now = self.run, local_time(self.at, self.run.offset)
+        call = {
+            "id": run.session,
+            "caller": run.caller,
+            "to": run.to,
+            "direction": run.direction,
+            "seconds": int(self.at - run.started),
+        }
+        return {"call": call, "now": now.isoformat(), "daypart": _daypart(now.hour)}
 
     def text(self, template: Template) -> str:
         return template.text(self.scope())
@@ -226,13 +244,6 @@ class Macrostep:
 
     def queue(self, happened: Happened) -> None:
         self.place = replace(self.place, outcomes=(*self.place.outcomes, happened))
-
-
-@lru_cache(maxsize=16)
-def _clock(at: float, offset: int) -> tuple[str, str]:
-    """`now` and `daypart`, which are the same throughout a step."""
-    now = local_time(at, offset)
-    return now.isoformat(), _daypart(now.hour)
 
 
 def _daypart(hour: int) -> str:

@@ -259,7 +259,7 @@ def enter(m: Macrostep, name: str, by: str) -> None:
     outcomes = tuple(each for each in m.place.outcomes if each.name not in OF_AN_ENTRY)
     visits = {**m.place.visits, name: m.place.visits.get(name, 0) + 1}
     m.run = replace(m.run, entered=m.run.entered + 1)
-    m.place = replace(
+    place = replace(
         m.place,
         state=name,
         epoch=m.run.entered,
@@ -273,6 +273,7 @@ def enter(m: Macrostep, name: str, by: str) -> None:
         turns=m.talk.turns,
         refused={},
     )
+    m.go_to(place)
     stale = m.values.stale | state.collect.fresh if state.collect else m.values.stale
     m.values = replace(m.values, results={}, sources={}, stale=stale)
     m.talk = replace(m.talk, owed=None)

@@ -3,90 +3,45 @@
 The layout of the instructions and the names of the tools are a contract: docs/prompt.md.
 """
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import Purpose
-from orchestrator.flow.definition import Flow, Intent, Interrupt, Native, Tool
+from orchestrator.flow.definition import Intent, Interrupt, Native, State, Tool
 from orchestrator.flow.macrostep import Macrostep, local_time
+from orchestrator.flow.menu import Decide, Offer, Schema, Use, function, go, menu
+from orchestrator.flow.operations import as_json
+from orchestrator.flow.snapshot import Confirmation
 
 __all__ = [
-    "CONFIRMED",
-    "STORE",
-    "Offer",
     "around",
-    "function",
     "functions",
     "gate_is_open",
     "instructions",
-    "intent_prose",
     "may_interrupt",
     "missing",
     "offers",
-    "properties",
     "schemas",
 ]
 
 MAX_DEPTH = 4
 """Interrupts that return, one within another."""
 
-CONFIRMED = (
-    "Call this as soon as the goal is reached: "
-    "the caller is asked to confirm before anything happens."
-)
-STORE = "Store what the caller said about these, as soon as it is said or corrected."
 NO_GOAL = "Hear what the caller wants."
 COMPANY = "Keep the caller company until the work under way is done. Promise nothing."
 READ_BACK = "Read this back to the caller and ask whether it is right, a yes or a no: "
-NO_PARAMETERS: Mapping[str, Json] = {"type": "object", "properties": {}}
 NEWS = "Tell the caller what the last system message brings. Then go on: "
-
-
-@dataclass(frozen=True, slots=True)
-class Go:
-    """A move: `path` is that of an edge or an interrupt."""
-
-    path: str
-    intent: Intent
-
-
-@dataclass(frozen=True, slots=True)
-class SetValues:
-    variables: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Decide:
-    """The caller's word on what was read back."""
-
-    yes: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    tool: Tool
-
-
-Offer: TypeAlias = Go | SetValues | Decide | Use
 
 
 def offers(m: Macrostep) -> dict[str, Offer]:
     """Everything that the model may ask for now, by the name that it asks with: what is around
     the flow of the talk comes last."""
-    own = dict(_offers(m))
-    for name, offer in _outer(m):
-        own.setdefault(name, offer)
-    return own
-
-
-def _outer(m: Macrostep) -> Iterator[tuple[str, Offer]]:
+    own: dict[str, Offer] = {offer.schema["name"]: offer for offer in _offers(m)}
     for path, interrupt in around(m):
         if isinstance(interrupt.trigger, Intent):
-            yield f"go_{interrupt.id}", Go(path, interrupt.trigger)
+            own.setdefault(f"go_{interrupt.id}", go(m.flow, path, interrupt.trigger))
+    return own
 
 
 def around(m: Macrostep, **event: Json) -> Iterator[tuple[str, Interrupt]]:
@@ -119,26 +74,31 @@ def _native(offer: Offer) -> Native | None:
     return offer.tool.native if isinstance(offer, Use) else None
 
 
-def _offers(m: Macrostep) -> Iterator[tuple[str, Offer]]:
-    state = m.state
-    for index, edge in enumerate(state.next):
-        if isinstance(edge.trigger, Intent) and (
-            edge.condition is None or edge.condition.evaluate(m.scope())
-        ):
-            yield f"go_{edge.trigger.id}", Go(f"edge:{state.name}:{index}", edge.trigger)
-    for interrupt in m.flow.interrupts:
-        if isinstance(interrupt.trigger, Intent) and may_interrupt(m, interrupt):
-            yield f"go_{interrupt.id}", Go(f"interrupt:{interrupt.id}", interrupt.trigger)
-    if state.collect:
-        yield f"set_{state.name}", SetValues(state.collect.variables)
-    confirming = m.work.confirming
+def _offers(m: Macrostep) -> Iterator[Offer]:
+    may, confirming = menu(m.flow, m.state), m.work.confirming
+    for edge, move in may.moves:
+        if edge.condition is None or edge.condition.evaluate(m.scope()):
+            yield move
+    for interrupt, move in may.interrupts:
+        if may_interrupt(m, interrupt):
+            yield move
+    if may.store:
+        yield may.store
     if confirming and confirming.heard is not None and not confirming.agreed:
-        about = m.flow.tools[confirming.tool].alias if confirming.tool else state.name
-        yield f"confirm_{about}", Decide(True)
-        yield f"decline_{about}", Decide(False)
-    for name in state.tools:
-        if not (confirming and confirming.tool == name) and gate_is_open(m, m.flow.tools[name]):
-            yield m.flow.tools[name].alias, Use(m.flow.tools[name])
+        yield from _answers(m, confirming)
+    for use in may.tools:
+        if not (confirming and confirming.tool == use.tool.name) and gate_is_open(m, use.tool):
+            yield use
+
+
+def _answers(m: Macrostep, asked: Confirmation) -> Iterator[Decide]:
+    about = m.flow.tools[asked.tool].alias if asked.tool else m.state.name
+    for kind, said, yes in (
+        ("confirm", "clearly said yes", True),
+        ("decline", "did not say yes", False),
+    ):
+        prose = f"The caller {said} to: {asked.read_back}"
+        yield Decide(function(f"{kind}_{about}", prose), yes)
 
 
 def gate_is_open(m: Macrostep, tool: Tool) -> bool:
@@ -160,7 +120,7 @@ def _too_deep(m: Macrostep, interrupt: Interrupt) -> bool:
     return len(under_way) >= MAX_DEPTH or f"interrupt:{interrupt.id}" in under_way
 
 
-def schemas(m: Macrostep) -> tuple[Mapping[str, Json], ...]:
+def schemas(m: Macrostep) -> tuple[Schema, ...]:
     """The offers as tools in the Realtime shape: functions, and narrowed MCP servers."""
     offered = offers(m)
     servers: dict[str, list[str]] = {}
@@ -168,45 +128,12 @@ def schemas(m: Macrostep) -> tuple[Mapping[str, Json], ...]:
         if isinstance(offer, Use) and offer.tool.native:
             servers.setdefault(offer.tool.native.label, []).append(offer.tool.handler)
     return (
-        *(_schema(m, name, offer) for name, offer in _functions(offered).items()),
+        *(offer.schema for offer in _functions(offered).values()),
         *(
             {"type": "mcp", "server_label": label, "allowed_tools": tools}
             for label, tools in servers.items()
         ),
     )
-
-
-def _schema(m: Macrostep, name: str, offer: Offer) -> Mapping[str, Json]:
-    match offer:
-        case Go(intent=intent):
-            return function(name, intent_prose(intent), properties(m.flow, intent.fill))
-        case SetValues(variables=variables):
-            return function(name, STORE, properties(m.flow, variables))
-        case Decide(yes=yes):
-            assert m.work.confirming
-            answer = "clearly said yes" if yes else "did not say yes"
-            return function(name, f"The caller {answer} to: {m.work.confirming.read_back}")
-        case Use(tool=tool):
-            prose = f"{tool.describe} {CONFIRMED}" if tool.read_back else tool.describe
-            return function(name, prose.strip(), tool.schema)
-
-
-def function(
-    name: str, prose: str, parameters: Mapping[str, Json] = NO_PARAMETERS
-) -> Mapping[str, Json]:
-    return {"type": "function", "name": name, "description": prose, "parameters": parameters}
-
-
-def intent_prose(intent: Intent) -> str:
-    prose = intent.description
-    if intent.examples:
-        prose += " For example: " + " ".join(f'"{example}";' for example in intent.examples)
-        prose = prose[:-1] + "."
-    return f"{prose} Not when: {intent.unless}" if intent.unless else prose
-
-
-def properties(flow: Flow, names: tuple[str, ...]) -> Mapping[str, Json]:
-    return {"type": "object", "properties": {name: flow.variables[name].schema for name in names}}
 
 
 def missing(m: Macrostep) -> tuple[str, ...]:
@@ -262,20 +189,21 @@ def _today(started: float, offset: int, zone: str) -> str:
 
 
 def _known(m: Macrostep) -> Iterator[str]:
-    for name in _concerned(m):
+    for name in _concerned(m.state):
         value = m.values.vars.get(name)
         if value is not None:
             stale = " (stale: ask again)" if name in m.values.stale else ""
-            yield f"{name}: {json.dumps(value, ensure_ascii=False)}{stale}"
+            yield f"{name}: {as_json(value)}{stale}"
 
 
-def _concerned(m: Macrostep) -> Iterator[str]:
+@lru_cache(maxsize=10_000)  # states
+def _concerned(state: State) -> tuple[str, ...]:
     """The variables that the model can set here, in the order in which it sees them."""
-    seen = dict.fromkeys(m.state.collect.variables if m.state.collect else ())
-    for edge in m.state.next:
+    seen = dict.fromkeys(state.collect.variables if state.collect else ())
+    for edge in state.next:
         if isinstance(edge.trigger, Intent):
             seen.update(dict.fromkeys(edge.trigger.fill))
-    return iter(seen)
+    return tuple(seen)
 
 
 def _needed(m: Macrostep) -> Iterator[str]:

@@ -3,6 +3,7 @@
 Each takes whatever it is given and answers null (or false) for what makes no sense.
 """
 
+import json
 import math
 from datetime import date, datetime
 from typing import TypeGuard
@@ -13,6 +14,7 @@ __all__ = [
     "MAX_TEXT",
     "add",
     "alike",
+    "as_json",
     "as_text",
     "contains",
     "day",
@@ -33,6 +35,8 @@ __all__ = [
 
 MAX_TEXT = 10_000
 MAX_NUMBER = 2**53
+
+as_json = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` would make one each time
 
 
 def is_list(value: object) -> TypeGuard[list[Json]]:

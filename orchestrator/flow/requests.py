@@ -8,7 +8,8 @@ counts, the first. One that was meant for another state is never a move of this 
 from orchestrator.flow import asking
 from orchestrator.flow.events import ToolAsked
 from orchestrator.flow.macrostep import Macrostep
-from orchestrator.flow.offer import Decide, Go, Offer, SetValues, Use, functions
+from orchestrator.flow.menu import Decide, Go, Offer, SetValues, Use
+from orchestrator.flow.offer import functions
 from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import Asked
 from orchestrator.flow.taking import take

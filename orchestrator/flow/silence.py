@@ -6,6 +6,8 @@ break it, and so do a new state and words of the agent's own accord; what is sai
 silence only holds the count, so that the marks of one silence follow each other.
 """
 
+from functools import lru_cache
+
 from orchestrator.flow.definition import Flow, Silence, Silent, State
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.records import replace
@@ -15,12 +17,13 @@ __all__ = ["TIMER", "broken", "item_at", "led_to", "mark", "passed", "watch"]
 
 TIMER = "silence:"
 """The only timer of silence; which mark it is for is found in the snapshot."""
+NONE = Quiet()
 
 
 def broken(m: Macrostep) -> None:
     """Somebody did something: the next silence begins at nought."""
-    if m.talk.quiet != Quiet():
-        m.talk = replace(m.talk, quiet=Quiet())
+    if m.talk.quiet != NONE:
+        m.talk = replace(m.talk, quiet=NONE)
 
 
 def mark(epoch: int, seconds: float) -> str:
@@ -43,14 +46,15 @@ def led_to(flow: Flow, path: str) -> bool:
     return isinstance(flow.states[state].next[int(index)].trigger, Silent)
 
 
-def _marks(state: State) -> list[float]:
+@lru_cache(maxsize=10_000)  # states
+def _marks(state: State) -> tuple[float, ...]:
     edges = {edge.trigger.seconds for edge in state.next if isinstance(edge.trigger, Silent)}
-    return sorted(edges.union(item.after for item in state.silence))
+    return tuple(sorted(edges.union(item.after for item in state.silence)))
 
 
 def watch(m: Macrostep) -> None:
     """After each step: count while it is quiet, and have the next mark for a timer."""
-    marks = [] if m.ended else _marks(m.state)
+    marks = () if m.ended else _marks(m.state)
     quiet = m.talk.quiet
     counts = bool(marks) and _is_quiet(m)
     if counts and quiet.since is None:

@@ -6,26 +6,17 @@ now is said by a message of the system, when it is no longer what the last one s
 may be used now is a hint in it; the engine judges what is asked for, as ever.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import AddItem, Purpose
-from orchestrator.flow.definition import Flow, Intent, ReadBack, State, UseTool
+from orchestrator.flow.definition import Flow, ReadBack, State, UseTool
 from orchestrator.flow.macrostep import Macrostep
-from orchestrator.flow.offer import (
-    CONFIRMED,
-    STORE,
-    function,
-    instructions,
-    intent_prose,
-    offers,
-    properties,
-)
+from orchestrator.flow.menu import Schema, Use, function, menu
+from orchestrator.flow.offer import instructions, offers
 from orchestrator.flow.records import replace
 
 __all__ = ["every_tool", "fixed", "questions", "state_tools", "tell"]
-
-Schema = Mapping[str, Json]
 
 
 def fixed(flow: Flow) -> tuple[str, tuple[Schema, ...]]:
@@ -89,18 +80,9 @@ def _asked_about(flow: Flow) -> set[str]:
 
 def state_tools(flow: Flow, state: State) -> Iterator[Schema]:
     """All that the model may ask us for in this state, whatever the gates say."""
-    triggers = [*(edge.trigger for edge in state.next), *(i.trigger for i in flow.interrupts)]
-    for intent in (trigger for trigger in triggers if isinstance(trigger, Intent)):
-        fields = properties(flow, intent.fill)
-        yield function(f"go_{intent.id}", intent_prose(intent), fields)
-    if state.collect:
-        yield function(f"set_{state.name}", STORE, properties(flow, state.collect.variables))
-    for name in state.tools:
-        tool = flow.tools[name]
-        if tool.native:
-            continue
-        prose = f"{tool.describe} {CONFIRMED}" if tool.read_back else tool.describe
-        yield function(tool.alias, prose.strip(), tool.schema)
+    for offer in menu(flow, state).offers:
+        if not (isinstance(offer, Use) and offer.tool.native):
+            yield offer.schema
 
 
 def _joined(name: str, schemas: list[Schema]) -> Schema:

@@ -92,6 +92,7 @@ def _open(m: Macrostep, purpose: Purpose, text: str) -> str:
     answer = m.new_id("say")
     mute = purpose in MUTE
     _of_its_own_accord(m, purpose)
+    paid = not mute or (purpose == "readback" and m.talk.owed != "result")
     m.talk = replace(
         m.talk,
         speaking=answer,
@@ -104,12 +105,10 @@ def _open(m: Macrostep, purpose: Purpose, text: str) -> str:
         due=False,
         observed=False,
         moved=False,
+        owed=None if paid else m.talk.owed,
+        unheard=m.talk.unheard and mute,
         rounds=m.talk.rounds + (not mute),
     )
-    if not mute:
-        m.talk = replace(m.talk, owed=None, unheard=False)
-    elif purpose == "readback" and m.talk.owed != "result":
-        m.talk = replace(m.talk, owed=None)
     return answer
 
 

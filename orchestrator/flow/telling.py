@@ -1,11 +1,10 @@
 """What the model hears of its calls, and whether it speaks because of it. Pure."""
 
-import json
-
 from orchestrator.dispatch.call import Error, Json
 from orchestrator.flow.commands import AddItem, AnswerCall
 from orchestrator.flow.definition import Tool
 from orchestrator.flow.macrostep import Macrostep
+from orchestrator.flow.operations import as_json
 from orchestrator.flow.snapshot import OpenCall
 from orchestrator.flow.talk import owe
 
@@ -17,7 +16,7 @@ SUMMARY = 200
 
 def answer(m: Macrostep, call: str, output: Json) -> None:
     """Give a call of the model its output."""
-    text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
+    text = output if isinstance(output, str) else as_json(output)
     m.emit(AnswerCall(m.new_id("item"), call, text))
 
 
@@ -28,7 +27,7 @@ def note(m: Macrostep, text: str) -> None:
 
 def note_result(m: Macrostep, name: str, output: Json) -> None:
     """What the model called by this name some time ago has come to this."""
-    note(m, f"{name} has come back: {json.dumps(output, ensure_ascii=False)}")
+    note(m, f"{name} has come back: {as_json(output)}")
 
 
 def tell(m: Macrostep, call: OpenCall, output: Json, *, aloud: bool = True) -> None:

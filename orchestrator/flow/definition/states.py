@@ -220,7 +220,7 @@ class StateLimits:
     time: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class State:
     name: str
     mark: Mark
