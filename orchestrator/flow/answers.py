@@ -35,12 +35,11 @@ def answer_ended(m: Macrostep, event: AnswerEnded) -> str | None:
     if event.speak != m.talk.speaking:
         return None
     calls, observed = m.talk.calls, m.talk.observed
-    m.talk = replace(m.talk, speaking=None)
     m.drop_timers("answer:")
     if not _came_to_something(m, event.how):
         return _failed(m, event.speak, event.error or event.how)
     alone = m.talk.rounds if calls or observed or m.talk.purpose in MUTE else 0
-    m.talk = replace(m.talk, calls=(), failures=0, rounds=alone)
+    m.talk = replace(m.talk, speaking=None, calls=(), failures=0, rounds=alone)
     m.let_go(event.speak)
     if event.how == "cancelled":
         m.happen("response.cancelled")
@@ -91,7 +90,7 @@ def _read_back(m: Macrostep, answer: str, how: str) -> None:
 def _failed(m: Macrostep, answer: str, error: str) -> str | None:
     """Nothing was said or asked for. Try again after a pause, a few times; then it is an error."""
     failures = m.talk.failures + 1
-    m.talk = replace(m.talk, failures=failures, calls=())
+    m.talk = replace(m.talk, speaking=None, failures=failures, calls=())
     m.report("answer.failed", error=error, failures=failures)
     _read_back(m, answer, "failed")
     if failures > MAX_FAILURES:

@@ -192,7 +192,7 @@ class Macrostep:
         self.timers = {**self.timers, timer: self.at + seconds}
 
     def drop_timers(self, *timers: str) -> None:
-        if any(timer in self.timers for timer in timers):
+        if not self.timers.keys().isdisjoint(timers):
             self.timers = {key: due for key, due in self.timers.items() if key not in timers}
 
     def push(self, path: str, event: Mapping[str, Json] | None = None) -> None:

@@ -354,6 +354,8 @@ def event_of(trigger: Trigger | None, epoch: int = 0, index: int = 0) -> str | N
     `epoch` and `index` say which edge of which entry it is: time ran for no other one.
     """
     match trigger:
+        case None | Intent():
+            return None
         case On(event=event):
             return event
         case Digit(digit=digit):
@@ -362,8 +364,6 @@ def event_of(trigger: Trigger | None, epoch: int = 0, index: int = 0) -> str | N
             return f"after:{epoch}.{index}"
         case Silent(seconds=seconds):
             return silence.mark(epoch, seconds)
-        case Intent() | None:
-            return None
 
 
 def finish(m: Macrostep, final: End | TransferTo | Handoff) -> None:

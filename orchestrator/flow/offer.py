@@ -3,12 +3,12 @@
 The layout of the instructions and the names of the tools are a contract: docs/prompt.md.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import Purpose
-from orchestrator.flow.definition import Intent, Interrupt, Native, State, Tool
+from orchestrator.flow.definition import Intent, Interrupt, State, Tool
 from orchestrator.flow.macrostep import Macrostep, local_time
 from orchestrator.flow.menu import Decide, Offer, Schema, Use, function, go, menu
 from orchestrator.flow.operations import as_json
@@ -16,11 +16,11 @@ from orchestrator.flow.snapshot import Confirmation
 
 __all__ = [
     "around",
-    "functions",
     "gate_is_open",
     "instructions",
     "may_interrupt",
     "missing",
+    "offered",
     "offers",
     "schemas",
 ]
@@ -61,17 +61,10 @@ def around(m: Macrostep, **event: Json) -> Iterator[tuple[str, Interrupt]]:
         frame = outer
 
 
-def functions(m: Macrostep) -> dict[str, Offer]:
-    """What of it the model asks *us* for; the rest it has from the Realtime service."""
-    return _functions(offers(m))
-
-
-def _functions(offered: Mapping[str, Offer]) -> dict[str, Offer]:
-    return {name: offer for name, offer in offered.items() if not _native(offer)}
-
-
-def _native(offer: Offer) -> Native | None:
-    return offer.tool.native if isinstance(offer, Use) else None
+def offered(m: Macrostep, name: str) -> Offer | None:
+    """What the model asks *us* for by this name; the rest it has from the Realtime service."""
+    offer = offers(m).get(name)
+    return None if isinstance(offer, Use) and offer.tool.native else offer
 
 
 def _offers(m: Macrostep) -> Iterator[Offer]:
@@ -122,18 +115,18 @@ def _too_deep(m: Macrostep, interrupt: Interrupt) -> bool:
 
 def schemas(m: Macrostep) -> tuple[Schema, ...]:
     """The offers as tools in the Realtime shape: functions, and narrowed MCP servers."""
-    offered = offers(m)
+    functions: list[Schema] = []
     servers: dict[str, list[str]] = {}
-    for offer in offered.values():
+    for offer in offers(m).values():
         if isinstance(offer, Use) and offer.tool.native:
             servers.setdefault(offer.tool.native.label, []).append(offer.tool.handler)
-    return (
-        *(offer.schema for offer in _functions(offered).values()),
-        *(
-            {"type": "mcp", "server_label": label, "allowed_tools": tools}
-            for label, tools in servers.items()
-        ),
+        else:
+            functions.append(offer.schema)
+    narrowed = (
+        {"type": "mcp", "server_label": label, "allowed_tools": tools}
+        for label, tools in servers.items()
     )
+    return (*functions, *narrowed)
 
 
 def missing(m: Macrostep) -> tuple[str, ...]:

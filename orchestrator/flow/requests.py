@@ -9,7 +9,7 @@ from orchestrator.flow import asking
 from orchestrator.flow.events import ToolAsked
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.menu import Decide, Go, Offer, SetValues, Use
-from orchestrator.flow.offer import functions
+from orchestrator.flow.offer import offered
 from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import Asked
 from orchestrator.flow.taking import take
@@ -25,7 +25,7 @@ def tool_asked(m: Macrostep, event: ToolAsked) -> None:
         return
     patience(m)
     asked = Asked(event.call, event.name, event.arguments, m.talk.epoch)
-    offer = functions(m).get(event.name) if asked.epoch == m.place.epoch else None
+    offer = offered(m, event.name) if asked.epoch == m.place.epoch else None
     silent = isinstance(offer, Use) and offer.tool.silent
     m.talk = replace(m.talk, calls=(*m.talk.calls, event.call), due=m.talk.due or not silent)
     if offer is None or (m.place.move and not isinstance(offer, Go)):
@@ -37,7 +37,7 @@ def tool_asked(m: Macrostep, event: ToolAsked) -> None:
 def judge_again(m: Macrostep) -> None:
     """The first of those that wait: what was not offered before may be so now."""
     asked, *later = m.work.asked
-    offer = functions(m).get(asked.name)
+    offer = offered(m, asked.name)
     if isinstance(offer, Go) and asked.epoch != m.place.epoch:
         m.work = replace(m.work, asked=tuple(later))
         answer(m, asked.call, {"ignored": "already moved"})

@@ -77,11 +77,12 @@ def _arm(m: Macrostep, left: list[float]) -> None:
 def _is_quiet(m: Macrostep) -> bool:
     """Nobody speaks, and nothing is under way that would."""
     talk, place = m.talk, m.place
-    heard = m.run.channel != "text" or m.session.session.mode == "text"
+    if m.run.channel == "text" and m.session.session.mode != "text":
+        return False  # nobody can hear it
     speaks = talk.speaking or talk.hearing or talk.caller or talk.owed or AGAIN in m.timers
     waits = any(call.answers or call.attempt == 0 for call in m.work.calls.values())
     steps = place.steps and not wait_for_the_caller(place, m.work)
-    return heard and not (speaks or waits or steps or place.transferring)
+    return not (speaks or waits or steps or place.transferring)
 
 
 def passed(m: Macrostep) -> None:
