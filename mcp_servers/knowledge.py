@@ -88,7 +88,7 @@ def main() -> None:
     # Without settings nothing guards a local server against DNS rebinding.
     security = TransportSecuritySettings(
         enable_dns_rebinding_protection=True,
-        allowed_hosts=[f"127.0.0.1:{port}", f"localhost:{port}"],
+        allowed_hosts=["127.0.0.1:*", "localhost:*"],
     )
     server.run("streamable-http", host="127.0.0.1", port=port, transport_security=security)
 

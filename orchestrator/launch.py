@@ -22,7 +22,7 @@ from orchestrator.errors import ServiceError
 
 __all__ = ["Part", "part"]
 
-PATIENCE = 15.0  # seconds that a part may take to come up
+PATIENCE = 60.0  # seconds that a part may take to come up; one that cannot says so, and ends
 GRACE = 5.0  # seconds that a part may take to end
 
 

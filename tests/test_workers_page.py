@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -14,6 +15,7 @@ from orchestrator.cli.worker import command
 from orchestrator.worker.handlers import Handlers
 from orchestrator.worker.load import load
 from tests.interaction.project import PATIENCE, Project
+from tests.processes import signs
 from tests.redis_server import RedisServer
 from tests.test_docs import rows, words
 from tests.test_readme import blocks
@@ -96,23 +98,13 @@ async def test_what_is_shielded_is_done_although_the_call_is_withdrawn(project: 
     )
     slow = 'open("begun", "w").close()\n    await anyio.sleep(0.5)'
     source.write_text(marked.replace("await anyio.sleep(0.05)", slow))
-    with project.part("worker"):
+    with signs(project.directory, "begun", "paid") as [begun, paid], project.part("worker"):
         async with Client.connect(project.environ["REDIS_URL"]) as client:
             async with anyio.create_task_group() as tasks:
-
-                async def pay() -> None:
-                    await client.call("payments", "pay", {"amount": 5}, timeout=20)
-
-                tasks.start_soon(pay)
-                await _exists(project.directory / "begun")
+                tasks.start_soon(partial(client.call, "payments", "pay", {"amount": 5}, timeout=20))
+                await begun.given()
                 tasks.cancel_scope.cancel()
-            await _exists(project.directory / "paid")
-
-
-async def _exists(path: Path) -> None:
-    with anyio.fail_after(20):
-        while not path.exists():  # noqa: ASYNC110, ASYNC240 - another process makes it
-            await anyio.sleep(0.01)
+            await paid.given()
 
 
 def test_its_handlers_have_the_names_that_it_says(project: Project) -> None:

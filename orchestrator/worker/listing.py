@@ -21,7 +21,8 @@ TIDY = 60.0
 
 @asynccontextmanager
 async def listed(link: Link, present: Present, workers: Sequence[Worker]) -> AsyncGenerator[None]:
-    """In the roster while the block runs; who asks it to drain stops the workers.
+    """In the roster while the block runs, from its start unless Redis is away just then; who
+    asks it to drain stops the workers.
 
     Meanwhile it settles reviews that are overdue: no worker serves their queue.
     """
@@ -31,6 +32,8 @@ async def listed(link: Link, present: Present, workers: Sequence[Worker]) -> Asy
             worker.stop()
 
     roster = Roster(link)
+    with suppress(ServiceError):  # then it comes later
+        await roster.come(present)
     async with beside(partial(roster.stay, present, stop)), beside(partial(_tidy, link)):
         yield
     with suppress(ServiceError):  # then the entry expires

@@ -2,10 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Coroutine, Generator
-from pathlib import Path
 
-import anyio
 import pytest
 
 from orchestrator.dispatch import keys
@@ -15,18 +12,10 @@ from orchestrator.dispatch.roster import Present
 from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.link import Link, connect
 from orchestrator.worker.listing import listed
-from tests.interaction.project import Project
+from tests.cli.served import Served
 from tests.redis_server import RedisServer
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
-
-
-@pytest.fixture
-def project(tmp_path: Path, own_redis: RedisServer) -> Generator[Project]:
-    made = Project(tmp_path)
-    made.environ["REDIS_URL"] = own_redis.url
-    yield made
-    made.gone(20)
 
 
 def review(name: str, left: float) -> Call:
@@ -37,35 +26,22 @@ def review(name: str, left: float) -> Call:
     return Call(key, APPROVALS, "review", asked, key, 0, 60, deadline, "s1", "asker", now - 60)
 
 
-async def publish(link: Link, *calls: Call) -> None:
-    for each in calls:
-        await StreamCalls(link, "asker").publish(each)
-
-
-def on_redis(project: Project, act: Callable[[Link], Coroutine[None, None, None]]) -> None:
-    async def run() -> None:
-        async with connect(project.environ["REDIS_URL"]) as link:
-            await act(link)
-
-    anyio.run(run)
-
-
 async def outcome(link: Link, call: Call) -> Outcome:
     return Outcome.from_json((await record(link, APPROVALS, call.id))["outcome"])
 
 
 @pytest.mark.parametrize("decision", ["approve", "deny"])
 @pytest.mark.parametrize("name", ["c1", "s1.c1.0"])
-def test_who_decides_too_late_is_told_so(project: Project, decision: str, name: str) -> None:
-    on_redis(project, lambda link: publish(link, review("c1", left=-1)))
+def test_who_decides_too_late_is_told_so(project: Served, decision: str, name: str) -> None:
+    project.publish(review("c1", left=-1))
     told = project.command("approvals", decision, name)
     assert (told.returncode, told.stdout) == (2, "")
     assert told.stderr.startswith(f"error: {name} does not wait any more: no answer in time; ")
 
 
-def test_a_list_leaves_nothing_behind_of_those_who_died(project: Project) -> None:
+def test_a_list_leaves_nothing_behind_of_those_who_died(project: Served) -> None:
     late, early = review("c1", left=-1), review("c2", left=600)
-    on_redis(project, lambda link: publish(link, late, early))
+    project.publish(late, early)
     lines = project.command("approvals", "list", "--json").stdout.splitlines()
     assert [json.loads(line)["call"] for line in lines] == [early.id]
 
@@ -73,22 +49,22 @@ def test_a_list_leaves_nothing_behind_of_those_who_died(project: Project) -> Non
         assert await outcome(link, late) == Outcome.withdrawn("deadline")
         assert await link.ask(("XLEN", keys.work(APPROVALS))) == [1]
 
-    on_redis(project, look)
+    project.on_redis(look)
 
 
-def test_that_nothing_waits_is_said_to_people(project: Project) -> None:
+def test_that_nothing_waits_is_said_to_people(project: Served) -> None:
     assert project.command("approvals", "list").stdout == "nothing waits for a person\n"
     assert project.command("approvals", "list", "--json").stdout == ""
 
 
-def test_what_was_decided_is_told_to_who_decides_again(project: Project) -> None:
-    on_redis(project, lambda link: publish(link, review("c1", left=600)))
+def test_what_was_decided_is_told_to_who_decides_again(project: Served) -> None:
+    project.publish(review("c1", left=600))
     assert project.command("approvals", "deny", "c1", "--by", "kim").returncode == 0
     again = project.command("approvals", "approve", "s1.c1.0")
     assert again.stderr.startswith("error: s1.c1.0 does not wait any more: denied by kim; ")
 
 
-def test_what_nobody_ever_asked_for_does_not_wait(project: Project) -> None:
+def test_what_nobody_ever_asked_for_does_not_wait(project: Served) -> None:
     told = project.command("approvals", "approve", "c9")
     assert told.returncode == 2
     assert told.stderr.startswith("error: c9 does not wait; ")
@@ -97,10 +73,10 @@ def test_what_nobody_ever_asked_for_does_not_wait(project: Project) -> None:
 async def test_any_worker_settles_what_is_overdue(own_redis: RedisServer) -> None:
     late, early = review("c1", left=-1), review("c2", left=600)
     async with connect(own_redis.url) as link:
-        await publish(link, late, early)
+        calls = StreamCalls(link, "asker")
+        for each in (late, early):
+            await calls.publish(each)
         async with listed(link, Present("w1", 0.0, 1), []):
-            with anyio.fail_after(20):
-                while (await link.ask(("XLEN", keys.work(APPROVALS))))[0] > 1:  # noqa: ASYNC110
-                    await anyio.sleep(0.01)
+            assert await anext(calls.settled()) == (late.id, Outcome.withdrawn("deadline"))
         assert await outcome(link, late) == Outcome.withdrawn("deadline")
         assert (await record(link, APPROVALS, early.id))["status"] == "open"

@@ -15,6 +15,7 @@ import pytest
 from orchestrator.cli import problems
 from orchestrator.cli.main import main
 from orchestrator.errors import Problem
+from tests.processes import running
 
 ROOT = Path(__file__).parents[2]
 GOOD = """\
@@ -173,18 +174,14 @@ def test_colors_are_for_terminals_whose_users_want_them(run: Run, tmp_path: Path
 
 @contextmanager
 def watching(directory: Path) -> Generator[subprocess.Popen[str]]:
-    with subprocess.Popen(
+    with running(
         [sys.executable, "-m", "orchestrator", "check", "--watch", "flows/good.flow.yaml"],
         cwd=directory,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
     ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+        yield process
 
 
 def test_what_is_watched_is_checked_after_each_change_until_ctrl_c(
@@ -200,7 +197,7 @@ def test_what_is_watched_is_checked_after_each_change_until_ctrl_c(
         assert "G001" in process.stdout.readline()
         assert process.stdout.readline() == "1 problem in 1 flow\n"
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait() == 130
 
 
 def test_what_a_flow_includes_is_watched_with_it(run: Run, tmp_path: Path) -> None:

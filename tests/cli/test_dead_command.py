@@ -5,21 +5,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 
 from orchestrator.dispatch import keys
 from orchestrator.dispatch.call import Call, Outcome
 from orchestrator.dispatch.claims import StreamClaims
 from orchestrator.dispatch.streams import StreamCalls
-from orchestrator.link import Link, connect
-from tests.interaction.project import PATIENCE, Project
-from tests.redis_server import RedisServer
+from orchestrator.link import Link
+from tests.cli.served import Served
+from tests.processes import running
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 
@@ -43,21 +42,9 @@ anyio.run(partial(serve, ["tools.py"], sys.argv[1], ready=True, lease=0.5))
 """
 
 
-@pytest.fixture
-def project(tmp_path: Path, own_redis: RedisServer) -> Generator[Project]:
-    made = Project(tmp_path)
-    made.environ["REDIS_URL"] = own_redis.url
-    (tmp_path / "tools.py").write_text(HANDLERS)
-    yield made
-    made.gone(20)
-
-
-def on_redis(project: Project, act: Callable[[Link], Coroutine[None, None, None]]) -> None:
-    async def run() -> None:
-        async with connect(project.environ["REDIS_URL"]) as link:
-            await act(link)
-
-    anyio.run(run)
+@pytest.fixture(autouse=True)
+def offered(project: Served) -> None:
+    project.offer(HANDLERS)
 
 
 def call(name: str, queue: str = "press", **arguments: Any) -> Call:
@@ -69,7 +56,7 @@ def call(name: str, queue: str = "press", **arguments: Any) -> Call:
     )
 
 
-def die(project: Project, *calls: Call) -> None:
+def die(project: Served, *calls: Call) -> None:
     """As if the only worker had died of them."""
 
     async def act(link: Link) -> None:
@@ -79,90 +66,77 @@ def die(project: Project, *calls: Call) -> None:
             assert len(await claims.claim(1, 5)) == 1
             await claims.sweep()
 
-    on_redis(project, act)
+    project.on_redis(act)
 
 
-def poison(project: Project, queue: str = "press") -> None:
+def poison(project: Served, queue: str = "press") -> None:
     async def act(link: Link) -> None:
         await link.ask(("XADD", keys.work(queue), "*", "call", "c9", "request", "not JSON"))
         await StreamClaims(link, queue, "w1").claim(1, 0.001)
 
-    on_redis(project, act)
+    project.on_redis(act)
 
 
-def rows(project: Project, *queue: str) -> list[dict[str, Any]]:
+def rows(project: Served, *queue: str) -> list[dict[str, Any]]:
     told = project.command("dead", "list", *queue, "--json")
     assert told.returncode == 0, told.stderr
     return [json.loads(line) for line in told.stdout.splitlines()]
 
 
-def shown(project: Project, *name: str) -> dict[str, Any]:
+def shown(project: Served, *name: str) -> dict[str, Any]:
     told = project.command("dead", "show", *name)
     assert told.returncode == 0, told.stderr
     found: dict[str, Any] = json.loads(told.stdout)
     return found
 
 
-def worker(project: Project) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", SERVE, project.environ["REDIS_URL"]],
-        cwd=project.directory,
-        env=project.environ,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+@contextmanager
+def worker(project: Served) -> Generator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", SERVE, project.environ["REDIS_URL"]]
+    with running(command, cwd=project.directory, env=project.environ) as process:
+        yield process
 
 
-def until_it_dies(project: Project) -> int:
+def until_it_dies(project: Served) -> int:
     with worker(project) as dying:
-        assert dying.wait(PATIENCE) == -signal.SIGKILL
+        assert dying.wait() == -signal.SIGKILL
     return dying.pid
 
 
 def test_a_call_that_kills_its_workers_is_understood_repaired_and_redriven(
-    project: Project,
+    project: Served,
 ) -> None:
-    async def publish(link: Link) -> None:
-        await StreamCalls(link, "asker").publish(call("c1", what="a can"))
-
-    on_redis(project, publish)
+    project.publish(call("c1", what="a can"))
+    before = time.time()
     died = [until_it_dies(project) for _ in range(3)]
     with worker(project) as survivor:
-        while not (found := rows(project)):
-            pass
-        [row] = found
+        project.outcome("press", "s1.c1.1")
+        [row] = rows(project)
         assert (row["call"], row["tool"], row["queue"]) == ("s1.c1.1", "crush", "press")
         assert (row["deliveries"], str(died[-1]) in row["worker"]) == (3, True)
         assert row["reason"] == "no worker lived to answer it in 3 deliveries"
         letter = shown(project, "c1")
         assert letter["request"]["arguments"] == {"what": "a can"}
         assert letter["outcome"] == json.loads(Outcome.given_up(3).to_json())
-        assert 0 <= time.time() - letter["at"] < PATIENCE
+        assert before <= letter["at"] <= time.time()
 
         (project.directory / "repaired").touch()
         redriven = f"s1.c1.1:{letter['letter']}"
         told = project.command("dead", "redrive", "c1")
         assert told.stdout == f"s1.c1.1: runs once more, as {redriven} in queue press\n"
-        while (record := of(project, redriven))["status"] == "open":
-            pass
-        assert record["outcome"]["result"] == "a can, flat"
+        assert project.outcome("press", redriven) == Outcome("worker", "a can, flat")
         survivor.terminate()
-        assert survivor.wait(PATIENCE) == 0
+        assert survivor.wait() == 0
     assert rows(project) == []
 
 
-def of(project: Project, call_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(project.command("calls", "show", call_id).stdout)
-    return found
-
-
-def test_where_nobody_has_died_that_is_said(project: Project) -> None:
+def test_where_nobody_has_died_that_is_said(project: Served) -> None:
     for words in (["list"], ["redrive", "--all"], ["drop", "--all"]):
         told = project.command("dead", *words)
         assert (told.returncode, told.stdout) == (0, "no dead letters\n")
 
 
-def test_letters_are_listed_by_queue_without_arguments(project: Project) -> None:
+def test_letters_are_listed_by_queue_without_arguments(project: Served) -> None:
     die(project, call("c1", what="Ana's can"), call("c2", "desk", what="Bob's can"))
     assert [row["call"] for row in rows(project)] == ["s1.c2.1", "s1.c1.1"]
     assert [row["call"] for row in rows(project, "press")] == ["s1.c1.1"]
@@ -172,7 +146,7 @@ def test_letters_are_listed_by_queue_without_arguments(project: Project) -> None
     assert len(lines) == 2 and "can" not in str(lines)
 
 
-def test_what_is_no_call_is_shown_as_it_lay_there_and_is_never_redriven(project: Project) -> None:
+def test_what_is_no_call_is_shown_as_it_lay_there_and_is_never_redriven(project: Served) -> None:
     poison(project)
     die(project, call("c1", what="a can"))
     [letter] = [row["letter"] for row in rows(project) if row["call"] == "c9"]
@@ -186,7 +160,7 @@ def test_what_is_no_call_is_shown_as_it_lay_there_and_is_never_redriven(project:
     assert [row["letter"] for row in rows(project)] == [letter]
 
 
-def test_a_letter_whose_key_has_an_outcome_is_redriven_without_running(project: Project) -> None:
+def test_a_letter_whose_key_has_an_outcome_is_redriven_without_running(project: Served) -> None:
     dead = call("c1", what="a can")
     die(project, dead)
 
@@ -196,12 +170,12 @@ def test_a_letter_whose_key_has_an_outcome_is_redriven_without_running(project: 
         [claimed] = await claims.claim(1, 5)
         await claims.settle(claimed, Outcome("worker", "flat"))
 
-    on_redis(project, succeed)
+    project.on_redis(succeed)
     told = project.command("dead", "redrive", "s1.c1.1")
     assert told.stdout == "s1.c1.1: nothing runs, its key has an outcome: ok\n"
 
 
-def test_what_is_dropped_is_said_and_gone(project: Project) -> None:
+def test_what_is_dropped_is_said_and_gone(project: Served) -> None:
     poison(project)
     die(project, call("c1", what="a can"))
     first, second = (row["letter"] for row in rows(project))
@@ -213,7 +187,7 @@ def test_what_is_dropped_is_said_and_gone(project: Project) -> None:
     assert rows(project) == []
 
 
-def test_a_call_that_died_in_two_queues_must_be_named_more_exactly(project: Project) -> None:
+def test_a_call_that_died_in_two_queues_must_be_named_more_exactly(project: Served) -> None:
     die(project, call("c1", what="a can"), call("c1", "desk", what="a can"))
     told = project.command("dead", "drop", "c1")
     assert told.returncode == 2
@@ -234,7 +208,7 @@ def test_a_call_that_died_in_two_queues_must_be_named_more_exactly(project: Proj
     ],
 )
 def test_what_is_not_there_is_the_users_mistake(
-    project: Project, words: list[str], error: str
+    project: Served, words: list[str], error: str
 ) -> None:
     told = project.command("dead", *words)
     assert (told.returncode, told.stdout, told.stderr) == (2, "", f"error: {error}\n")

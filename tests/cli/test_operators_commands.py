@@ -4,9 +4,8 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Generator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -17,67 +16,31 @@ from orchestrator.cli.queues import with_rates
 from orchestrator.dispatch.call import Call
 from orchestrator.dispatch.overview import QueueState, queue_state
 from orchestrator.dispatch.streams import StreamCalls
-from orchestrator.link import Link, connect
-from tests.interaction.project import ORCHESTRATOR, PATIENCE, Project
-from tests.redis_server import RedisServer
+from orchestrator.link import Link
+from tests.cli.served import Served
+from tests.interaction.project import ORCHESTRATOR
+from tests.processes import Sign, running, signs
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 
-HANDLERS = """
-import asyncio
-from orchestrator import handler
-
-@handler(queue="sums")
-def add(a: int, b: int) -> int:
-    return a + b
-
-@handler(queue="waits")
-async def hang(whom: str = "") -> None:
-    open("started", "w").close()
-    try:
-        await asyncio.sleep(1000)
-    finally:
-        open("cancelled", "w").close()
-"""
-
 
 @pytest.fixture
-def project(tmp_path: Path, own_redis: RedisServer) -> Generator[Project]:
-    made = Project(tmp_path)
-    made.environ["REDIS_URL"] = own_redis.url
-    (tmp_path / "tools.py").write_text(HANDLERS)
-    yield made
-    made.gone(20)
-
-
-@pytest.fixture
-def process(project: Project) -> Generator[subprocess.Popen[str]]:
-    with project.part("worker", "tools.py") as process:
-        while not rows(project, "workers", "list"):
-            pass
+def process(project: Served) -> Generator[subprocess.Popen[str]]:
+    with project.part("worker", "tools.py", "--drain", "0") as process:
         yield process
 
 
-def rows(project: Project, *command: str) -> list[dict[str, Any]]:
+@pytest.fixture
+def started(project: Served) -> Generator[Sign]:
+    """Given when `hang` runs."""
+    with signs(project.directory, "started") as [sign]:
+        yield sign
+
+
+def rows(project: Served, *command: str) -> list[dict[str, Any]]:
     told = project.command(*command, "--json")
     assert told.returncode == 0, told.stderr
     return [json.loads(line) for line in told.stdout.splitlines()]
-
-
-def publish(project: Project, *calls: Call) -> None:
-    async def act(link: Link) -> None:
-        for each in calls:
-            await StreamCalls(link, "asker").publish(each)
-
-    on_redis(project, act)
-
-
-def on_redis(project: Project, act: Callable[[Link], Coroutine[None, None, None]]) -> None:
-    async def run() -> None:
-        async with connect(project.environ["REDIS_URL"]) as link:
-            await act(link)
-
-    anyio.run(run)
 
 
 def call(name: str, queue: str, tool: str, **arguments: Any) -> Call:
@@ -85,14 +48,7 @@ def call(name: str, queue: str, tool: str, **arguments: Any) -> Call:
     return Call(f"s1.{name}.1", queue, tool, arguments, name, 1, 60, now + 60, "s1", "asker", now)
 
 
-def exists(path: Path) -> None:
-    deadline = time.monotonic() + 20
-    while not path.exists():
-        assert time.monotonic() < deadline, path
-        time.sleep(0.01)
-
-
-def test_where_nothing_is_that_is_said(project: Project) -> None:
+def test_where_nothing_is_that_is_said(project: Served) -> None:
     told = [project.command(*each).stdout for each in (["queues"], ["calls", "list"])]
     assert [*told, project.command("workers", "list").stdout] == [
         "no queues yet\n",
@@ -102,10 +58,10 @@ def test_where_nothing_is_that_is_said(project: Project) -> None:
 
 
 def test_queues_tell_what_runs_and_what_waits(
-    project: Project, process: subprocess.Popen[str]
+    project: Served, process: subprocess.Popen[str], started: Sign
 ) -> None:
-    publish(project, call("c1", "waits", "hang"), call("c2", "idle", "x"), call("c3", "idle", "x"))
-    exists(project.directory / "started")
+    project.publish(call("c1", "waits", "hang"), call("c2", "idle", "x"), call("c3", "idle", "x"))
+    started.wait()
     found = {row.pop("queue"): row for row in rows(project, "queues")}
     oldest = {queue: row.pop("oldest") for queue, row in found.items()}
     assert oldest["sums"] is None and oldest["waits"] >= 0 and oldest["idle"] >= 0
@@ -122,46 +78,43 @@ def test_queues_tell_what_runs_and_what_waits(
     assert [line.split()[0] for line in lines] == ["idle", "sums", "waits"]
 
 
-def test_a_queue_with_a_limit_is_bounded_over_all_its_workers(project: Project) -> None:
-    bounded = ("worker", "tools.py", "--queue=waits", "--limit=1")
+def test_a_queue_with_a_limit_is_bounded_over_all_its_workers(project: Served) -> None:
+    bounded = ("worker", "tools.py", "--queue=waits", "--limit=1", "--drain=0")
     with project.part(*bounded), project.part(*bounded):
-        publish(project, call("c1", "waits", "hang"), call("c2", "waits", "hang"))
-        started = project.directory / "started"
-        exists(started)
+        with signs(project.directory, "started") as [started]:
+            project.publish(call("c1", "waits", "hang"), call("c2", "waits", "hang"))
+            started.wait()
         busy(project, running=1, parked=1)
-        started.unlink()
         [running] = [row["call"] for row in rows(project, "calls", "list") if row["worker"]]
-        assert project.command("calls", "cancel", running).returncode == 0
-        exists(started)
+        with signs(project.directory, "started") as [started]:
+            assert project.command("calls", "cancel", running).returncode == 0
+            started.wait()
         busy(project, running=1, parked=0)
 
 
-def busy(project: Project, running: int, parked: int) -> None:
+def busy(project: Served, running: int, parked: int) -> None:
     """The queue `waits` comes into that state."""
 
     async def look(link: Link) -> None:
-        with anyio.fail_after(20):
+        state = await queue_state(link, "waits")
+        while (state.running, state.parked) != (running, parked):
             state = await queue_state(link, "waits")
-            while (state.running, state.parked) != (running, parked):
-                state = await queue_state(link, "waits")
 
-    on_redis(project, look)
+    project.on_redis(look)
 
 
-def test_queues_are_looked_at_again_until_somebody_has_seen_enough(project: Project) -> None:
-    watching = subprocess.Popen(
+def test_queues_are_looked_at_again_until_somebody_has_seen_enough(project: Served) -> None:
+    project.publish(call("c1", "idle", "x"))
+    with running(
         [*ORCHESTRATOR, "queues", "--watch", "--json"],
         cwd=project.directory,
         env=project.environ,
         stdout=subprocess.PIPE,
-        text=True,
-    )
-    with watching:
-        publish(project, call("c1", "idle", "x"))
+    ) as watching:
         assert watching.stdout
         seen = [json.loads(watching.stdout.readline()) for _ in range(2)]
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(PATIENCE) == 130
+        assert watching.wait() == 130
     assert [row["waiting"] for row in seen] == [1, 1]
     assert "came_per_min" not in seen[0]
     assert (seen[1]["came_per_min"], seen[1]["went_per_min"]) == (0, 0)
@@ -176,10 +129,10 @@ def test_rates_are_of_the_time_between_two_looks() -> None:
 
 
 def test_an_open_call_is_listed_with_who_has_it_and_without_its_arguments(
-    project: Project, process: subprocess.Popen[str]
+    project: Served, process: subprocess.Popen[str], started: Sign
 ) -> None:
-    publish(project, call("c1", "waits", "hang", whom="Ana"), call("c2", "idle", "x"))
-    exists(project.directory / "started")
+    project.publish(call("c1", "waits", "hang", whom="Ana"), call("c2", "idle", "x"))
+    started.wait()
     listed = {row["call"]: row for row in rows(project, "calls", "list")}
     assert str(process.pid) in listed["s1.c1.1"]["worker"]
     assert listed["s1.c2.1"]["worker"] is None
@@ -187,7 +140,7 @@ def test_an_open_call_is_listed_with_who_has_it_and_without_its_arguments(
     assert [row["call"] for row in rows(project, "calls", "list", "idle")] == ["s1.c2.1"]
 
 
-def test_a_call_is_shown_with_its_outcome(project: Project, process: subprocess.Popen[str]) -> None:
+def test_a_call_is_shown_with_its_outcome(project: Served, process: subprocess.Popen[str]) -> None:
     async def ask() -> None:
         async with Client.connect(project.environ["REDIS_URL"]) as client:
             await client.call("sums", "add", {"a": 2, "b": 3}, id="s1.c1.1", timeout=20)
@@ -206,12 +159,13 @@ def test_a_call_is_shown_with_its_outcome(project: Project, process: subprocess.
 
 
 def test_a_cancelled_call_stops_its_handler_and_is_told(
-    project: Project, process: subprocess.Popen[str]
+    project: Served, process: subprocess.Popen[str], started: Sign
 ) -> None:
-    publish(project, call("c1", "waits", "hang"))
-    exists(project.directory / "started")
-    assert project.command("calls", "cancel", "c1").stdout == "c1: cancelled\n"
-    exists(project.directory / "cancelled")
+    with signs(project.directory, "cancelled") as [cancelled]:
+        project.publish(call("c1", "waits", "hang"))
+        started.wait()
+        assert project.command("calls", "cancel", "c1").stdout == "c1: cancelled\n"
+        cancelled.wait()
 
     async def heard(link: Link) -> None:
         calls = StreamCalls(link, "asker")
@@ -219,10 +173,10 @@ def test_a_cancelled_call_stops_its_handler_and_is_told(
         with anyio.fail_after(10):
             assert await anext(calls.settled()) == ("s1.c1.1", Outcome.withdrawn("cancel"))
 
-    on_redis(project, heard)
+    project.on_redis(heard)
 
 
-def test_a_call_that_there_is_not_is_the_users_mistake(project: Project) -> None:
+def test_a_call_that_there_is_not_is_the_users_mistake(project: Served) -> None:
     for command in ("show", "cancel"):
         told = project.command("calls", command, "c9")
         assert (told.returncode, told.stdout) == (2, "")
@@ -230,7 +184,7 @@ def test_a_call_that_there_is_not_is_the_users_mistake(project: Project) -> None
 
 
 def test_workers_are_listed_with_what_they_take(
-    project: Project, process: subprocess.Popen[str]
+    project: Served, process: subprocess.Popen[str]
 ) -> None:
     [worker] = rows(project, "workers", "list")
     assert str(process.pid) in worker["worker"]
@@ -242,12 +196,12 @@ def test_workers_are_listed_with_what_they_take(
 
 
 def test_a_worker_that_is_drained_ends_by_itself(
-    project: Project, process: subprocess.Popen[str]
+    project: Served, process: subprocess.Popen[str]
 ) -> None:
     [worker] = rows(project, "workers", "list")
     drained = project.command("workers", "drain", worker["worker"], "--wait")
     assert drained.stdout == f"{worker['worker']}: gone\n"
-    assert process.wait(PATIENCE) == 0
+    assert process.wait() == 0
     again = project.command("workers", "drain", worker["worker"])
     assert again.returncode == 2
     assert again.stderr.startswith(f"error: not there: {worker['worker']}; ")

@@ -17,52 +17,22 @@ import pytest
 from orchestrator import Client
 from orchestrator.cli.reload import python_files
 from orchestrator.cli.worker import loop_options
-from tests.interaction.project import ORCHESTRATOR, PATIENCE, Project
-from tests.redis_server import RedisServer
-
-HANDLERS = """
-import asyncio
-from orchestrator import handler
-
-@handler(queue="sums")
-def add(a: int, b: int) -> int:
-    return a + b
-
-@handler(queue="waits")
-async def hang() -> None:
-    open("started", "w").close()
-    try:
-        await asyncio.sleep(1000)
-    finally:
-        open("cancelled", "w").close()
-"""
-
-
-@pytest.fixture
-def project(tmp_path: Path, own_redis: RedisServer) -> Generator[Project]:
-    made = Project(tmp_path)
-    made.environ["REDIS_URL"] = own_redis.url
-    (tmp_path / "tools.py").write_text(HANDLERS)
-    yield made
-    made.gone(20)
+from tests.cli.served import HANDLERS, Served
+from tests.interaction.project import ORCHESTRATOR
+from tests.processes import running, signs
 
 
 @contextmanager
-def worker(project: Project, *arguments: str) -> Generator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
+def worker(project: Served, *arguments: str) -> Generator[subprocess.Popen[str]]:
+    with running(
         [*ORCHESTRATOR, "worker", "tools.py", "--ready", *arguments],
         cwd=project.directory,
         env=project.environ,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    ) as process:
+        yield process
 
 
 def ready(process: subprocess.Popen[str]) -> Any:
@@ -83,31 +53,33 @@ def told(process: subprocess.Popen[str], words: str) -> None:
 
 def ended(process: subprocess.Popen[str]) -> int:
     process.send_signal(signal.SIGTERM)
-    return process.wait(PATIENCE)
+    return process.wait()
 
 
 @pytest.mark.processes
-def test_only_the_queues_that_are_named_are_served(project: Project) -> None:
+def test_only_the_queues_that_are_named_are_served(project: Served) -> None:
     with worker(project, "--queue", "sums") as process:
         assert ready(process) == {"sums": ["add"]}
         assert ended(process) == 0
 
 
 @pytest.mark.processes
-def test_a_queue_that_nothing_serves_is_refused(project: Project) -> None:
+def test_a_queue_that_nothing_serves_is_refused(project: Served) -> None:
     told = project.command("worker", "tools.py", "--queue", "nowhere")
     assert told.returncode == 2
     assert told.stderr == "error: no handler here serves nowhere; there is sums, waits\n"
 
 
 @pytest.mark.processes
-async def test_what_outlasts_the_drain_is_cut_short(project: Project) -> None:
-    with worker(project, "--drain", "0.1") as process:
+async def test_what_outlasts_the_drain_is_cut_short(project: Served) -> None:
+    with (
+        signs(project.directory, "started", "cancelled") as [started, cancelled],
+        worker(project, "--drain", "0.1") as process,
+    ):
         ready(process)
 
         async def stop() -> None:
-            while not (project.directory / "started").exists():  # noqa: ASYNC110 - it makes it
-                await anyio.sleep(0.01)
+            await started.given()
             process.send_signal(signal.SIGTERM)
 
         url = project.environ["REDIS_URL"]
@@ -115,13 +87,13 @@ async def test_what_outlasts_the_drain_is_cut_short(project: Project) -> None:
             tasks.start_soon(stop)
             outcome = await client.call("waits", "hang", timeout=30)
             assert outcome.error and outcome.error.code == "crashed"
-        assert process.wait(PATIENCE) == 0
-    assert (project.directory / "cancelled").exists()
+        assert process.wait() == 0
+        await cancelled.given()
 
 
 @pytest.mark.processes
-def test_a_lifespan_that_fails_is_told_in_one_line(project: Project) -> None:
-    (project.directory / "tools.py").write_text(
+def test_a_lifespan_that_fails_is_told_in_one_line(project: Served) -> None:
+    project.offer(
         HANDLERS
         + "\nfrom collections.abc import Iterator\nfrom orchestrator import lifespan\n\n"
         + "@lifespan\ndef database() -> Iterator[None]:\n    raise ConnectionError('no way')\n"
@@ -135,11 +107,10 @@ def test_a_lifespan_that_fails_is_told_in_one_line(project: Project) -> None:
 
 
 @pytest.mark.processes
-async def test_with_reload_the_worker_starts_again_when_a_file_changes(project: Project) -> None:
-    tools = project.directory / "tools.py"
+async def test_with_reload_the_worker_starts_again_when_a_file_changes(project: Served) -> None:
     with worker(project, "--reload", "--queue", "sums") as process:
         assert ready(process) == {"sums": ["add"]}
-        tools.write_text(HANDLERS.replace("def add(", "def plus("))
+        project.offer(HANDLERS.replace("def add(", "def plus("))
         assert ready(process) == {"sums": ["plus"]}
         async with Client.connect(project.environ["REDIS_URL"]) as client:
             assert (await client.call("sums", "plus", {"a": 2, "b": 3}, timeout=20)).result == 5
@@ -147,24 +118,23 @@ async def test_with_reload_the_worker_starts_again_when_a_file_changes(project: 
 
 
 @pytest.mark.processes
-def test_with_reload_a_file_that_is_broken_can_be_mended(project: Project) -> None:
-    tools = project.directory / "tools.py"
-    tools.write_text("def add(:\n")
+def test_with_reload_a_file_that_is_broken_can_be_mended(project: Served) -> None:
+    project.offer("def add(:\n")
     with worker(project, "--reload") as process:
         told(process, "tools.py:1: ")
         told(process, "exit code 2")
-        tools.write_text(HANDLERS)
+        project.offer(HANDLERS)
         assert sorted(ready(process)) == ["sums", "waits"]
         assert ended(process) == 0
 
 
 @pytest.mark.processes
-def test_with_reload_the_worker_goes_with_its_lifeline(project: Project) -> None:
+def test_with_reload_the_worker_goes_with_its_lifeline(project: Served) -> None:
     with worker(project, "--reload", "--lifeline") as process:
         ready(process)
         assert process.stdin
         process.stdin.close()
-        assert process.wait(PATIENCE) == 0
+        assert process.wait() == 0
 
 
 def test_files_of_environments_and_hidden_ones_are_not_watched(tmp_path: Path) -> None:

@@ -34,10 +34,17 @@ async def test_who_gives_no_sign_of_life_is_gone_soon(link: Link) -> None:
     assert await link.ask(("SMEMBERS", keys.workers())) == [[]]
 
 
-async def listed(link: Link) -> None:
-    with anyio.fail_after(20):
-        while not await Roster(link).present():  # noqa: ASYNC110 - another task makes it so
-            await anyio.sleep(0.01)
+class Coming(Roster):
+    """Tells when somebody has come."""
+
+    def __init__(self, link: Link) -> None:
+        super().__init__(link)
+        self.came = anyio.Event()
+
+    async def come(self, worker: Present) -> bool:
+        asked = await super().come(worker)
+        self.came.set()
+        return asked
 
 
 async def test_who_stays_is_listed_again_after_redis_was_away(
@@ -45,14 +52,17 @@ async def test_who_stays_is_listed_again_after_redis_was_away(
 ) -> None:
     monkeypatch.setattr(roster, "RENEW", 0.05)
     async with connect(own_redis.url) as link, anyio.create_task_group() as tasks:
-        tasks.start_soon(Roster(link).stay, ANA)
-        await listed(link)
+        workers = Coming(link)
+        tasks.start_soon(workers.stay, ANA)
+        await workers.came.wait()
         own_redis.stop()
         with pytest.raises(QueueUnavailable):
-            await Roster(link).present()
+            await workers.present()
         own_redis.start()
         await link.ask(("FLUSHALL",))
-        await listed(link)
+        workers.came = anyio.Event()
+        await workers.came.wait()
+        assert await workers.present() == [ANA]
         tasks.cancel_scope.cancel()
 
 

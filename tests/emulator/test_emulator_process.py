@@ -11,17 +11,16 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect
 
+from tests.processes import running
+
 COMMAND = (sys.executable, "-m", "orchestrator.emulator")
 
 
 @contextmanager
 def started(*arguments: str) -> Generator[subprocess.Popen[str], None, None]:
     pipe = subprocess.PIPE
-    with subprocess.Popen([*COMMAND, *arguments], stdin=pipe, stdout=pipe, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    with running([*COMMAND, *arguments], stdin=pipe, stdout=pipe) as process:
+        yield process
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def test_it_ends_when_its_standard_input_does(script: str) -> None:
         ready(process)
         assert process.stdin
         process.stdin.close()
-        assert process.wait(10) == 0
+        assert process.wait() == 0
 
 
 def test_it_does_not_outlive_a_parent_that_is_killed(script: str) -> None:
@@ -57,7 +56,7 @@ def test_it_does_not_outlive_a_parent_that_is_killed(script: str) -> None:
     )
     command = [sys.executable, "-c", parent, *COMMAND, "--script", script]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+    with running(command, stdin=pipe, stdout=pipe) as process:
         ready(process)
         process.kill()
         assert process.stdout
@@ -71,9 +70,9 @@ def test_without_a_script_it_answers_by_rules() -> None:
         with connect(f"{url}?model=gpt-realtime-2.1", additional_headers=headers) as socket:
             response = {"instructions": "# Say exactly\nGood evening.\n"}
             socket.send(json.dumps({"type": "response.create", "response": response}))
-            events = [json.loads(socket.recv(10))]
+            events = [json.loads(socket.recv())]
             while events[-1]["type"] != "response.done":
-                events.append(json.loads(socket.recv(10)))
+                events.append(json.loads(socket.recv()))
     (said,) = events[-1]["response"]["output"]
     assert said["content"] == [{"type": "output_audio", "transcript": "Good evening."}]
 
@@ -82,7 +81,7 @@ def test_it_ends_on_sigterm(script: str) -> None:
     with started("--script", script) as process:
         ready(process)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait() == 0
 
 
 @pytest.mark.parametrize(
@@ -95,7 +94,7 @@ def test_a_script_that_cannot_be_used_is_told_without_a_traceback(
     if content is not None:
         path.write_text(content)
     ended = subprocess.run(
-        [*COMMAND, "--script", str(path)], capture_output=True, text=True, check=False, timeout=30
+        [*COMMAND, "--script", str(path)], capture_output=True, text=True, check=False
     )
     assert ended.returncode == 1
     assert complaint in ended.stderr and "Traceback" not in ended.stderr

@@ -1,14 +1,10 @@
 """MCP servers that a session asks itself: pure, and with a real server behind the socket."""
 
 import json
-import socket
-import sys
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 
 from orchestrator.emulator.model import CallTool, Output, Prompt, Speech
@@ -18,6 +14,9 @@ from orchestrator.emulator.servers import Outcome
 from orchestrator.emulator.wire import Event
 from orchestrator.realtime.connection import Socket, connect
 from tests.emulator.test_emulated_session import Client, kinds
+from tests.processes import over_http
+
+KNOWLEDGE = Path(__file__).with_name("knowledge_server.py")
 
 SERVER: dict[str, Any] = {
     "type": "mcp",
@@ -175,22 +174,6 @@ def test_a_server_of_another_kind_is_refused_by_name() -> None:
     assert (error["code"], error["param"]) == ("not_emulated", "session.tools[0].connector_id")
 
 
-@asynccontextmanager
-async def knowledge() -> AsyncGenerator[str]:
-    """A real MCP server, at this address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    script = Path(__file__).with_name("knowledge_server.py")
-    async with await anyio.open_process([sys.executable, str(script), str(port)]) as process:
-        assert process.stderr
-        told = b""
-        while b"running on" not in told:
-            told += await process.stderr.receive()
-        yield f"http://127.0.0.1:{port}/mcp"
-        process.kill()
-
-
 class Helpdesk:
     def respond(self, prompt: Prompt) -> Sequence[Output]:
         calls = [item for item in prompt.items if item["type"] == "mcp_call"]
@@ -211,9 +194,8 @@ async def until(connection: Socket, kind: str) -> list[Event]:
 
 
 async def test_a_real_server_is_listed_and_called() -> None:
-    with anyio.fail_after(50):
+    with over_http(KNOWLEDGE) as (_, address):
         async with (
-            knowledge() as address,
             serve(Helpdesk) as url,
             connect(url, "key", model="gpt-realtime-2.1") as connection,
         ):
@@ -230,8 +212,7 @@ async def test_a_real_server_is_listed_and_called() -> None:
 
 
 async def test_a_server_that_is_not_there_cannot_be_listed() -> None:
-    with anyio.fail_after(50):
-        async with serve(Helpdesk) as url, connect(url, "key", model="gpt-realtime-2.1") as talk:
-            session = {"type": "realtime", "tools": [SERVER]}
-            await talk.send({"type": "session.update", "session": session})
-            await until(talk, "mcp_list_tools.failed")
+    async with serve(Helpdesk) as url, connect(url, "key", model="gpt-realtime-2.1") as talk:
+        session = {"type": "realtime", "tools": [SERVER]}
+        await talk.send({"type": "session.update", "session": session})
+        await until(talk, "mcp_list_tools.failed")

@@ -4,21 +4,24 @@ import json
 import os
 import pty
 import re
-import select
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import date, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests.processes import gone_within, processes_in
 
 ROOT = Path(__file__).parents[2]
 ORCHESTRATOR = [sys.executable, "-m", "orchestrator"]
 PATIENCE = 60
+LAST_WORDS = 4000
 PARTS = ("emulator", "worker", "mcp-host", "menu.py", "redis_keeper", "valkey-server")
 
 # A Wednesday, so that the restaurant is open, and far enough ahead to be no "today".
@@ -47,6 +50,10 @@ class Project:
         (directory / ".mcp.json").write_text(json.dumps({"mcpServers": {"menu": menu}}))
         kept = {k: v for k, v in os.environ.items() if k not in ("OPENAI_API_KEY", "REDIS_URL")}
         self.environ = {**kept, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+        self._said = directory.with_name(f"{directory.name}.said")
+        self._said.mkdir()
+        self._numbers = count(1)
+        self._talks: list[Talk] = []
 
     @property
     def flow(self) -> Path:
@@ -73,6 +80,17 @@ class Project:
     def edit_flow(self, *changes: tuple[str, str]) -> None:
         self.edit("flows/restaurant.flow.yaml", *changes)
 
+    def time_for(self, *tools: str, limit: str) -> None:
+        """How long an attempt may take, of these tools or of those of an MCP server."""
+        text = self.flow.read_text()
+        for tool in tools:
+            head, rest = text.split(f"\n  {tool}:\n", 1)
+            own = re.match(r"(?:    .*\n)*", rest)
+            assert own, tool
+            kept = re.sub(r"    timeout: .*\n", "", own[0])
+            text = f"{head}\n  {tool}:\n    timeout: {limit}\n{kept}{rest[own.end() :]}"
+        self.flow.write_text(text)
+
     def gate(self, handler: str) -> "Gate":
         """From now on this handler of the booking desk waits before it does anything."""
         path = self.directory / f"{handler}.gate"
@@ -95,16 +113,34 @@ class Project:
     ) -> subprocess.CompletedProcess[str]:
         """A command from its start to its end, with `typed` or what the shell's `redirect`
         says on its standard input."""
-        return subprocess.run(
-            ["sh", "-c", f'exec "$0" "$@" {redirect}', *ORCHESTRATOR, *arguments],
-            cwd=self.directory,
-            env={**self.environ, **environ},
-            input=typed,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        stdout, stderr = self._files(arguments[0])
+        with stdout.open("w") as out, stderr.open("w") as err:
+            ended = subprocess.run(
+                ["sh", "-c", f'exec "$0" "$@" {redirect}', *ORCHESTRATOR, *arguments],
+                cwd=self.directory,
+                env={**self.environ, **environ},
+                input=typed,
+                stdout=out,
+                stderr=err,
+                text=True,
+                check=False,
+            )
+        told = stdout.read_text(), stderr.read_text()
+        return subprocess.CompletedProcess(ended.args, ended.returncode, *told)
+
+    def _files(self, command: str) -> tuple[Path, Path]:
+        """Where a command's standard output and its standard error go."""
+        name = f"{next(self._numbers):02} {command}"
+        return self._said / f"{name}.out", self._said / f"{name}.err"
+
+    def said(self) -> Iterator[tuple[str, str]]:
+        """For a test that fails: the last words of every process, by where they stand."""
+        logs = self.directory.glob(".orchestrator/logs/*")
+        for path in (*sorted(self._said.iterdir()), *sorted(logs)):
+            if text := path.read_text(errors="replace"):
+                yield path.name, text[-LAST_WORDS:]
+        for talk in self._talks:
+            yield "the last events of a talk", "\n".join(map(str, talk.events[-10:]))
 
     def screen(self, *arguments: str, **environ: str) -> str:
         """What a command shows on a terminal."""
@@ -138,7 +174,8 @@ class Project:
     @contextmanager
     def part(self, *arguments: str, **environ: str) -> Generator[subprocess.Popen[str]]:
         """A part that runs by itself, from the moment that it is ready."""
-        with (self.directory / f"{arguments[0]}.err").open("a") as errors:
+        _, stderr = self._files(arguments[0])
+        with stderr.open("w") as errors:
             process = subprocess.Popen(
                 [*ORCHESTRATOR, *arguments, "--ready"],
                 cwd=self.directory,
@@ -151,7 +188,7 @@ class Project:
         with process:
             try:
                 assert process.stdout
-                assert process.stdout.readline(), f"see {errors.name}"
+                assert process.stdout.readline(), stderr.read_text()
                 yield process
             finally:
                 process.terminate()
@@ -170,21 +207,24 @@ class Project:
         """A conversation at a terminal: turns are given whenever the test likes."""
         ours, theirs = pty.openpty()
         flow = str(self.flow.relative_to(self.directory))
-        process = subprocess.Popen(
-            [*ORCHESTRATOR, "run", flow, "--json", *options],
-            cwd=self.directory,
-            env={**self.environ, **environ},
-            stdin=theirs,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        _, stderr = self._files("run")
+        with stderr.open("w") as errors:
+            process = subprocess.Popen(
+                [*ORCHESTRATOR, "run", flow, "--json", *options],
+                cwd=self.directory,
+                env={**self.environ, **environ},
+                stdin=theirs,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
+            )
         os.close(theirs)
+        self._talks.append(talk := Talk(process, ours, stderr))
         try:
             with process:
                 try:
-                    yield Talk(process, ours)
+                    yield talk
                 finally:
                     if process.poll() is None:
                         process.kill()
@@ -245,10 +285,11 @@ class Told:
 class Talk(Told):
     """A conversation under way."""
 
-    def __init__(self, process: subprocess.Popen[str], terminal: int) -> None:
+    def __init__(self, process: subprocess.Popen[str], terminal: int, stderr: Path) -> None:
         super().__init__([], 0, "")
         self.process = process
         self._terminal = terminal
+        self._stderr = stderr
 
     def type(self, text: str) -> None:
         os.write(self._terminal, text.encode() + b"\n")
@@ -276,18 +317,15 @@ class Talk(Told):
             self.events.append(event)
             if _matches(event, name, fields):
                 return dict(event)
-        assert self.process.stderr
-        raise AssertionError(
-            f"no {name} {fields}: {self.events[-5:]}\n{self.process.stderr.read()}"
-        )
+        raise AssertionError(f"it ended without {name} {fields}")
 
     def finish(self) -> int:
         """Read to the end; the exit code."""
         assert self.process.stdout
         self.events += [json.loads(line) for line in self.process.stdout]
-        assert self.process.stderr
-        self.errors = self.process.stderr.read()
-        return self.process.wait(PATIENCE)
+        status = self.process.wait()
+        self.errors = self._stderr.read_text()
+        return status
 
     def interrupt(self) -> None:
         self.process.send_signal(signal.SIGINT)
@@ -295,31 +333,3 @@ class Talk(Told):
 
 def _matches(event: Mapping[str, Any], name: str, fields: Mapping[str, Any]) -> bool:
     return event["event"] == name and all(event.get(k) == v for k, v in fields.items())
-
-
-def processes_in(directory: Path) -> dict[int, str]:
-    """Processes whose working directory or arguments lie in this project."""
-    found: dict[int, str] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                where = os.readlink(entry / "cwd")
-                state = re.search(r"^State:\s+(\S)", (entry / "status").read_text(), re.MULTILINE)
-            except OSError:
-                continue
-            alive = state is not None and state[1] != "Z"
-            if alive and (where.startswith(str(directory)) or str(directory) in words):
-                found[int(entry.name)] = words
-    return found
-
-
-def gone_within(directory: Path, seconds: float) -> None:
-    """Wait until nothing runs there any more: parts end by themselves when their parent has."""
-    while running := processes_in(directory):
-        for process in running:
-            with suppress(ProcessLookupError):
-                handle = os.pidfd_open(process)
-                with open(handle, "rb"):
-                    ended, _, _ = select.select([handle], [], [], seconds)
-                    assert ended, running

@@ -1,15 +1,13 @@
 """The help desk through real processes: two MCP servers, one of which the service asks itself."""
 
 import json
-import socket
-import subprocess
-import sys
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from tests.interaction.project import Project
+from tests.processes import over_http
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 
@@ -17,15 +15,14 @@ SLOWLY = "timeout: 60s\n    retry: {create_ticket: {max: 5, backoff: 2s}}"
 
 
 class Desk(Project):
-    """The project with the tickets' server; the knowledge base is on HTTP at `url`."""
+    """The project with the tickets' server, and the knowledge base on HTTP."""
 
-    def __init__(self, directory: Path, url: str) -> None:
+    def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         tickets = {"command": "python", "args": ["mcp_servers/ticketing.py"]}
         knowledge = {"type": "http", "url": "${KNOWLEDGE_URL}"}
         servers = {"ticketing": tickets, "knowledge": knowledge}
         (directory / ".mcp.json").write_text(json.dumps({"mcpServers": servers}))
-        self.environ["KNOWLEDGE_URL"] = url
 
     @property
     def flow(self) -> Path:
@@ -34,20 +31,12 @@ class Desk(Project):
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Generator[Desk]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    made = Desk(tmp_path, f"http://127.0.0.1:{port}/mcp")
+    made = Desk(tmp_path)
     # Where much else runs, the tickets' server may not be there yet when it is called.
     made.edit("flows/helpdesk.flow.yaml", ("timeout: 8s", SLOWLY))
-    command = [sys.executable, str(tmp_path / "mcp_servers/knowledge.py"), str(port)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr
-        for line in process.stderr:
-            if "running on" in line:
-                break
+    with over_http(tmp_path / "mcp_servers/knowledge.py") as (_, url):
+        made.environ["KNOWLEDGE_URL"] = url
         yield made
-        process.kill()
     made.gone(20)
 
 

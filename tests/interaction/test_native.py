@@ -1,14 +1,12 @@
 """A whole conversation whose MCP server the Realtime service asks itself."""
 
 import json
-import socket
-import subprocess
-import sys
 from collections.abc import Generator
 
 import pytest
 
 from tests.interaction.project import Project
+from tests.processes import over_http
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 
@@ -35,22 +33,12 @@ states:
 @pytest.fixture
 def menu(project: Project) -> Generator[Project]:
     """The project with its menu on HTTP, where the service finds it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    script = str(project.directory / "mcp_servers/menu.py")
-    command = [sys.executable, script, "--http", str(port)]
-    headers = {"Authorization": "Bearer ${MENU_TOKEN}"}
-    server = {"type": "http", "url": f"http://127.0.0.1:{port}/mcp", "headers": headers}
-    registry = project.directory / ".mcp.json"
-    registry.write_text(json.dumps({"mcpServers": {"menu": server}}))
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr
-        for line in process.stderr:
-            if "running on" in line:
-                break
+    with over_http(project.directory / "mcp_servers/menu.py", "--http") as (_, url):
+        headers = {"Authorization": "Bearer ${MENU_TOKEN}"}
+        server = {"type": "http", "url": url, "headers": headers}
+        registry = project.directory / ".mcp.json"
+        registry.write_text(json.dumps({"mcpServers": {"menu": server}}))
         yield project
-        process.kill()
 
 
 def test_the_service_calls_the_tool_and_nobody_sees_the_token(menu: Project) -> None:

@@ -17,6 +17,7 @@ from orchestrator.errors import UsageError
 from orchestrator.link import connect
 from orchestrator.mcp_host.serve import serve
 from tests.mcp_host.conftest import MakeCall, Plain, pin
+from tests.processes import running
 from tests.redis_server import RedisServer, running_redis
 
 SCRIPT = Path(__file__).with_name("plain_server.py")
@@ -47,10 +48,9 @@ def host(project: Path, redis: RedisServer) -> "Generator[subprocess.Popen[str]]
         "REDIS_URL": redis.url,
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
-    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=project, env=environment, **pipes) as process:
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with running(command, cwd=project, env=environment, **pipes) as process:
         yield process
-        process.kill()
 
 
 async def test_calls_are_served_until_standard_input_ends(
@@ -66,7 +66,7 @@ async def test_calls_are_served_until_standard_input_ends(
         await calls.publish(where)
         found = await first_outcome(calls)
     host.stdin.close()
-    assert host.wait(timeout=20) == 0
+    assert host.wait() == 0
     with pytest.raises(ProcessLookupError):
         os.kill(found.result["found"]["pid"], 0)
 

@@ -1,9 +1,6 @@
 import os
-import socket
 import subprocess
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,16 +12,10 @@ from orchestrator.errors import ServiceError
 from orchestrator.mcp_host.registry import Http, Server, Stdio
 from orchestrator.mcp_host.server import ServerDown, Session, connect, look, open_log
 from tests.mcp_host.conftest import Plain
+from tests.processes import over_http
 
 MENU = Path(__file__).parents[2] / "mcp_servers" / "menu.py"
 MODERN = Path(__file__).with_name("modern_server.py")
-
-
-@pytest.fixture
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_what_a_server_offers_is_seen(plain: Plain, tmp_path: Path) -> None:
@@ -115,35 +106,26 @@ def until_said(process: "subprocess.Popen[str]", words: str) -> None:
     next(line for line in process.stderr if words in line)
 
 
-@contextmanager
-def over_http(script: Path, port: int, *options: str) -> "Generator[subprocess.Popen[str]]":
-    command = [sys.executable, str(script), *options, str(port)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        until_said(process, "running on")
-        yield process
-        process.kill()
-
-
 async def test_an_http_server_that_is_gone_fails_the_call_as_never_sent(
-    free_port: int, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    server = Server("menu", Http(f"http://127.0.0.1:{free_port}/mcp"), "")
-    with over_http(MENU, free_port, "--http") as process, open_log(tmp_path, server) as log:
-        async with connect(server, log) as session:
-            found = await session.call("allergens", {"dish": "ratatouille"}, 5, {})
-            assert found.structured_content == {"dish": "Ratatouille", "allergens": []}
-            process.kill()
-            process.wait()
-            with pytest.raises(ServerDown, match="cannot be reached") as down:
-                await session.call("allergens", {"dish": "ratatouille"}, 5, {})
-            assert session.over
+    with over_http(MENU, "--http") as (process, url):
+        server = Server("menu", Http(url), "")
+        with open_log(tmp_path, server) as log:
+            async with connect(server, log) as session:
+                found = await session.call("allergens", {"dish": "ratatouille"}, 5, {})
+                assert found.structured_content == {"dish": "Ratatouille", "allergens": []}
+                process.kill()
+                process.wait()
+                with pytest.raises(ServerDown, match="cannot be reached") as down:
+                    await session.call("allergens", {"dish": "ratatouille"}, 5, {})
+                assert session.over
     assert not down.value.sent
 
 
 async def test_an_http_server_that_dies_in_the_middle_may_have_received_the_call(
-    free_port: int, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    server = Server("modern", Http(f"http://127.0.0.1:{free_port}/mcp"), "")
     lost: list[ServerDown] = []
 
     async def call(session: Session) -> None:
@@ -151,9 +133,11 @@ async def test_an_http_server_that_dies_in_the_middle_may_have_received_the_call
             await session.call("never", {}, 20, {})
         lost.append(down.value)
 
-    with over_http(MODERN, free_port) as process, open_log(tmp_path, server) as log:
-        async with connect(server, log) as session, anyio.create_task_group() as tasks:
-            tasks.start_soon(call, session)
-            await anyio.to_thread.run_sync(until_said, process, "never was called")
-            process.kill()
+    with over_http(MODERN) as (process, url):
+        server = Server("modern", Http(url), "")
+        with open_log(tmp_path, server) as log:
+            async with connect(server, log) as session, anyio.create_task_group() as tasks:
+                tasks.start_soon(call, session)
+                await anyio.to_thread.run_sync(until_said, process, "never was called")
+                process.kill()
     assert [each.sent for each in lost] == [True]

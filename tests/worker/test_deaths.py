@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import anyio
 import pytest
 
 from orchestrator import broker
@@ -18,6 +17,7 @@ from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.link import connect
 from orchestrator.settings import Settings
 from tests.dispatch.samples import CALL
+from tests.processes import signs
 
 HANDLERS = """
 import anyio
@@ -29,6 +29,7 @@ async def enter(first: float) -> int:
     with open("lines", "a") as file:
         file.write("a line\\n")
     lines = open("lines").read().count("a line")
+    open("entered", "w").close()
     await anyio.sleep(first if lines == 1 else 0)
     return lines
 """
@@ -78,9 +79,8 @@ async def asked(
 
 
 async def answer(calls: StreamCalls) -> Outcome:
-    with anyio.fail_after(20):
-        async for _, outcome in calls.settled():
-            return outcome
+    async for _, outcome in calls.settled():
+        return outcome
     raise AssertionError
 
 
@@ -119,8 +119,8 @@ async def test_a_call_that_may_not_run_twice_is_not(project: Path) -> None:
 
 async def test_what_a_stopped_worker_could_not_finish_is_another_workers(project: Path) -> None:
     async with asked(project, first=30, rerun=True) as (url, calls):
-        with worker(project, url) as stopping:
-            await appears(project / "lines")
+        with signs(project, "entered") as [entered], worker(project, url) as stopping:
+            await entered.given()
             stopping.send_signal(signal.SIGTERM)
             assert stopping.wait(20) == 0
         with worker(project, url):
@@ -131,8 +131,8 @@ async def test_a_frozen_worker_is_taken_for_dead_and_changes_nothing_when_it_tha
     project: Path,
 ) -> None:
     async with asked(project, first=0.5, rerun=True) as (url, calls):
-        with worker(project, url) as frozen:
-            await appears(project / "lines")
+        with signs(project, "entered") as [entered], worker(project, url) as frozen:
+            await entered.given()
             frozen.send_signal(signal.SIGSTOP)
             with worker(project, url):
                 assert await answer(calls) == Outcome("worker", 2)
@@ -141,9 +141,3 @@ async def test_a_frozen_worker_is_taken_for_dead_and_changes_nothing_when_it_tha
                 assert frozen.wait(20) == 0
             again = replace(CALL, queue="ledger", tool="enter")
             assert await calls.withdraw(again, "cancel") == Outcome("worker", 2)
-
-
-async def appears(path: Path) -> None:
-    with anyio.fail_after(20):
-        while not await anyio.Path(path).exists():  # noqa: ASYNC110 - another process makes it
-            await anyio.sleep(0.01)

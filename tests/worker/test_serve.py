@@ -22,6 +22,7 @@ from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.link import connect
 from orchestrator.settings import Settings
 from orchestrator.worker.process import consumer_name
+from tests.processes import running, signs
 
 HANDLERS = """
 import threading, time
@@ -81,19 +82,9 @@ def project(tmp_path: Path) -> Path:
 @contextmanager
 def worker(project: Path, url: str) -> Generator[subprocess.Popen[str]]:
     environ = os.environ | {"PYTHONPATH": os.getcwd()}
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, url],
-        cwd=project,
-        env=environ,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with running([sys.executable, "-c", SERVE, url], cwd=project, env=environ, **pipes) as process:
+        yield process
 
 
 def ready(process: subprocess.Popen[str]) -> Any:
@@ -108,25 +99,18 @@ def call(queue: str, tool: str, timeout: float = 30.0, **arguments: Any) -> Call
 
 
 async def ask(url: str, call: Call) -> Outcome:
-    with anyio.fail_after(20):
-        async with connect(url) as link:
-            calls = StreamCalls(link, "p")
-            await calls.publish(call)
-            async for call_id, outcome in calls.settled():
-                if call_id == call.id:
-                    return outcome
+    async with connect(url) as link:
+        calls = StreamCalls(link, "p")
+        await calls.publish(call)
+        async for call_id, outcome in calls.settled():
+            if call_id == call.id:
+                return outcome
     raise AssertionError
 
 
 async def outcomes(calls: StreamCalls) -> None:
     async for _ in calls.settled():
         pass
-
-
-async def appears(path: Path) -> None:
-    with anyio.fail_after(20):
-        while not await anyio.Path(path).exists():  # noqa: ASYNC110 - another process makes it
-            await anyio.sleep(0.01)
 
 
 async def test_a_worker_serves_every_queue_of_its_files(project: Path) -> None:
@@ -143,15 +127,13 @@ async def test_a_worker_is_listed_while_it_serves(project: Path) -> None:
     async with broker.find(Settings(project)) as redis, connect(redis.url) as link:
         with worker(project, redis.url) as process:
             ready(process)
-            while not (present := await Roster(link).present()):  # noqa: ASYNC110
-                await anyio.sleep(0.01)
-            [listed] = present
+            [listed] = await Roster(link).present()
             assert listed.slots == 10 and str(process.pid) in listed.name
             assert list(listed.queues["sums"]["add"].arguments["properties"]) == ["a", "b"]
             assert listed.queues["sums"]["add"].returns == {"type": "integer"}
             assert sorted(listed.queues["waits"]) == ["hang", "tell", "wait"]
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait() == 0
             assert await Roster(link).present() == []
 
 
@@ -162,7 +144,7 @@ def test_workers_with_one_host_name_and_one_process_id_are_told_apart() -> None:
 async def test_what_a_handler_reports_arrives_before_its_outcome_is_needed(project: Path) -> None:
     async with broker.find(Settings(project)) as redis, connect(redis.url) as link:
         calls = StreamCalls(link, "asker")
-        with worker(project, redis.url) as process, anyio.fail_after(20):
+        with worker(project, redis.url) as process:
             ready(process)
             asked = replace(call("waits", "tell"), reply_to="asker")
             await calls.publish(asked)
@@ -180,19 +162,19 @@ async def test_lifespans_close_after_the_last_call(project: Path) -> None:
             assert (project / "opened").exists() and not (project / "closed").exists()
             assert await ask(redis.url, call("sums", "add", a=2, b=3)) == Outcome("worker", 5)
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait() == 0
     assert (project / "closed").exists()
 
 
 async def test_a_worker_told_to_stop_finishes_its_call(project: Path) -> None:
     async with broker.find(Settings(project)) as redis:
-        with worker(project, redis.url) as process:
+        with signs(project, "started") as [started], worker(project, redis.url) as process:
             ready(process)
             async with connect(redis.url) as link:
                 await StreamCalls(link, "q").publish(call("waits", "wait", seconds=0.5))
-            await appears(project / "started")
+            await started.given()
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait() == 0
         answer = await ask(redis.url, call("waits", "wait", seconds=0.5))
         assert answer == Outcome("worker", "waited")
 
@@ -203,7 +185,7 @@ async def test_a_worker_ends_with_its_lifeline(project: Path) -> None:
             ready(process)
             assert process.stdin
             process.stdin.close()
-            assert process.wait(20) == 0
+            assert process.wait() == 0
 
 
 async def test_a_handler_that_never_returns_does_not_hold_the_process(project: Path) -> None:
@@ -213,4 +195,4 @@ async def test_a_handler_that_never_returns_does_not_hold_the_process(project: P
             outcome = await ask(redis.url, call("waits", "hang", timeout=0.2))
             assert outcome.error and outcome.error.code == "timeout"
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 1
+            assert process.wait() == 1

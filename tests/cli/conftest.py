@@ -1,0 +1,14 @@
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.served import Served
+from tests.redis_server import RedisServer
+
+
+@pytest.fixture
+def project(tmp_path: Path, own_redis: RedisServer) -> Generator[Served]:
+    made = Served(tmp_path, own_redis.url)
+    yield made
+    made.gone(20)
