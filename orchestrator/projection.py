@@ -20,7 +20,14 @@ from typing import TypeAlias, cast
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import Command, Emit, End, Play, Report, Say, Speak, Transfer
 from orchestrator.flow.definition import Flow, Variable
-from orchestrator.flow.events import AgentSaid, CallerTyped, Event, SessionStarted, TranscriptFinal
+from orchestrator.flow.events import (
+    AgentSaid,
+    AnswerEnded,
+    CallerTyped,
+    Event,
+    SessionStarted,
+    TranscriptFinal,
+)
 from orchestrator.flow.snapshot import Snapshot
 
 __all__ = [
@@ -43,8 +50,8 @@ ID = r"\b[a-z]+_\w+|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
 KEPT = f"(?P<kept>{DATE}|{ID})"
 """What looks like a number and is none: it stays."""
 NAMES = frozenset(
-    {"call", "tool", "queue", "state", "by", "id", "name", "session", "flow", "version", "purpose"}
-)
+    {"call", "tool", "queue", "state", "by", "how", "id", "name", "session", "flow", "version"}
+) | {"purpose"}
 """Fields of records that hold names which the flow or the engine has given."""
 Record: TypeAlias = dict[str, Json]
 
@@ -88,6 +95,8 @@ def _name(flow: Flow, item: Event | Command) -> tuple[str, Mapping[str, Json]] |
             return "agent.said", {"text": text, "by": "flow"}
         case Speak(id=speak, purpose=purpose):
             return "answer.asked", {"id": speak, "purpose": purpose}
+        case AnswerEnded(speak=speak, how=how):
+            return "answer.ended", {"id": speak, "how": how}
         case TranscriptFinal(text=text):
             return "caller.said", {"text": text}
         case Emit(name=name, data=data):

@@ -14,7 +14,7 @@ __all__ = ["EVENTS", "check_names", "offerable"]
 EVENTS = (
     "session.started", "state.entered", "edge.taken", "interrupt.taken", "silence.passed",
     "caller.said",
-    "agent.said", "answer.asked", "answer.failed", "value.set", "value.rejected",
+    "agent.said", "answer.asked", "answer.ended", "answer.failed", "value.set", "value.rejected",
     "result.forgotten",
     "say.drift", "guard.hit", "guard.failed", "classify.failed", "context.dropped", "context.kept",
     "call.queued", "call.dispatched",

@@ -228,6 +228,7 @@ class Project:
                 finally:
                     if process.poll() is None:
                         process.kill()
+                    talk.read_on()
         finally:
             os.close(ours)
 
@@ -301,10 +302,12 @@ class Talk(Told):
             self.type(text)
 
     def asked(self) -> None:
-        """Read on to the agent's next question: on a slow machine it says "Let me look at the
-        book." in between, which is nobody's turn."""
-        while not self.until("agent.said")["text"].endswith("?"):
+        """Read on to the end of the agent's next question: on a slow machine it says "Let me look
+        at the book." in between, which is nobody's turn."""
+        while not (said := self.until("agent.said"))["text"].endswith("?"):
             pass
+        if said["by"] == "model":
+            self.until("answer.ended")
 
     def hang_up(self) -> None:
         os.write(self._terminal, b"\x04")
@@ -319,10 +322,16 @@ class Talk(Told):
                 return dict(event)
         raise AssertionError(f"it ended without {name} {fields}")
 
+    def read_on(self) -> None:
+        """To the end."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            with suppress(ValueError):  # cut off, where the process was killed
+                self.events.append(json.loads(line))
+
     def finish(self) -> int:
         """Read to the end; the exit code."""
-        assert self.process.stdout
-        self.events += [json.loads(line) for line in self.process.stdout]
+        self.read_on()
         status = self.process.wait()
         self.errors = self._stderr.read_text()
         return status

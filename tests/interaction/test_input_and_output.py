@@ -62,6 +62,7 @@ def test_with_json_the_events_are_alone_on_standard_output(project: Project) -> 
         "caller.said",
         "answer.asked",
         "agent.said",
+        "answer.ended",
         "session.ended",
     ]
     assert "Realtime: local emulator" in told.errors

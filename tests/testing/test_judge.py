@@ -26,8 +26,8 @@ ALSO = (
 )
 EVENTS = (
     "caller.said, answer.asked, value.set, value.set, value.set, value.set, value.set, "
-    "edge.taken, state.entered, call.dispatched, call.done, value.set, edge.taken, "
-    "state.entered, answer.asked, agent.said"
+    "answer.ended, edge.taken, state.entered, call.dispatched, call.done, value.set, edge.taken, "
+    "state.entered, answer.asked, agent.said, answer.ended"
 )
 
 

@@ -225,6 +225,6 @@ def test_the_story_tells_who_said_what_and_what_the_model_called() -> None:
     told = [record["event"] for record in story(restaurant(), tried)]
     assert told == [
         "session.started", "state.entered", "agent.said", "caller.said",
-        "answer.asked", "agent.said", "model.called", "edge.taken", "state.entered",
-        "answer.asked", "agent.said",
+        "answer.asked", "agent.said", "model.called", "answer.ended", "edge.taken",
+        "state.entered", "answer.asked", "agent.said", "answer.ended",
     ]  # fmt: skip
