@@ -119,6 +119,16 @@ def test_the_engine_imports_where_only_pydantic_and_pyyaml_are() -> None:
     subprocess.run([sys.executable, "-c", block], check=True, cwd=ROOT)
 
 
+def test_a_flow_is_checked_without_what_runs_it() -> None:
+    program = (
+        "import sys\n"
+        "import orchestrator.cli.check\n"
+        "heavy = {'orchestrator.flow.macrostep', 'redis', 'anyio', 'mcp'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["mcp", "--help"]])
 def test_help_imports_neither_mcp_nor_redis(arguments: list[str]) -> None:
     program = (

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from orchestrator.errors import UsageError
-from orchestrator.flow.definition import Mark
+from orchestrator.flow.definition import MAX_DEPTH, Mark
 from orchestrator.flow.document import Document, Session, read
-from orchestrator.flow.frames import MAX_DEPTH
 from orchestrator.flow.part import Overwhelmed, Report
 from orchestrator.flow.sources import MAX_FILES, Read, beside, gather
 

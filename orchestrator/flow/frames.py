@@ -18,7 +18,6 @@ from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import Frame, Place, Values
 
 __all__ = [
-    "MAX_DEPTH",
     "back",
     "begin",
     "bottom",
@@ -34,8 +33,6 @@ __all__ = [
     "time_is_up",
     "unwind",
 ]
-
-MAX_DEPTH = 4
 
 
 def depth(m: Macrostep) -> int:

@@ -13,6 +13,7 @@ from orchestrator.flow.commands import End as EndSession
 from orchestrator.flow.commands import Say, Transfer
 from orchestrator.flow.context import SUMMARISE, shorten
 from orchestrator.flow.definition import (
+    MAX_DEPTH,
     After,
     Digit,
     End,
@@ -188,7 +189,7 @@ def take_silence(m: Macrostep, name: str) -> None:
 def run(m: Macrostep, todo: SubFlow, by: str) -> None:
     """Begin a sub-flow: it has its own variables, and gets of ours what it is given."""
     m.place = replace(m.place, ran=True)
-    if frames.depth(m) >= frames.MAX_DEPTH:
+    if frames.depth(m) >= MAX_DEPTH:
         fail(m, "run.depth")
         return
     given, parent = _values(m, todo.given), m.place.frame

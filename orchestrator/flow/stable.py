@@ -1,22 +1,17 @@
-"""`prompting: stable`: what the model is told once, and what it is told as the talk goes on. Pure.
+"""`prompting: stable`: what the model is told once. Pure.
 
 The persona and every tool of the flow are fixed when the session is opened, so that what comes
 before the conversation never changes, and the service's cache of it holds. What is to be done
-now is said by a message of the system, when it is no longer what the last one said. Which tools
-may be used now is a hint in it; the engine judges what is asked for, as ever.
+now is said by messages as the talk goes on (`talk`).
 """
 
 from collections.abc import Iterator
 
 from orchestrator.dispatch.call import Json
-from orchestrator.flow.commands import AddItem, Purpose
 from orchestrator.flow.definition import Flow, ReadBack, State, UseTool
-from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.menu import Schema, Use, function, menu
-from orchestrator.flow.offer import instructions, offers
-from orchestrator.flow.records import replace
 
-__all__ = ["every_tool", "fixed", "questions", "state_tools", "tell"]
+__all__ = ["every_tool", "fixed", "questions", "state_tools"]
 
 
 def fixed(flow: Flow) -> tuple[str, tuple[Schema, ...]]:
@@ -24,17 +19,6 @@ def fixed(flow: Flow) -> tuple[str, tuple[Schema, ...]]:
     if flow.session.prompting != "stable":
         return flow.session.persona, ()
     return f"# Role\n{flow.session.persona}" if flow.session.persona else "", every_tool(flow)
-
-
-def tell(m: Macrostep, purpose: Purpose, text: str, *, mute: bool) -> None:
-    """What this answer is for, unless that was the last thing that the model was told."""
-    words = instructions(m, purpose, text, role=False)
-    names = () if mute else offers(m)
-    if names:
-        words += "\n\n# Offered now\n" + "\n".join(f"- {name}" for name in names)
-    if words != m.talk.told:
-        m.talk = replace(m.talk, told=words)
-        m.emit(AddItem(m.new_id("item"), "system", words))
 
 
 def every_tool(flow: Flow) -> tuple[Schema, ...]:

@@ -6,13 +6,12 @@ exactly one answer, or for none.
 """
 
 from orchestrator.flow import silence
-from orchestrator.flow.commands import Play, Purpose, Say, Speak, ToolChoice
+from orchestrator.flow.commands import AddItem, Play, Purpose, Say, Speak, ToolChoice
 from orchestrator.flow.definition import Template
 from orchestrator.flow.macrostep import Macrostep
-from orchestrator.flow.offer import instructions, schemas
+from orchestrator.flow.offer import instructions, offers, schemas
 from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import AGAIN, Confirmation
-from orchestrator.flow.stable import tell
 
 __all__ = ["CALLER", "HEARD", "MUTE", "busy", "owe", "patience", "rest", "say", "say_text", "speak"]
 
@@ -69,13 +68,25 @@ def speak(m: Macrostep, purpose: Purpose, text: str = "") -> str:
     mute = purpose in MUTE
     choice: ToolChoice = "none" if mute else "auto"
     if m.session.session.prompting == "stable" and not m.place.flow:  # whose tools it has
-        tell(m, purpose, text, mute=mute)
+        _tell(m, purpose, text, mute=mute)
         m.emit(Speak(answer, purpose, m.place.epoch, "", (), choice, whole=False))
     else:
         tools = () if mute else schemas(m)
         prose = instructions(m, purpose, text)
         m.emit(Speak(answer, purpose, m.place.epoch, prose, tools, choice))
     return answer
+
+
+def _tell(m: Macrostep, purpose: Purpose, text: str, *, mute: bool) -> None:
+    """What this answer is for, unless that was the last thing that the model was told. Which tools
+    may be used now is a hint in it; the engine judges what is asked for, as ever."""
+    words = instructions(m, purpose, text, role=False)
+    names = () if mute else offers(m)
+    if names:
+        words += "\n\n# Offered now\n" + "\n".join(f"- {name}" for name in names)
+    if words != m.talk.told:
+        m.talk = replace(m.talk, told=words)
+        m.emit(AddItem(m.new_id("item"), "system", words))
 
 
 def play(m: Macrostep, file: str, text: str = "") -> str:

@@ -15,6 +15,7 @@ from orchestrator.flow.definition.flow import (
     Turns,
 )
 from orchestrator.flow.definition.states import (
+    MAX_DEPTH,
     After,
     Collect,
     Context,
@@ -65,6 +66,7 @@ from orchestrator.flow.definition.texts import (
 from orchestrator.flow.definition.tools import Filler, Native, ReadBack, Retry, Review, Tool
 
 __all__ = [
+    "MAX_DEPTH",
     "Accept",
     "After",
     "Classify",

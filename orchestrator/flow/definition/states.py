@@ -9,6 +9,7 @@ from orchestrator.flow.definition.texts import Expression, Mark, Template
 from orchestrator.flow.definition.tools import ReadBack
 
 __all__ = [
+    "MAX_DEPTH",
     "After",
     "Collect",
     "Context",
@@ -86,6 +87,10 @@ class Edge:
     set: Mapping[str, Template] = field(default_factory=dict[str, Template])
     do: tuple[Step, ...] = ()
     goto: str | None = None
+
+
+MAX_DEPTH = 4
+"""So many flows may be around another one, each begun by the one before."""
 
 
 @dataclass(frozen=True, slots=True)
