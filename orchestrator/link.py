@@ -24,6 +24,7 @@ import hashlib
 import importlib.resources
 import math
 import random
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from redis import exceptions as redis_errors
 
 from orchestrator.addresses import Address, ServerAddress, address
 from orchestrator.errors import QueueUnavailable, ServiceError
+from orchestrator.wire import Wire
 
 __all__ = [
     "LIMIT",
@@ -81,6 +83,8 @@ _UNAVAILABLE = (
     OSError,
     TimeoutError,
 )
+_ELSEWHERE = (redis_errors.ReadOnlyError, redis_errors.ConnectionError)
+"""It is no longer the primary, or not there yet: a new connection may find the one that is."""
 _UNAVAILABLE_CODES = {"MISCONF", "NOREPLICAS", "BUSY", "UNKILLABLE", "UNBLOCKED"}
 _REFUSED = (
     redis_errors.AuthenticationError,
@@ -147,6 +151,7 @@ class ServerLine:
 
     def __init__(self, pool: Any, place: str) -> None:
         self._connection: Any = pool.make_connection()
+        self._wire: Wire | None = None
         self._place = place
 
     async def exchange(self, packed: Sequence[bytes], wait: float = 0.0) -> list[Reply]:
@@ -155,24 +160,25 @@ class ServerLine:
         `wait` is how long the commands may block, in seconds. Raises `QueueUnavailable`; it
         is then unknown which of the commands were carried out.
         """
-        async with self._closing_on_error(), asyncio.timeout(wait + LIMIT):
-            if not self._connection.is_connected:
-                await self._connection.connect()
-            await self._connection.send_packed_command(packed, check_health=False)
-            # The connection's own `read_response` does for each reply what is needed once.
-            read = self._connection._parser.read_response
-            replies = [await read() for _ in packed]
+        try:
+            async with asyncio.timeout(wait + LIMIT):
+                wire = self._wire
+                if wire is None or wire.lost:
+                    wire = self._wire = await self._opened()
+                replies = await wire.exchange(packed)
             for reply in replies:
-                if isinstance(reply, redis_errors.ReadOnlyError):
-                    raise reply  # no longer the primary: a new connection may find the new one
+                if isinstance(reply, _ELSEWHERE):
+                    raise reply
             return replies
+        except BaseException as error:
+            raise await self._closed_by(error) from None
 
     async def ask(self, command: Command, wait: float = 0.0) -> Reply:
         [reply] = await self.exchange([pack(command)], wait)
         return checked(reply, self._place)
 
     async def subscribe(self, channel: str) -> AsyncIterator[str | None]:
-        async with self._closing_on_error():
+        try:
             with anyio.fail_after(LIMIT):
                 await self._connection.connect()
                 await self._connection.send_command("SUBSCRIBE", channel, check_health=False)
@@ -182,9 +188,17 @@ class ServerLine:
                 kind, *rest = await self._pushed(SILENCE) or await self._alive()
                 if kind == "message":
                     yield rest[1]
+        except BaseException as error:
+            raise await self._closed_by(error) from None
 
     async def close(self) -> None:
+        self._wire = None
         await self._connection.disconnect(nowait=True)
+
+    async def _opened(self) -> Wire:
+        await self.close()
+        await self._connection.connect()
+        return Wire(self._connection)
 
     async def _pushed(self, wait: float) -> Sequence[Any] | None:
         pushed: Sequence[Any] | None = await self._connection.read_response(
@@ -198,17 +212,12 @@ class ServerLine:
             raise TimeoutError
         return ("pong",) if isinstance(answer, str) else answer
 
-    @contextlib.asynccontextmanager
-    async def _closing_on_error(self) -> AsyncGenerator[None]:
+    async def _closed_by(self, error: BaseException) -> BaseException:
         """A connection whose exchange did not end is never used again."""
-        try:
-            yield
-        except (redis_errors.RedisError, OSError) as error:
-            await self.close()
-            raise translated(error, self._place) from None
-        except BaseException:
-            await self.close()
-            raise
+        await self.close()
+        if isinstance(error, redis_errors.RedisError | OSError):
+            return translated(error, self._place)
+        return error
 
 
 def pack(command: Command) -> bytes:
@@ -284,6 +293,8 @@ class Link(ABC):
 
     async def act_all(self, acts: Sequence[tuple[Script, Sequence[str], Command]]) -> list[Reply]:
         """Run some scripts, sent together, each an atomic act of its own. Raises as `ask` does."""
+        if not acts:
+            return []
         rest = [(len(keys), *keys, *args) for _, keys, args in acts]
         first = zip(acts, rest, strict=True)
         replies = await self.submit([("EVALSHA", act[0].sha, *each) for act, each in first])
@@ -430,14 +441,11 @@ class ServerLink(Link):
         return replies
 
     async def _exchange(self, packed: Sequence[bytes]) -> list[Reply]:
+        began = time.monotonic()
         try:
-            async with asyncio.timeout(LIMIT):
-                try:
-                    return await self._line.exchange(packed)
-                except QueueUnavailable:
-                    return await self._line.exchange(packed)
-        except TimeoutError as error:
-            raise translated(error, self._place) from None
+            return await self._line.exchange(packed)
+        except QueueUnavailable:
+            return await self._line.exchange(packed, began - time.monotonic())  # what is left
 
     def _fail(self, requests: Iterable[_Request], error: ServiceError) -> None:
         for request in requests:
