@@ -39,12 +39,11 @@ from orchestrator.link import (
     Link,
     RedisRefused,
     Reply,
-    ServerLine,
-    ServerLink,
     checked,
     new_enough,
     pack,
 )
+from orchestrator.server import ServerLine, ServerLink
 
 __all__ = ["ClusterLink"]
 

@@ -7,7 +7,7 @@ import anyio.lowlevel
 import pytest
 
 from orchestrator import cluster as cluster_module
-from orchestrator import link as link_module
+from orchestrator import server as server_module
 from orchestrator.dispatch import keys
 from orchestrator.dispatch.call import Outcome
 from orchestrator.dispatch.claims import StreamClaims
@@ -131,7 +131,7 @@ async def test_what_is_written_must_be_on_replicas_of_its_own_node(
     with running_cluster(replicated=0) as cluster:
         async with connect(f"{cluster.url}?replicas=1") as link:
             assert await link.ask(("SET", lost, "1")) == ["OK"]
-            monkeypatch.setattr(link_module, "PATIENCE", 10)
+            monkeypatch.setattr(server_module, "PATIENCE", 10)
             with pytest.raises(QueueUnavailable, match="0 of 1 replicas"):
                 await link.ask(("SET", kept, "1"))
 

@@ -41,7 +41,7 @@ PURE_MAY_IMPORT = {
     *("pydantic", "pydantic_core", "annotated_types", "yaml", "orchestrator"),
 }
 DOORS = {
-    "redis": ("link", "cluster", "addresses"),
+    "redis": ("link", "server", "cluster", "addresses"),
     "websockets": ("realtime.connection", "emulator.server"),
     "mcp": ("mcp_host", "emulator.native"),
     "mcp_types": ("mcp_host",),

@@ -8,7 +8,7 @@ import anyio.lowlevel
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
 
-from orchestrator import link as link_module
+from orchestrator import server as server_module
 from orchestrator.errors import QueueUnavailable, ServiceError, UsageError
 from orchestrator.link import Backoff, Link, RedisRefused, Script, connect
 from tests.redis_server import RedisServer, free_port, running_redis
@@ -78,7 +78,7 @@ async def test_a_closed_link_says_so(shared_redis: RedisServer) -> None:
 
 
 async def test_a_quiet_subscription_is_kept(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link_module, "SILENCE", 0.001)
+    monkeypatch.setattr(server_module, "SILENCE", 0.001)
     listening = link.listen("news")
     with anyio.fail_after(5):
         assert await anext(listening) is None
@@ -220,8 +220,8 @@ async def test_what_no_replica_has_does_not_count_where_replicas_are_wanted(
 
 
 async def test_what_a_replica_has_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link_module, "PATIENCE", 15_000)
-    monkeypatch.setattr(link_module, "LIMIT", 20.0)
+    monkeypatch.setattr(server_module, "PATIENCE", 15_000)
+    monkeypatch.setattr(server_module, "LIMIT", 20.0)
     with running_redis({"port": str(free_port())}) as primary:
         options = {"port": str(free_port()), "replicaof": f"127.0.0.1 {primary.port}"}
         with running_redis(options) as replica:
