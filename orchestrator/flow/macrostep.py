@@ -13,6 +13,7 @@ from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import AddItem, AnswerCall, Command, Report, Say
 from orchestrator.flow.definition import Flow, Mark, State, Template, Tool
 from orchestrator.flow.events import Event
+from orchestrator.flow.heeded import MOST_EVENTS, MOST_ITEMS, counts, shortens
 from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import (
     Cursor,
@@ -31,6 +32,8 @@ __all__ = ["Macrostep", "local_time"]
 PAST_THE_END = 1_000_000
 NOWHERE = State("", Mark("", 0, 0))
 """The state before the first one."""
+RECENT = 100
+"""Items of the conversation that the service may tell of again."""
 
 
 def local_time(at: float, offset: int) -> datetime:
@@ -129,17 +132,21 @@ class Macrostep:
             case AddItem(item=item, first=True):
                 self.items = (Kept(item), *self.items)
             case AddItem(item=item) | Say(item=item):
-                self.items = (*self.items, Kept(item))
+                self._append(Kept(item))
             case AnswerCall(item=item, call=call):
-                self.items = (*self.items, Kept(item, "output", call))
+                self._append(Kept(item, "output", call))
             case _:
                 pass
 
     def keep(self, kept: Kept) -> None:
         """From now on this stands in the conversation; what the service tells twice does once."""
-        namesakes = (other for other in self.items if other.item == kept.item)
+        namesakes = (other for other in self.items[-RECENT:] if other.item == kept.item)
         if kept.item and kept not in namesakes:
-            self.items = (*self.items, kept)
+            self._append(kept)
+
+    def _append(self, kept: Kept) -> None:
+        if shortens(self.root):
+            self.items = (*self.items, kept)[-MOST_ITEMS:]
 
     def report(self, what: str, /, **data: Json) -> None:
         self.emit(Report(what, data))
@@ -243,7 +250,18 @@ class Macrostep:
         self.queue(Happened(name, data, fatal_in))
 
     def queue(self, happened: Happened) -> None:
-        self.place = replace(self.place, outcomes=(*self.place.outcomes, happened))
+        if not counts(self.root, happened):
+            return
+        waiting = (*self.place.outcomes, happened)
+        if len(waiting) > MOST_EVENTS:
+            waiting = self._without_the_oldest(waiting)
+        self.place = replace(self.place, outcomes=waiting)
+
+    def _without_the_oldest(self, waiting: tuple[Happened, ...]) -> tuple[Happened, ...]:
+        """Of the events that may go unheeded."""
+        oldest = next((each for each in waiting if each.fatal_in is None), waiting[0])
+        self.report("event.forgotten", name=oldest.name, **self.here)
+        return tuple(each for each in waiting if each is not oldest)
 
 
 def _daypart(hour: int) -> str:

@@ -43,7 +43,9 @@ def settle(m: Macrostep) -> None:
 
 
 def _settles(m: Macrostep) -> bool:
-    return any(not _microstep(m) for _ in range(MAX_MICROSTEPS))
+    """Each event that has waited, for steps to be over, may lead to as much as one alone."""
+    most = MAX_MICROSTEPS * max(1, len(m.place.outcomes))
+    return any(not _microstep(m) for _ in range(most))
 
 
 def _microstep(m: Macrostep) -> bool:

@@ -15,7 +15,7 @@ EVENTS = (
     "session.started", "state.entered", "edge.taken", "interrupt.taken", "silence.passed",
     "caller.said",
     "agent.said", "answer.asked", "answer.ended", "answer.failed", "value.set", "value.rejected",
-    "result.forgotten",
+    "result.forgotten", "event.forgotten",
     "say.drift", "guard.hit", "guard.failed", "classify.failed", "context.dropped", "context.kept",
     "call.queued", "call.dispatched",
     "call.progress", "call.retrying",

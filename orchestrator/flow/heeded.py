@@ -1,0 +1,50 @@
+"""What of a session's past its flows can still ask for; nothing else need be remembered. Pure."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from orchestrator.flow.definition import Digit, Flow, Handoff, On
+from orchestrator.flow.snapshot import Happened
+
+__all__ = ["MOST_EVENTS", "MOST_ITEMS", "counts", "shortens"]
+
+MOST_EVENTS = 100
+"""Events that wait for steps to be over; of more, the oldest are forgotten."""
+MOST_ITEMS = 4_000
+"""Items of the conversation that a state's `context` can drop. Older ones are left to the service,
+which has truncated a conversation of that length."""
+
+_NAMED_BY_THE_ENGINE = ("after:", "silence:", "signal.", "budget")
+
+
+def counts(root: Flow, happened: Happened) -> bool:
+    """Whether anything may come of this event, now or when steps are over."""
+    by_engine = happened.fatal_in is not None or happened.name.startswith(_NAMED_BY_THE_ENGINE)
+    return by_engine or happened.name in _named(root)
+
+
+@lru_cache(maxsize=1_000)  # flows
+def _named(root: Flow) -> frozenset[str]:
+    """The events that an edge or an interrupt waits for somewhere, by the names that they are
+    queued with."""
+    return frozenset(name for flow in root.family for name in _names(flow))
+
+
+def _names(flow: Flow) -> Iterator[str]:
+    yield from flow.unanswered
+    edges = (edge.trigger for state in flow.states.values() for edge in state.next)
+    for trigger in (*edges, *(interrupt.trigger for interrupt in flow.interrupts)):
+        match trigger:
+            case On(event=event):
+                yield event
+            case Digit(digit=digit):
+                yield f"dtmf:{digit}"
+            case _:
+                pass
+
+
+@lru_cache(maxsize=1_000)  # flows
+def shortens(root: Flow) -> bool:
+    """Whether something of the conversation is ever dropped."""
+    states = (state for flow in root.family for state in flow.states.values())
+    return any(s.context or (isinstance(s.final, Handoff) and s.final.context) for s in states)
