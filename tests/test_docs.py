@@ -83,7 +83,7 @@ def test_every_record_that_is_printed_stands_in_its_table() -> None:
 def reported() -> Iterator[str]:
     """Names that the engine gives to its reports. (The compiler's are codes, in capitals.)"""
     for path in (ROOT / "orchestrator/flow").glob("*.py"):
-        yield from re.findall(r"\bm\.report\(\s*\"([a-z.]+)\"", path.read_text())
+        yield from re.findall(r"\b(?:m|self)\.report\(\s*\"([a-z.]+)\"", path.read_text())
 
 
 def projected() -> Iterator[str]:
