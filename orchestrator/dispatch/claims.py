@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import anyio
 
@@ -33,6 +33,14 @@ TRIES = 3
 FORGOTTEN = 86_400_000  # milliseconds after which a consumer that holds nothing is removed
 
 logger = logging.getLogger(__name__)
+
+
+_Place: TypeAlias = tuple[Priority, str]
+"""A lane and an entry: two streams may well give the same id in the same millisecond."""
+
+
+def _place(claimed: Claimed) -> _Place:
+    return claimed.lane, claimed.entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ class StreamClaims:
         self._limit = limit
         self._sweep = Sweep(link, queue, lease, tries)
         self._reader = link.line()
-        self._leased: dict[str, _Lease] = {}  # by entry
+        self._leased: dict[_Place, _Lease] = {}
         # A read gives as many jobs as live calls: those for which there was no slot. They wait
         # here until the next claim, at most until the next renewal.
         self._spare: list[_Taken] = []
@@ -111,7 +119,7 @@ class StreamClaims:
         settlements: Sequence[Settlement] = await self._link.act(*act)
         crashpoint("worker.settled")
         for each in told:
-            self._leased.pop(each.entry, None)
+            self._leased.pop((each.lane, each.entry), None)
         count = zip(told, settlements, strict=True)
         news = [(e.call.reply_to, e.call, e.outcome) for e, became in count if became == "settled"]
         await signal(self._link, news)
@@ -119,7 +127,7 @@ class StreamClaims:
         return settlements
 
     def _ended(self, claimed: Claimed, outcome: Outcome) -> Ended:
-        lease = self._leased.get(claimed.entry)
+        lease = self._leased.get(_place(claimed))
         started = lease.started if lease else time.time()
         text = outcome.to_json()
         return Ended(claimed.lane, claimed.entry, claimed.call, text, outcome.ok, started)
@@ -150,7 +158,7 @@ class StreamClaims:
 
     async def hand_back(self, claimed: Claimed) -> None:
         await self._link.act(*self._returning(claimed))
-        self._leased.pop(claimed.entry, None)
+        self._leased.pop(_place(claimed), None)
 
     async def leave(self) -> None:
         try:
@@ -172,7 +180,7 @@ class StreamClaims:
             taken = await self._read(slots, min(wait, self._due - time.monotonic()))
         claimed = await self._admitted(taken)
         now = time.time()
-        self._leased.update({each.entry: _Lease(each, now) for each in claimed})
+        self._leased.update({_place(each): _Lease(each, now) for each in claimed})
         return claimed
 
     async def _create_groups(self) -> None:
@@ -224,11 +232,11 @@ class StreamClaims:
 
     async def _recovered(self, slots: int) -> Sequence[_Taken]:
         """Entries that Redis counts as ours and that we do not hold."""
-        known = {*self._leased, *(each.claimed.entry for each in self._spare)}
+        known = {*self._leased, *(_place(each.claimed) for each in self._spare)}
         for lane in LANES:
             limit = len(known) + slots
             [rows] = await self._link.ask(self._pending(lane, limit))
-            deliveries = {row[0]: row[3] + 1 for row in rows if row[0] not in known}
+            deliveries = {row[0]: row[3] + 1 for row in rows if (lane, row[0]) not in known}
             if ids := list(deliveries)[:slots]:
                 stream = acts.stream(self._queue, lane)
                 # Claiming drops those from the list whose entry was deleted.
@@ -257,16 +265,16 @@ class StreamClaims:
     async def _admitted(self, taken: Sequence[_Taken]) -> Sequence[Claimed]:
         """Those of the entries that may run now. Others are parked, or forgotten."""
         asked = [each.claimed for each in taken if self._limit or each.questionable]
-        refused: set[str] = set()
+        refused: set[_Place] = set()
         if asked:
             acted = [acts.admit(self._held(each), each.call) for each in asked]
             verdicts = await self._link.act_all(acted)
             for claimed, (verdict, wait) in zip(asked, verdicts, strict=True):
                 if verdict != "run":
-                    refused.add(claimed.entry)
+                    refused.add(_place(claimed))
                 await self._heed_verdict(claimed, verdict, wait / 1000)
         self._unsure = False
-        return [each.claimed for each in taken if each.claimed.entry not in refused]
+        return [each.claimed for each in taken if _place(each.claimed) not in refused]
 
     async def _heed_verdict(self, claimed: Claimed, verdict: str, wait: float) -> None:
         call = claimed.call
@@ -295,7 +303,7 @@ class StreamClaims:
         renewals: list[Command] = []
         for lane in LANES:
             stream = acts.stream(self._queue, lane)
-            if ids := [e for e, lease in self._leased.items() if lease.claimed.lane == lane]:
+            if ids := [entry for where, entry in self._leased if where == lane]:
                 whose = ("XCLAIM", stream, keys.GROUP, self._consumer, 0)
                 renewals.append((*whose, *ids, "IDLE", 0, "JUSTID"))
         return renewals

@@ -256,6 +256,32 @@ async def test_leases_are_renewed_by_one_command_for_each_lane(link: Link) -> No
     assert "cmdstat_xclaim:calls=2," in stats
 
 
+async def of_one_millisecond(link: Link, claims: StreamClaims, **changes: object) -> None:
+    """A call in each lane, whose entries have the same id."""
+    await claims.claim(1, 0.001)
+    for each, stream in enumerate((keys.work, keys.jobs), 1):
+        call = other(each, **changes)
+        fields = ("call", call.id, "request", call.to_json())
+        await link.ask(("XADD", stream(CALL.queue), "1-0", *fields))
+
+
+async def test_entries_of_one_millisecond_are_two_leases(link: Link) -> None:
+    claims = StreamClaims(link, CALL.queue, "w1")
+    await of_one_millisecond(link, claims)
+    first, second = [each for _ in range(2) for each in await claims.claim(1, 1)]
+    await link.ask(("CONFIG", "RESETSTAT"))
+    await claims.renew()
+    [stats] = await link.ask(("INFO", "commandstats"))
+    assert "cmdstat_xclaim:calls=2," in stats
+    assert [each.call.id for each in (first, second)] == [other(1).id, other(2).id]
+
+
+async def test_of_two_entries_of_one_millisecond_one_may_run_alone(link: Link) -> None:
+    claims = StreamClaims(link, CALL.queue, "w1")
+    await of_one_millisecond(link, claims, limit=1)
+    assert [each.call.id for each in await claims.claim(10, 1)] == [other(1).id]
+
+
 async def test_without_redis_nothing_is_renewed_or_swept(
     own_redis: RedisServer, own_link: Link
 ) -> None:
