@@ -54,7 +54,7 @@ class _Bound:
     def free(self, call: Call, limit: int, now: float) -> bool:
         for each in [each for each, deadline in self.slots.items() if deadline <= now - 1]:
             del self.slots[each]
-        return call.id in self.slots or len(self.slots) < limit
+        return len(self.slots.keys() - {call.id}) < limit
 
 
 class MemoryQueue:
@@ -159,9 +159,12 @@ class MemoryQueue:
         bounds = [(bound, most) for bound, most in both if most]
         full = [bound for bound, most in bounds if not bound.free(call, most, now)]
         if not full:
-            for bound, _ in bounds:
+            for bound, most in bounds:
                 bound.slots[call.id] = call.deadline
+                while len(bound.slots) < most and self._give(bound):
+                    pass
             return True
+        full[0].slots.pop(call.id, None)  # there are fewer than before: nobody gets it
         self._release(call)
         full[0].waiting.append((call.created + 1e10 * (call.priority == "job"), name))
         full[0].waiting.sort()
@@ -278,12 +281,14 @@ class MemoryQueue:
         """A slot that becomes free goes to the call that has waited longest."""
         for bound in (self._tools[call.tool], self._whole):
             if bound.slots.pop(call.id, None) is not None:
-                self._pass_on(bound)
+                self._give(bound)
 
-    def _pass_on(self, bound: _Bound) -> None:
+    def _give(self, bound: _Bound) -> bool:
+        """A slot to the call that has waited longest, if any waits."""
         while bound.waiting:
             _, name = bound.waiting.pop(0)
             waiting = self._entries.get(name)
             if waiting and self._again(name):
                 bound.slots[waiting.call.id] = waiting.call.deadline
-                return
+                return True
+        return False

@@ -45,15 +45,22 @@ local function full(slots, limit)
   end
   -- No call outlives its deadline: a slot that should have been given back by then is free.
   redis.call('ZREMRANGEBYSCORE', slots, '-inf', now - 1)
-  return not redis.call('ZSCORE', slots, id) and redis.call('ZCARD', slots) >= limit
+  local others = redis.call('ZCARD', slots) - (redis.call('ZSCORE', slots, id) and 1 or 0)
+  return others >= limit
 end
 
-local function take(slots)
+local function take(slots, waiting, limit)
   redis.call('ZADD', slots, deadline, id)
   redis.call('EXPIRE', slots, keep_open)
+  -- More may run than before.
+  while redis.call('ZCARD', slots) < limit and give(slots, waiting, lanes) do
+  end
 end
 
 local function wait(slots, waiting)
+  -- Has it a slot and finds no room, then fewer may run than before, and nobody gets that slot.
+  redis.call('ZREM', slots, id)
+  release(bounds, lanes, id)
   -- A job waits behind every live call.
   redis.call('ZADD', waiting, lane == 'job' and created + 1e10 or created, parked)
   redis.call('EXPIRE', waiting, keep_open)
@@ -88,13 +95,12 @@ end
 -- Only who finds a slot in each bound runs, and nobody keeps one while waiting for another.
 for at = 1, #limits do
   if full(bounds[2 * at - 1], tonumber(limits[at])) then
-    release(bounds, lanes, id)
     return wait(bounds[2 * at - 1], bounds[2 * at])
   end
 end
 for at = 1, #limits do
   if tonumber(limits[at]) > 0 then
-    take(bounds[2 * at - 1])
+    take(bounds[2 * at - 1], bounds[2 * at], tonumber(limits[at]))
   end
 end
 return {'run', 0}

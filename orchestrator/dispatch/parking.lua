@@ -25,23 +25,25 @@ local function again(stream, entry, deliveries)
 end
 
 -- What may run at a time is bounded for a tool and for a queue: two sorted sets each, who has a
--- slot and who waits for one. A call gives up a slot, if it has one; the one that has waited
--- longest has it then.
-local function pass_on(slots, waiting, lanes, id)
-  if redis.call('ZREM', slots, id) == 0 then
-    return
-  end
+-- slot and who waits for one. This gives one to the call that has waited longest, if any waits.
+local function give(slots, waiting, lanes)
   while true do
     local first = redis.call('ZPOPMIN', waiting)[1]
     if not first then
-      return
+      return false
     end
     local lane, entry, deadline = string.match(first, PARKED)
     local fields = again(lanes[lane], entry)
     if fields then
       redis.call('ZADD', slots, deadline, fields.call)
-      return
+      return true
     end
+  end
+end
+
+local function pass_on(slots, waiting, lanes, id)
+  if redis.call('ZREM', slots, id) == 1 then
+    give(slots, waiting, lanes)
   end
 end
 

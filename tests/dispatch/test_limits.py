@@ -274,6 +274,29 @@ async def test_the_place_of_a_call_that_is_handed_back_is_free_again(twins: Twin
     assert await ids(claims) == [other(1).id]
 
 
+async def test_a_limit_that_was_lowered_holds_for_who_waits_already(twins: Twins) -> None:
+    calls, before, after = twins.calls(), twins.claims("w1", limit=3), twins.claims("w2", limit=1)
+    for number in range(6):
+        await calls.publish(other(number))
+    running = await taken(before)
+    assert len(running) == 3
+    for each in running:
+        assert await ids(after) == []
+        await before.settle(each, DONE)
+    assert len(await ids(after)) == 1
+    assert await ids(after) == []
+
+
+async def test_a_limit_that_was_raised_holds_for_who_waits_already(twins: Twins) -> None:
+    calls, before, after = twins.calls(), twins.claims("w1", limit=1), twins.claims("w2", limit=3)
+    for number in range(6):
+        await calls.publish(other(number))
+    await before.settle(await held(before), DONE)
+    found = [*await ids(after), *await ids(after)]
+    assert found == [other(number).id for number in (1, 2, 3)]
+    assert await ids(after) == []
+
+
 async def test_what_waits_for_a_slot_counts_as_backlog(twins: Twins) -> None:
     calls, claims = twins.calls(), twins.claims()
     for number in (1, 2):
