@@ -27,7 +27,7 @@ format: .venv/.dev  ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/.run  ## our figures beside their floors
+bench: .venv/.run .venv-bench/.installed  ## our figures beside their floors and other libraries
 	$(BIN)/python -m bench
 
 reference: .venv/.dev  ## make the reference's tables and the schema anew, from the code
@@ -35,7 +35,7 @@ reference: .venv/.dev  ## make the reference's tables and the schema anew, from 
 	$(BIN)/orchestrator schema > schema/flow-1.schema.json
 
 clean:  ## remove what was set up, and the data of the embedded Redis
-	rm -rf .venv .venv-clients .orchestrator
+	rm -rf .venv .venv-clients .venv-bench .orchestrator
 
 # Debian splits pip out of venv; the system's pip can install into an environment without one.
 PIP = $$(test -x $(1)/bin/pip && echo $(1)/bin/python -m pip || echo $(PYTHON) -m pip --python $(1)/bin/python)
@@ -57,6 +57,11 @@ VENV = test -x $(1)/bin/python || $(PYTHON) -m venv $(1) || $(PYTHON) -m venv --
 	@$(call INSTALL,.venv-clients) --require-hashes -r requirements/clients.txt
 	@touch $@
 
+.venv-bench/.installed: requirements/bench.txt
+	@$(call VENV,.venv-bench)
+	@$(call INSTALL,.venv-bench) --require-hashes -r requirements/bench.txt
+	@touch $@
+
 constraints: .venv/.dev  ## pin every dependency anew, with hashes (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		pyproject.toml requirements/repository.in -o requirements/run.txt
@@ -64,3 +69,5 @@ constraints: .venv/.dev  ## pin every dependency anew, with hashes (needs uv)
 		-c requirements/run.txt --group dev -o requirements/dev.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		requirements/clients.in -o requirements/clients.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		requirements/bench.in -o requirements/bench.txt

@@ -1,22 +1,22 @@
 """Dispatch through Redis and worker processes: latency, throughput, CPU time of all processes.
 
 Ours is a `Client` with records, leases, fences, deadlines and idempotency on; the floor is
-`redisconn`. They take turns, so that both meet the same load.
+`redisconn`, the `peers` are other libraries. They take turns, so that all meet the same load.
 """
 
-import asyncio
 import os
 import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
+from bench.asking import make
+from bench.peers.beside import PEERS, peer
 from bench.redisconn import RedisConn
 from orchestrator import Client, broker
 from orchestrator.launch import part
@@ -30,14 +30,16 @@ SEQUENTIAL, BUSY = 200, 3000
 SCALES = ((1000, 1), (10_000, 1), (10_000, 2), (10_000, 4))
 """Calls and workers of each run of ours that shows whether the cost of a call stays the same."""
 
-Ask: TypeAlias = Callable[[float], Awaitable[object]]
-
 
 @dataclass(frozen=True)
 class Side:
+    """`make` makes calls: how many, how many of them at a time, and the seconds of each handler.
+    It gives the median of what each call took."""
+
     name: str
-    ask: Ask
-    workers: Sequence[int]  # their process ids
+    make: Callable[[int, int, float], Awaitable[float]]
+    processes: Sequence[int]  # besides this one and Redis
+    part: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,13 @@ WORKS = (
     Work("64 in flight", BUSY, 64),
     Work("handlers of 10 ms, 256 in flight", BUSY, 256, 0.01),
 )
+OF_PEERS = 1 / 5
+"""The part of the calls that a peer makes, so that its rounds take about as long as ours."""
 
 
 @dataclass(frozen=True)
 class Taken:
-    """Seconds per call, and of CPU time, over asker, worker and Redis."""
+    """Seconds per call (their median, if one at a time), and of CPU time of all processes."""
 
     each: float
     cpu: float
@@ -81,14 +85,16 @@ async def _measure(directory: Path, stack: AsyncExitStack) -> None:
     client = await stack.enter_async_context(Client.connect(redis.url))
     worker = ["orchestrator", "worker", "bench/noop.py", "--queue", "busy", "--slots", "256"]
     first = await start("worker", [*worker, "--lifeline", "--ready"])
-    ours = Side("ours", partial(_call, client), [first])
+    ours = Side("ours", partial(make, partial(_call, client)), [first])
+    sides = [Side("floor: redisconn", partial(make, floor.call), [bare]), ours]
+    sides += [side async for side in _peers(stack, redis.url)]
     for work in WORKS:
-        await _compare(link, work, (Side("floor: redisconn", floor.call, [bare]), ours))
+        await _compare(link, work, sides)
     print("  what a call costs as calls and workers grow, 64 in flight, µs of CPU time")
     for calls, count in SCALES:
-        while len(ours.workers) < count:
+        while len(ours.processes) < count:
             more = await start(f"worker{count}", [*worker, "--lifeline", "--ready"])
-            ours = Side("ours", ours.ask, [*ours.workers, more])
+            ours = Side("ours", ours.make, [*ours.processes, more])
         taken = await _run(link, ours, Work("", calls, 64))
         print(f"    {calls:>7,} calls, {count} workers {taken.cpu * 1e6:8.0f}")
 
@@ -100,6 +106,15 @@ async def _start(
     process = await stack.enter_async_context(part(name, program, directory, environ))
     await process.ready()
     return process.pid
+
+
+async def _peers(stack: AsyncExitStack, url: str) -> AsyncIterator[Side]:
+    for name in PEERS:
+        found = await stack.enter_async_context(peer(name, url))
+        if found:
+            yield Side(name, found.make, found.processes, OF_PEERS)
+        else:
+            print(f"  {name} is not installed: `make bench` installs it")
 
 
 async def _call(client: Client, seconds: float) -> None:
@@ -127,30 +142,20 @@ async def _compare(link: Link, work: Work, sides: Sequence[Side]) -> None:
 
 
 async def _run(link: Link, side: Side, work: Work) -> Taken:
-    flying = asyncio.Semaphore(work.flight)
-
-    async def one() -> None:
-        async with flying:
-            await side.ask(work.seconds)
-
+    calls = int(work.calls * side.part)
     began, cpu = time.perf_counter(), await _cpu(link, side)
-    if work.flight == 1:
-        for _ in range(work.calls):
-            await side.ask(work.seconds)
-    else:
-        async with asyncio.TaskGroup() as calls:
-            for _ in range(work.calls):
-                calls.create_task(one())
+    median = await side.make(calls, work.flight, work.seconds)
     took = time.perf_counter() - began
-    return Taken(took / work.calls, (await _cpu(link, side) - cpu) / work.calls)
+    each = median if work.flight == 1 else took / calls
+    return Taken(each, (await _cpu(link, side) - cpu) / calls)
 
 
 async def _cpu(link: Link, side: Side) -> float:
-    """Seconds that this process, the workers and Redis have used; without workers off Linux."""
+    """Seconds that this process, the side's and Redis have used; without the side's off Linux."""
     [info] = await link.ask(("INFO", "cpu"))
     lines = dict(line.split(":") for line in str(info).splitlines() if ":" in line)
     redis = float(lines["used_cpu_user"]) + float(lines["used_cpu_sys"])
-    return time.process_time() + redis + sum(map(_cpu_of, side.workers))
+    return time.process_time() + redis + sum(map(_cpu_of, side.processes))
 
 
 def _cpu_of(process: int) -> float:
