@@ -138,7 +138,8 @@ def _words(m: Macrostep, who: ReadBack | None, arguments: Mapping[str, Json]) ->
 def confirm(m: Macrostep, call: str) -> None:
     """The caller said yes, and has said something since the read-back was heard."""
     asked = m.work.confirming
-    if asked is None or asked.heard is None or asked.heard >= m.talk.turns:
+    assert asked and asked.heard is not None, "what was not heard is not offered to be confirmed"
+    if asked.heard >= m.talk.turns:
         message = "The caller has not answered the read-back yet."
         answer(m, call, {"error": "not_confirmed", "message": message})
         return

@@ -38,8 +38,7 @@ def summarised(m: Macrostep, asked: OpenAsk, text: str | None) -> None:
     if text is None:
         m.report("context.kept", items=len(asked.items))
         return
-    there = {kept.item for kept in m.items}
-    _drop(m, tuple(item for item in asked.items if item in there))
+    _drop(m, asked.items)
     m.emit(AddItem(m.new_id("item"), "system", SUMMARY + text.strip(), first=True))
 
 

@@ -143,8 +143,7 @@ def _judged(m: Macrostep, guard: Guard, value: Json) -> bool:
     if value is False:
         return False
     m.report("guard.hit", id=guard.id)
-    if not (guard.then and guard.then.goto):
-        m.happen(f"guard.{guard.id}", value=value)
+    m.happen(f"guard.{guard.id}", value=value)
     return guard.then is not None
 
 

@@ -155,8 +155,7 @@ def _follow_interrupt(m: Macrostep, path: str, event: Mapping[str, Json] | None)
     interrupt = interrupt_at(m.flow, path)
     moves = interrupt.cool_down + bool(interrupt.goto)
     cooling = {**m.place.cooling, interrupt.id: m.run.entered + moves}
-    if interrupt.cool_down:
-        m.place = replace(m.place, cooling=cooling)
+    m.place = replace(m.place, cooling=cooling)
     m.report("interrupt.taken", id=interrupt.id, **m.here)
     if interrupt.do:
         m.push(path, event)

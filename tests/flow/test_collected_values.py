@@ -265,3 +265,23 @@ def test_where_all_is_known_on_entry_it_is_read_back_at_once_if_at_all(confirm: 
     )
     assert scene.path == (["talk"] if confirm == "true" else ["talk", "done"])
     assert (scene.answers[-1].purpose == "readback") == (confirm == "true")
+
+
+def test_a_yes_is_given_once() -> None:
+    scene = asked()
+    scene.caller("Yes.")
+    _, no = scene.model(confirm_talk={}, decline_talk={})
+    assert scene.output(no)["error"] == "not_available"
+    assert scene.state == "done"
+
+
+def test_values_that_were_agreed_to_and_led_nowhere_stand_in_nobodys_way() -> None:
+    scene = play(flow().replace("{event: collected, goto", "{event: collected, if: size > 9, goto"))
+    scene.model("How many, and when?")
+    scene.caller("Four on Monday.")
+    scene.model(set_talk={"size": 4, "day": "Monday"})
+    scene.model("Four on Monday, is that right?")
+    scene.caller("Yes. And pay!")
+    scene.model(confirm_talk={})
+    [call] = scene.model(pay={})
+    assert scene.output(call)["status"] == "needs_confirmation"

@@ -144,3 +144,20 @@ def test_a_number_of_items_is_needed() -> None:
     assert [(p.code, p.message) for p in problems if p.level == "error"] == [
         ("S001", "'keep_last' is missing here")
     ]
+
+
+def test_a_conversation_that_is_shorter_than_what_is_kept_is_left_alone() -> None:
+    scene = talk("{keep_last: 5}")
+    answer(scene, "a2")
+    assert len(scene.snapshot.items) == 3
+    scene.apply(DigitPressed(scene.at, "1"))
+    assert scene.state == "next"
+    assert not [c for c in scene.commands if isinstance(c, DropItems)]
+
+
+def test_what_is_to_be_kept_is_not_summed_up() -> None:
+    scene = talk("{keep_last: 5, summary: true}")
+    answer(scene, "a2")
+    scene.apply(DigitPressed(scene.at, "1"))
+    assert scene.state == "next"
+    assert not [c for c in scene.commands if isinstance(c, Ask)]

@@ -5,7 +5,14 @@ import pytest
 from orchestrator.dispatch.call import Outcome
 from orchestrator.flow.commands import End, Remember
 from orchestrator.flow.engine import offered
-from orchestrator.flow.events import AgentFinished, AgentSaid, AnswerEnded, CallerLeft, Signalled
+from orchestrator.flow.events import (
+    AgentFinished,
+    AgentSaid,
+    AnswerEnded,
+    CallerLeft,
+    CallSettled,
+    Signalled,
+)
 from tests.flow.families import ADDRESS, BILLS, LETTER, SHOP, compiled, play
 from tests.flow.scene import Scene
 
@@ -508,3 +515,107 @@ def test_in_the_flow_of_an_interrupt_no_other_that_returns_is_offered() -> None:
     may = offered(scene.flow, scene.snapshot)
     assert "go_human" in may
     assert not may & {"go_hours", "go_news"}
+
+
+def test_flows_are_left_from_the_innermost() -> None:
+    letter = LETTER + "on_end: {do: [{emit: letter.over}]}\n"
+    scene = play(letter=letter)
+    scene.model("Hello.")
+    scene.caller("A book, please.")
+    scene.model(go_order={})
+    scene.model("Where to?")
+    scene.caller("The newsletter.")
+    scene.model(go_news={})
+    scene.apply(CallerLeft(scene.at))
+    assert [name for name, _ in scene.emitted] == ["letter.over", "address.over", "shop.over"]
+
+
+def test_who_leaves_a_sub_flow_has_left_it_before_the_steps_on_the_way() -> None:
+    human = "goto: human, do: [{emit: leaving}], except"
+    scene = play(SHOP.replace("goto: human, except", human, 1))
+    scene.model("Hello.")
+    scene.caller("A book, please.")
+    scene.model(go_order={})
+    scene.model(go_human={})
+    assert [name for name, _ in scene.emitted] == ["address.over", "leaving"]
+
+
+def test_how_long_a_sub_flow_takes_is_the_sessions_business() -> None:
+    scene = play(letter="limits: {duration: 5s}\n" + LETTER)
+    scene.model("Hello.")
+    scene.caller("The newsletter.")
+    scene.model(go_news={})
+    scene.model("Your address?")
+    scene.wait(10)
+    assert (scene.snapshot.place.flow, scene.snapshot.run.erred) == ("letter", None)
+
+
+def test_time_of_an_interrupts_flow_ends_with_it() -> None:
+    letter = LETTER.replace(
+        "goto: done}\n  done", "goto: done}\n      - {after: 60s, goto: done}\n  done"
+    )
+    scene = play(letter=letter)
+    scene.model("Hello.")
+    scene.caller("The newsletter.")
+    scene.model(go_news={})
+    assert any(timer.startswith("after:") for timer in scene.snapshot.timers)
+    scene.model(go_none={})
+    assert not any(timer.startswith("after:") for timer in scene.snapshot.timers)
+
+
+def test_what_a_sub_flow_finds_out_when_it_is_over_is_stored_nowhere() -> None:
+    tool = (
+        "tools:\n  find: {queue: maps, describe: Find., mode: background, assign: {inner: found}}\n"
+    )
+    own = ADDRESS.replace("tools:\n", tool, 1).replace(
+        "  street: text\n", "  street: text\n  inner: text\n", 1
+    )
+    scene = asked_for_the_street(own.replace("    collect:", "    tools: [find]\n    collect:", 1))
+    scene.model(find={})
+    scene.model("I look.")
+    scene.caller("No.")
+    scene.model(go_refuse={})
+    [call] = scene.snapshot.work.calls
+    scene.apply(CallSettled(scene.at, call, 1, OK))
+    assert "inner" not in scene.vars
+    assert scene.state == "talk"
+
+
+def test_a_correction_in_a_sub_flow_is_none_of_the_flow_around() -> None:
+    params = "    params: {to: {type: text, optional: true}}\n    args: {to: '${street}'}\n"
+    ship = "    describe: Ship it.\n"
+    scene = play(SHOP.replace(ship, ship + params, 1))
+    scene.model(ship={})
+    scene.model("On its way.")
+    scene.caller("A book, please.")
+    scene.model(go_order={})
+    scene.model(set_ask={"street": "Main Street"})
+    scene.settle("ship", OK)
+    assert scene.reports("call.done")
+    assert not [r for r in scene.reports("call.failed") if r.data["tool"] == "ship"]
+
+
+def test_what_was_given_and_not_checked_yet_is_lost_with_a_detour_to_another_flow() -> None:
+    check = "tools:\n  known: {queue: q, params: {value: text}, returns: {ok: bool}, safe: true}\n"
+    text = SHOP.replace("tools:\n", check, 1).replace(
+        "  street: text\n", "  street: text\n  code: {type: text, validate: {tool: known}}\n", 1
+    )
+    collects = "    collect: {vars: [code]}\n    next:\n      - {event: collected, goto: bye}\n"
+    scene = play(text.replace("    next:\n", collects, 1))
+    scene.model("Hello.")
+    scene.caller("A1, and the newsletter.")
+    held, _ = scene.model(set_talk={"code": "A1"}, go_news={})
+    assert scene.snapshot.place.flow == "letter"
+    assert scene.output(held) == {"ignored": "already moved"}
+    assert not scene.snapshot.work.held
+
+
+def test_a_sub_flow_hands_over_with_what_it_knows() -> None:
+    handoff = "  refused: {handoff: {flow: bills, with: {who: '${city}'}}}"
+    own = ADDRESS.replace("  refused: {end: {reason: refused}}", handoff)
+    scene = asked_for_the_street(
+        own.replace("on_end:\n  do: [", "on_end:\n  do: [{set: {city: Nowhere}}, ")
+    )
+    scene.model(go_refuse={})
+    assert scene.vars["who"] == "Lyon"
+    assert [report.data["flow"] for report in scene.reports("handed.over")] == ["bills"]

@@ -429,3 +429,26 @@ def test_what_a_state_empties_on_its_entry_is_asked_for() -> None:
     scene = play(EMPTIED)
     assert (scene.state, scene.vars["code"]) == ("desk", None)
     assert "code" in scene.answers[-1].instructions
+
+
+def test_a_call_whose_read_back_no_longer_holds_may_be_asked_for_again() -> None:
+    scene = play(BANK.replace('{allowed: "${result.ok}"}', "{amount: 7}"))
+    scene.caller("A card for five.")
+    scene.model(go_amount={"amount": 5}, order={})
+    scene.model("Five, is that right?")
+    scene.caller("Yes.")
+    scene.model(balance={})
+    scene.settle("balance", Outcome("worker", {"ok": True}))
+    scene.model(confirm_order={})
+    assert "order" in offered(scene.flow, scene.snapshot)
+
+
+def test_a_read_back_that_ended_within_its_words_is_not_heard() -> None:
+    scene = bank()
+    scene.caller("Pay five.")
+    scene.model(pay={"amount": 5})
+    answer = scene.speaking or ""
+    scene.apply(AgentSaid(scene.at, answer, "Fi"))
+    scene.asks("wire", {"amount": 5})
+    scene.apply(AnswerEnded(scene.at, answer, "incomplete", "max_output_tokens"))
+    assert "confirm_pay" not in offered(scene.flow, scene.snapshot)

@@ -356,3 +356,59 @@ def test_values_whose_read_back_is_stopped_wait_for_the_callers_next_turn() -> N
     scene.caller("What?")
     scene.model("Let me repeat that.")
     assert scene.answers[-1].purpose == "readback"
+
+
+def test_a_stopped_answer_is_known_and_what_waited_for_it_goes_on() -> None:
+    scene = play(
+        """
+guards: {output: [{id: watch, match: secret, then: {say: Not that.}}]}
+start: desk
+states:
+  desk:
+    do: [{prompt: Tell.}, {note: After.}]
+    goal: Help.
+    next: [{intent: Done., id: done, goto: bye}]
+  bye: {end: {reason: completed}}
+"""
+    )
+    answer = scene.speaking
+    says(scene, "It is secret")
+    assert scene.notes == ["After."]
+    assert scene.snapshot.talk.stopped == answer
+
+
+def test_what_was_being_heard_when_a_guard_stopped_it_is_not_heard_any_more() -> None:
+    scene = desk("classify: Is it rude?, then: {goto: sorry}", "output", channel="websocket")
+    scene.model("You fool.")
+    assert scene.snapshot.talk.hearing
+    scene.apply(Answered(scene.at, asks(scene)[0].id, True, "yes"))
+    assert scene.snapshot.talk.hearing is None
+    assert scene.state == "sorry"
+
+
+def test_a_guard_of_a_flow_that_is_over_stops_nobody() -> None:
+    guard = "guards: {output: [{id: rude, classify: Rude?, then: {goto: refused}}]}\nstart: "
+    scene = play_family(address=ADDRESS.replace("start: ", guard, 1))
+    scene.model("Hello.")
+    scene.caller("A book.")
+    scene.model(go_order={})
+    scene.model("Where to, fool?")
+    [ask] = asks(scene)
+    scene.caller("I do not say.")
+    scene.model(go_refuse={})
+    assert scene.state == "talk"
+    speaking = scene.speaking
+    scene.apply(Answered(scene.at, ask.id, True, "yes"))
+    assert (scene.state, scene.speaking) == ("talk", speaking)
+    assert hushed(scene) == []
+
+
+def test_a_guard_does_not_deny_what_is_not_being_read_back() -> None:
+    text = PAYS.format(tool=", approval: caller", step="", collect="", edge=DENIED)
+    scene = play(text)
+    scene.model(pay={"amount": 20})
+    scene.model("I pay, is that right?")
+    scene.caller("Hm?")
+    says(scene, "I said twenty")
+    assert scene.snapshot.work.confirming
+    assert not scene.notes

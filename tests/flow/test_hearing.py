@@ -488,3 +488,93 @@ def test_a_read_back_whose_words_were_heard_before_its_end_counts_if_it_was_whol
     assert "confirm_pay" not in offered(scene.flow, scene.snapshot)
     scene.apply(AnswerEnded(scene.at, read_back, how))
     assert ("confirm_pay" in offered(scene.flow, scene.snapshot)) == (how == "completed")
+
+
+WAITS = """
+tools:
+  ask: {queue: q, describe: Ask., on_interrupt: cancel, approval: human}
+  write:
+    queue: q
+    describe: Write.
+    params: {what: text}
+    on_interrupt: cancel
+    concurrency: 1
+    undo: erase
+  look: {queue: q, safe: true, on_interrupt: cancel}
+  file: {queue: q, on_interrupt: cancel}
+  erase: {queue: q}
+on_error: bye
+start: desk
+states:
+  desk:
+    goal: Help.
+    tools: [ask, write]
+    next:
+      - {event: tool.write.cancelled, do: [{note: Not written.}]}
+      - {intent: The caller wants it looked up., id: look, goto: look}
+      - {intent: The caller wants it filed., id: file, goto: file}
+  look:
+    do: [{tool: look}, {note: Looked up.}]
+    goal: Help.
+    next: [{intent: The caller is done., id: done, goto: bye}]
+  file:
+    do: [{tool: file}, {note: Filed.}]
+    goal: Help.
+    next: [{intent: The caller is done., id: done, goto: bye}]
+  bye: {end: {reason: completed}}
+"""
+
+
+def waiting() -> Scene:
+    scene = call(WAITS)
+    heard(scene)
+    turn(scene)
+    return scene
+
+
+def test_what_a_person_has_not_approved_yet_is_withdrawn_when_the_caller_cuts_in() -> None:
+    scene = waiting()
+    scene.model("I ask.", ask={})
+    scene.apply(CallerBegan(scene.at))
+    assert [withdrawn.by for withdrawn in scene.withdrawals] == ["cancel"]
+    assert not scene.snapshot.work.calls
+
+
+def test_of_two_that_write_the_one_that_has_begun_is_asked_to_stop_and_the_other_given_up() -> None:
+    scene = waiting()
+    answer = scene.speaking or ""
+    scene.apply(AgentSaid(scene.at, answer, "I write."))
+    for what in ("a", "a"):
+        scene.asks("write", {"what": what})
+    scene.apply(AnswerEnded(scene.at, answer, "completed"))
+    begun, queued = scene.snapshot.work.calls
+    scene.apply(CallerBegan(scene.at))
+    assert [stop.call for stop in scene.stops] == [begun]
+    assert [report.data["call"] for report in scene.reports("call.cancelled")] == [queued]
+    assert list(scene.snapshot.work.calls) == [begun]
+
+
+@pytest.mark.parametrize("step", ["look", "file"])
+def test_steps_whose_call_the_caller_has_stopped_are_over(step: str) -> None:
+    scene = waiting()
+    scene.asks(f"go_{step}", {})
+    scene.apply(AnswerEnded(scene.at, scene.speaking or "", "completed"))
+    scene.apply(CallerBegan(scene.at))
+    scene.apply(CallerStopped(scene.at))
+    scene.apply(TurnCommitted(scene.at, "item_2"))
+    if step == "file":
+        scene.settle("file", Outcome.withdrawn("cancel"))
+    scene.model("As you like.")
+    assert scene.state == step
+    assert scene.notes == []
+
+
+def test_what_nobody_wants_any_more_is_no_event_though_it_could_be_stopped() -> None:
+    scene = waiting()
+    [first] = scene.model("I write.", write={"what": "a"})
+    scene.apply(CallerBegan(scene.at))
+    turn(scene)
+    scene.model("I write that.", write={"what": "b"})
+    scene.settle("write", Outcome.withdrawn("cancel"))
+    assert first not in scene.snapshot.work.calls
+    assert "Not written." not in scene.notes

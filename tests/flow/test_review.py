@@ -241,3 +241,44 @@ def test_what_the_author_binds_to_it_may_not_change_until_it_is_approved() -> No
     scene.settle("reset", decided(True))
     assert not scene.dispatches("reset")
     assert scene.reports("call.failed")[-1].data["code"] == "cancelled"
+
+
+def test_other_arguments_are_another_question() -> None:
+    scene, _ = at_review()
+    scene.model("One moment.", reset={"user": "bob"})
+    assert len(scene.dispatches("reset", handler="review")) == 2
+
+
+def test_a_call_that_was_approved_does_not_approve_the_next() -> None:
+    scene, _ = at_review()
+    scene.model("One moment.")
+    scene.settle("reset", decided(True))
+    scene.caller("Once more!")
+    scene.model(reset={"user": "ana"})
+    assert len(scene.dispatches("reset", handler="review")) == 2
+
+
+def test_a_condition_over_an_argument_that_is_not_there_lets_no_call_pass() -> None:
+    text = FLOW.replace("args.user != 'guest'", "args.scope == 'all'")
+    flow, _ = compile_flow(text, "desk.flow.yaml")
+    scene = Scene(flow)
+    scene.start()
+    scene.model(reset={"user": "ana"})
+    assert scene.dispatches("reset", handler="review")
+    assert not scene.dispatches("reset")
+
+
+def test_the_time_of_a_call_begins_with_its_approval() -> None:
+    text = FLOW.replace(
+        "requires: open", "requires: open\n    retry: {max: 1}\n    timeout: 5s\n    deadline: 20s"
+    )
+    flow, _ = compile_flow(text, "desk.flow.yaml")
+    scene = Scene(flow)
+    scene.start()
+    scene.model(reset={"user": "ana"})
+    scene.model("One moment.")
+    scene.wait(60)
+    scene.settle("reset", decided(True))
+    scene.settle("reset", Outcome.failed("worker", "unavailable"))
+    scene.wait(1)
+    assert [made.attempt for made in scene.dispatches("reset")] == [1, 2]

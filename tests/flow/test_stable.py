@@ -198,3 +198,23 @@ def test_a_stable_session_asks_for_a_response_with_what_it_was_opened_with() -> 
     speak = Speak("s.1", "goal", 1, "", whole=False)
     (create,) = Realtime().perform(speak)
     assert create["response"].keys() == {"metadata", "output_modalities", "tool_choice"}
+
+
+def test_what_was_dropped_on_entering_the_same_state_again_is_told_again() -> None:
+    scene = play(
+        """
+session: {mode: text, prompting: stable}
+start: talk
+states:
+  talk:
+    context: reset
+    goal: Talk.
+    next:
+      - {intent: The caller starts again., id: again, goto: talk}
+      - {intent: The caller is done., id: done, goto: bye}
+  bye: {end: {reason: completed}}
+"""
+    )
+    scene.model(go_again={})
+    assert len(told(scene)) == 2
+    assert told(scene)[0] == told(scene)[1]

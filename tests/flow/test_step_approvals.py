@@ -170,3 +170,35 @@ def test_a_yes_to_a_step_is_not_held_to_the_gate_of_the_model() -> None:
     scene.caller("Yes.")
     scene.model(confirm_pay={})
     assert len(scene.dispatches("pay")) == 1
+
+
+def agreed() -> Scene:
+    """The caller has said yes, and the call is made."""
+    scene = asked()
+    scene.caller("Yes.")
+    scene.model(confirm_pay={})
+    assert scene.dispatches("pay")
+    return scene
+
+
+def test_a_call_of_a_step_that_fails_after_the_yes_is_an_error_of_the_step() -> None:
+    scene = agreed()
+    scene.settle("pay", Outcome.failed("worker", "refused"))
+    assert scene.snapshot.run.erred == "tool.pay.failed"
+
+
+def test_a_call_of_a_step_is_outdated_by_what_the_caller_changes_after_the_yes() -> None:
+    scene = agreed()
+    scene.caller("Thirty!")
+    scene.model(set_talk={"amount": 30})
+    scene.model("One moment.")
+    scene.settle("pay", Outcome("worker", {"ref": "A1"}))
+    assert scene.reports("call.failed")[-1].data["code"] == "outdated"
+    assert scene.vars["ref"] is None
+
+
+def test_of_two_approvals_by_a_person_the_steps_own_is_asked_for() -> None:
+    text = FLOW.replace("APPROVAL", "{by: human, timeout: 90s}")
+    scene = play(text.replace("MODE", "approval: {by: human, timeout: 20s}"))
+    [review] = scene.dispatches("pay", handler="review")
+    assert review.timeout == 90
