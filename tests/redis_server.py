@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import random
 import shutil
 import signal
 import socket
@@ -113,11 +114,26 @@ def running_redis(
         shutil.rmtree(directory)
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-    return port
+    """A port that nobody has, another each time. It lies below those that the system gives to
+    connections: one of these may be taken before the server is there that it is meant for."""
+    while True:
+        port = random.randrange(20_000, 32_768)
+        if port not in _given and _is_free(port):
+            _given.add(port)
+            return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 _libc = ctypes.CDLL(None, use_errno=True)

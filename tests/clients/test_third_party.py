@@ -18,6 +18,7 @@ from orchestrator.emulator.server import serve
 from orchestrator.emulator.servers import Outcome
 from orchestrator.emulator.session import Session
 from tests.emulator.test_native import answer, asking, streamed
+from tests.processes import running
 
 HERE = Path(__file__).parent
 SCRIPT = [
@@ -33,10 +34,9 @@ def emulator(tmp_path: Path) -> Generator[str, None, None]:
     script = tmp_path / "script.json"
     script.write_text(json.dumps(SCRIPT))
     command = [sys.executable, "-m", "orchestrator.emulator", "--script", str(script)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdin and process.stdout
+    with running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
         yield json.loads(process.stdout.readline())["url"]
-        process.stdin.close()
 
 
 @pytest.mark.processes

@@ -2,28 +2,13 @@
 
 import pytest
 
+from tests.flow.small import HEAD
 from tests.interaction.project import Project
+from tests.testing.test_voice import FLOW as SIGNALLED
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 
-FLOW = """
-dsl: 1
-flow: closing
-version: "1"
-session: {mode: text}
-interrupts:
-  closing:
-    signal: shop.closing
-    do: [{say: "We close in ${event.minutes} minutes."}]
-    return: true
-start: talk
-states:
-  talk:
-    do: [{say: Hello.}]
-    goal: Help.
-    next: [{intent: The caller is done., id: done, goto: bye}]
-  bye: {end: {reason: completed}}
-"""
+FLOW = HEAD + "session: {mode: text}" + SIGNALLED
 
 
 def test_a_signal_reaches_the_session_that_it_names(project: Project) -> None:
