@@ -100,7 +100,7 @@ async def test_a_tool_that_fails_is_an_outcome(url: str) -> None:
 
 async def test_what_takes_too_long_is_an_outcome_and_the_handler_stops(url: str) -> None:
     async with Client.connect(url) as client:
-        late = await client.call("sums", "hang", timeout=0.2)
+        late = await client.call("sums", "hang", timeout=1)
         assert late.error and late.error.code == "timeout"
         await cancelled.wait()
 
@@ -149,7 +149,7 @@ async def test_another_process_can_await_the_outcome(url: str) -> None:
             found.append(await two.outcome("sums", "c1"))
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(partial(one.call, "sums", "hang", id="c1", timeout=0.5))
+            tasks.start_soon(partial(one.call, "sums", "hang", id="c1", timeout=1))
             await started.wait()
             tasks.start_soon(wait)
     assert found[0].error and found[0].error.code == "timeout"

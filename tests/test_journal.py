@@ -41,7 +41,7 @@ def journals(request: pytest.FixtureRequest) -> list[Journal]:
 
 async def written(journal: Journal, count: int) -> list[Mapping[str, Any]]:
     """The journal once it holds `count` entries."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         while True:
             entries = list(await journal.read())
             if len(entries) >= count:
@@ -117,7 +117,7 @@ async def test_a_frozen_redis_delays_one_append_and_doubles_none(
     journal = RedisJournal("s1", link)
     await journal.append([HEADER])
     own_redis.freeze()
-    with anyio.fail_after(3):
+    with anyio.fail_after(30):
         for number in range(100):
             await journal.append([event(number)])
     own_redis.thaw()

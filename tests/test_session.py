@@ -171,7 +171,7 @@ class Talk:
         return self.broker.queue("q").outcome(f"s.{call}")
 
     async def run(self) -> str:
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             return await self.session.run()
 
     async def run_with(self, act: Callable[[], Any]) -> str:
@@ -475,7 +475,7 @@ async def test_a_typed_line_has_an_id_that_no_other_session_gives() -> None:
             observe=lambda item, _: seen.append(item),
         )
         await session.caller_says("The meeting is open.")
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             await session.run()
     ids = [item.item for item in seen if isinstance(item, TranscriptFinal)]
     assert len(set(ids)) == 2

@@ -12,7 +12,7 @@ from orchestrator.memory import MemoryBroker, MemorySignals
 from orchestrator.signals import RedisSignals
 from tests.redis_server import RedisServer
 
-LIMIT = 10.0
+LIMIT = 30.0
 
 
 @pytest.fixture

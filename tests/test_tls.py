@@ -52,7 +52,7 @@ async def test_a_call_goes_through_tls(port: int, certificate: Path) -> None:
         await link.ask(("FLUSHALL",))
         calls, claims = StreamCalls(link, "asker"), StreamClaims(link, CALL.queue, "w1")
         await calls.publish(CALL)
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             [claimed] = await claims.claim(1, 5)
             assert await claims.settle(claimed, DONE) == "settled"
             assert await anext(calls.settled()) == (CALL.id, DONE)

@@ -20,7 +20,7 @@ def opened(path: str | Path) -> Generator[int]:
 
 
 async def lines(descriptor: int) -> list[str]:
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         return [line async for line in typed_lines(descriptor)]
 
 
@@ -42,7 +42,7 @@ async def test_a_pipe_gives_lines_as_they_come_and_bytes_that_are_no_text() -> N
     ours, theirs = os.pipe()
     with os.fdopen(theirs, "wb", buffering=0) as writing, os.fdopen(ours, "rb"):
         typed = typed_lines(ours)
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             writing.write(b"One\nTw")
             assert await anext(typed) == "One"
             writing.write(b"o \xff\n")

@@ -21,7 +21,7 @@ async def taken(claims: Claims, slots: int = 10) -> Sequence[Claimed]:
 
 
 async def one(claims: Claims) -> Claimed:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         [claimed] = await claims.claim(1, 5)
     return claimed
 
@@ -34,14 +34,14 @@ async def answer(calls: Calls) -> tuple[str, Outcome]:
 async def answers(calls: Calls, count: int) -> list[tuple[str, Outcome]]:
     found: list[tuple[str, Outcome]] = []
     settled = calls.settled()
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         while len(found) < count:
             found.append(await anext(settled))
     return found
 
 
 async def heard(withdrawn: AsyncIterator[str]) -> str:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         return await anext(withdrawn)
 
 

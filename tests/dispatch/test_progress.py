@@ -50,7 +50,7 @@ async def reading(calls: Calls) -> AsyncGenerator[AsyncIterator[tuple[str, Progr
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(read)
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             yield calls.progressed()
         tasks.cancel_scope.cancel()
 
@@ -120,7 +120,7 @@ async def test_a_report_beside_an_outcome_is_no_outcome(
         ("XADD", stream, "*", "call", CALL.id, "progress", "no JSON"),
         ("XADD", stream, "*", "call", CALL.id, "queue", CALL.queue, "outcome", done.to_json()),
     )
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         assert await anext(calls.settled()) == (CALL.id, done)
     assert not caplog.records
 

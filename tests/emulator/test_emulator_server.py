@@ -46,7 +46,7 @@ class Client:
 async def client_of(
     url: str, query: str = QUERY, headers: dict[str, str] = KEY
 ) -> AsyncGenerator[Client, None]:
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         async with connect(url + query, additional_headers=headers) as socket:
             yield Client(socket)
 
@@ -229,7 +229,7 @@ async def test_a_session_ends_with_its_time() -> None:
 
 
 async def test_leaving_closes_every_session() -> None:
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         async with serve(lambda: ScriptedModel([])) as url:
             socket = await connect(url + QUERY, additional_headers=KEY)
             client = Client(socket)

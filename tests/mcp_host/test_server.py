@@ -91,7 +91,7 @@ async def test_a_server_gets_its_own_environment_and_directory_but_not_ours(
 
 
 async def test_the_end_of_an_idle_server_is_noticed(plain: Plain, tmp_path: Path) -> None:
-    with open_log(tmp_path, plain()) as log, anyio.fail_after(10):
+    with open_log(tmp_path, plain()) as log, anyio.fail_after(30):
         async with connect(plain(), log) as session:
             found = await session.call("where", {}, 5, {})
             os.kill(found.structured_content["found"]["pid"], 9)

@@ -48,7 +48,7 @@ class Desk:
 
     async def outcomes(self, count: int) -> dict[str, Outcome]:
         answers: dict[str, Outcome] = {}
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             async for call_id, outcome in self.calls.settled():
                 answers[call_id] = outcome
                 if len(answers) == count:
@@ -63,7 +63,7 @@ class Desk:
 
 @asynccontextmanager
 async def working(worker: Worker) -> AsyncGenerator[Worker]:
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(worker.serve)
             yield worker
@@ -137,7 +137,7 @@ async def test_a_call_that_is_asked_to_stop_is_settled_as_cancelled_by_its_worke
         await desk.calls.publish(call(1))
         await started.wait()
         assert await desk.calls.ask_to_stop(call(1)) is None
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             assert await anext(desk.calls.settled()) == (call(1).id, Outcome.withdrawn("cancel"))
 
 
