@@ -202,12 +202,13 @@ class MemoryQueue:
             return "gone"
         if record.worker == consumer and outcome in (record.outcome, record.late):
             return "settled" if outcome == record.outcome else "late"
+        if outcome.ok:
+            self._keys.setdefault((call.tool, call.key), (call.fingerprint(), outcome))
         if not self._held(claimed.entry, consumer):
+            record.late = record.late or outcome
             return "fenced"
         self._forget(claimed.entry)
         record.worker = consumer
-        if outcome.ok:
-            self._keys.setdefault((call.tool, call.key), (call.fingerprint(), outcome))
         if record.outcome is None:
             record.outcome = outcome
             return "settled"

@@ -27,8 +27,6 @@ local function settled(record, key, bounds, lane, entry, id, outcome, ok, finger
   end
   if not status then
     return 'gone'
-  elseif not held then
-    return 'fenced'
   end
 
   -- The effect took place even if nobody waits for it: a later call with this key must know.
@@ -37,6 +35,10 @@ local function settled(record, key, bounds, lane, entry, id, outcome, ok, finger
     redis.call('EXPIRE', key, remember)
   end
 
+  if not held then
+    redis.call('HSET', record, 'late', late or outcome)
+    return 'fenced'
+  end
   if status == 'settled' then
     redis.call('HSET', record, 'worker', consumer, 'started', started, 'late', outcome)
     return 'late'

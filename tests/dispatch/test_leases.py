@@ -5,7 +5,7 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from orchestrator.dispatch.call import Outcome
+from orchestrator.dispatch.call import Call, Outcome
 from orchestrator.errors import UsageError
 from orchestrator.interfaces import DeadLetter
 from tests.dispatch.conftest import Twins
@@ -63,6 +63,21 @@ async def test_a_worker_that_is_late_does_not_turn_the_unknown_into_a_result(twi
     await twins.claims("w2").sweep()
     assert await frozen.settle(before, DONE) == "fenced"
     assert await answer(calls) == (CALL.id, UNKNOWN)
+
+
+@pytest.mark.parametrize("call", [CALL, RERUN], ids=["settled as unknown", "runs again"])
+async def test_what_a_fenced_worker_did_is_known_to_the_next_attempt(
+    twins: Twins, call: Call
+) -> None:
+    calls, frozen = twins.calls(), twins.claims("frozen")
+    await calls.publish(call)
+    before = await one(frozen)
+    await twins.age(61)
+    await twins.claims("w2").sweep()
+    assert await frozen.settle(before, DONE) == "fenced"
+    again = replace(call, id="s1.c1.2", attempt=2)
+    await calls.publish(again)
+    assert await calls.withdraw(again, "cancel") == DONE
 
 
 async def test_a_lease_that_is_renewed_does_not_lapse(twins: Twins) -> None:
