@@ -2,6 +2,7 @@ import os
 import platform
 import sys
 from datetime import date
+from functools import partial
 
 import anyio
 
@@ -18,7 +19,7 @@ def main() -> None:
         core.measure()
         commands.measure()
         anyio.run(turnaround.measure)
-    anyio.run(dispatch.measure)
+    anyio.run(partial(dispatch.measure, long="--long" in sys.argv))
 
 
 if __name__ == "__main__":

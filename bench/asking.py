@@ -14,20 +14,16 @@ Ask: TypeAlias = Callable[[float], Awaitable[object]]
 
 async def make(ask: Ask, calls: int, flight: int, seconds: float) -> float:
     """So many calls, at most `flight` of them at a time; the median of what each took."""
-    flying = asyncio.Semaphore(flight)
+    left = iter(range(calls))
     took: list[float] = []
 
-    async def one() -> None:
-        async with flying:
+    async def one_after_another() -> None:
+        for _ in left:
             began = time.perf_counter()
             await ask(seconds)
             took.append(time.perf_counter() - began)
 
-    if flight == 1:
-        for _ in range(calls):
-            await one()
-    else:
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(calls):
-                tasks.create_task(one())
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(flight):
+            tasks.create_task(one_after_another())
     return statistics.median(took)

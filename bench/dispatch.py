@@ -2,6 +2,7 @@
 
 Ours is a `Client` with records, leases, fences, deadlines and idempotency on; the floor is
 `redisconn`, the `peers` are other libraries. They take turns, so that all meet the same load.
+`--long` makes 100,000 calls more.
 """
 
 import os
@@ -27,8 +28,9 @@ __all__ = ["measure"]
 
 ROUNDS = 5
 SEQUENTIAL, BUSY = 200, 3000
-SCALES = ((1000, 1), (10_000, 1), (10_000, 2), (10_000, 4))
-"""Calls and workers of each run of ours that shows whether the cost of a call stays the same."""
+CALLS, LONG = (1000, 10_000), 100_000
+WORKERS = (2, 4)
+"""These runs show whether the cost of a call stays the same."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Side:
 
     name: str
     make: Callable[[int, int, float], Awaitable[float]]
-    processes: Sequence[int]  # besides this one and Redis
+    processes: list[int]  # besides this one and Redis
     part: float = 1.0
 
 
@@ -67,36 +69,65 @@ class Taken:
     cpu: float
 
 
-async def measure() -> None:
+async def measure(*, long: bool = False) -> None:
     with tempfile.TemporaryDirectory() as directory:
         async with AsyncExitStack() as stack:
-            await _measure(Path(directory), stack)
+            await _measure(Path(directory), stack, long)
 
 
-async def _measure(directory: Path, stack: AsyncExitStack) -> None:
+async def _measure(directory: Path, stack: AsyncExitStack, long: bool) -> None:
     redis = await stack.enter_async_context(broker.find(Settings(directory)))
     link = await stack.enter_async_context(connect(redis.url))
     print(f"dispatch through {redis.description.partition(' in ')[0]} and a worker process")
     start = partial(_start, directory, stack, redis.url)
     floor = RedisConn(redis.url)
-    bare = await start("redisconn", ["bench.redisconn", redis.url])
+    bare = ["bench.redisconn", redis.url]
+    theirs = [await start("redisconn", bare)]
     await floor.open()
     stack.push_async_callback(floor.close)
     client = await stack.enter_async_context(Client.connect(redis.url))
     worker = ["orchestrator", "worker", "bench/noop.py", "--queue", "busy", "--slots", "256"]
-    first = await start("worker", [*worker, "--lifeline", "--ready"])
-    ours = Side("ours", partial(make, partial(_call, client)), [first])
-    sides = [Side("floor: redisconn", partial(make, floor.call), [bare]), ours]
-    sides += [side async for side in _peers(stack, redis.url)]
+    worker += ["--lifeline", "--ready"]
+    sides = [
+        Side("floor: redisconn", partial(make, floor.call), theirs),
+        Side("ours", partial(make, partial(_call, client)), [await start("worker", worker)]),
+    ]
+    peers = [side async for side in _peers(stack, redis.url)]
     for work in WORKS:
-        await _compare(link, work, sides)
+        await _compare(link, work, [*sides, *peers])
     print("  what a call costs as calls and workers grow, 64 in flight, µs of CPU time")
-    for calls, count in SCALES:
-        while len(ours.processes) < count:
-            more = await start(f"worker{count}", [*worker, "--lifeline", "--ready"])
-            ours = Side("ours", ours.make, [*ours.processes, more])
-        taken = await _run(link, ours, Work("", calls, 64))
-        print(f"    {calls:>7,} calls, {count} workers {taken.cpu * 1e6:8.0f}")
+    for calls in (*CALLS, LONG) if long else CALLS:
+        before = await _memory(link, sides[1])
+        await _scale(link, calls, sides)
+        after = await _memory(link, sides[1])
+        print("      MB: " + ", ".join(f"{n} {before[n]:.1f} to {after[n]:.1f}" for n in after))
+    for count in WORKERS:
+        for side, program in zip(sides, (bare, worker), strict=True):
+            while len(side.processes) < count:
+                side.processes.append(await start(f"worker {count}", program))
+        await _scale(link, CALLS[-1], sides)
+
+
+async def _scale(link: Link, calls: int, sides: Sequence[Side]) -> None:
+    floor, ours = [await _run(link, side, Work("", calls, 64)) for side in sides]
+    print(
+        f"    {calls:>7,} calls, {len(sides[1].processes)} workers {ours.cpu * 1e6:8.0f}, "
+        f"{ours.cpu / floor.cpu:.1f} times the floor's"
+    )
+
+
+async def _memory(link: Link, side: Side) -> Mapping[str, float]:
+    """Megabytes: what processes have resident, and what Redis says that it uses."""
+    [info] = await link.ask(("INFO", "memory"))
+    used = next(line for line in str(info).splitlines() if line.startswith("used_memory:"))
+    processes = {"asker": os.getpid(), "worker": side.processes[0]}
+    resident = {name: _resident(process) for name, process in processes.items()}
+    return {**resident, "Redis": int(used.partition(":")[2]) / 1e6}
+
+
+def _resident(process: int) -> float:
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 async def _start(
@@ -112,7 +143,7 @@ async def _peers(stack: AsyncExitStack, url: str) -> AsyncIterator[Side]:
     for name in PEERS:
         found = await stack.enter_async_context(peer(name, url))
         if found:
-            yield Side(name, found.make, found.processes, OF_PEERS)
+            yield Side(name, found.make, list(found.processes), OF_PEERS)
         else:
             print(f"  {name} is not installed: `make bench` installs it")
 
