@@ -12,7 +12,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, get_args
 
@@ -30,6 +30,7 @@ __all__ = ["Client"]
 RELOOK = 1.0
 """Seconds between two looks at the records of calls whose answer may go to another process."""
 HOUR = 3600.0
+PRIORITIES: Sequence[str] = get_args(Priority)
 PATIENCE = 2.0
 """Seconds that the withdrawal of a cancelled call may take."""
 
@@ -41,9 +42,13 @@ log = logging.getLogger(__name__)
 @dataclass(slots=True)
 class _Waiting:
     hear: Hear | None
-    answer: "asyncio.Future[Outcome]" = field(
+    answer: "asyncio.Future[Outcome | None]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
+
+    def end(self, outcome: Outcome | None = None) -> None:
+        if not self.answer.done():
+            self.answer.set_result(outcome)
 
 
 class Client:
@@ -101,16 +106,15 @@ class Client:
             *(rerun, priority, limit, rate),
         )
         waiting = self._waiting[call.id] = _Waiting(progress)
+        timer = asyncio.get_running_loop().call_later(timeout, waiting.end)
         try:
             await self._calls.publish(call)
-            async with asyncio.timeout(timeout):
-                return await waiting.answer
-        except TimeoutError:
-            return await self._calls.withdraw(call, "deadline")
+            return await waiting.answer or await self._calls.withdraw(call, "deadline")
         except asyncio.CancelledError:
             await self._cancel(call)
             raise
         finally:
+            timer.cancel()
             self._waiting.pop(call.id, None)
 
     async def publish(
@@ -178,9 +182,8 @@ class Client:
 
     async def _listen(self) -> None:
         async for call_id, outcome in self._calls.settled():
-            waiting = self._waiting.get(call_id)
-            if waiting and not waiting.answer.done():
-                waiting.answer.set_result(outcome)
+            if waiting := self._waiting.get(call_id):
+                waiting.end(outcome)
 
     async def _listen_meanwhile(self) -> None:
         async for call_id, progress in self._calls.progressed():
@@ -216,8 +219,8 @@ def _call(
     """Raises `UsageError` for what no worker could read, or would read as something else."""
     if limit is not None and limit < 1:
         raise UsageError(f"a limit of {limit}: at least one call must be allowed to run")
-    if priority not in get_args(Priority):
-        raise UsageError(f"a priority is one of {', '.join(get_args(Priority))}: not {priority}")
+    if priority not in PRIORITIES:
+        raise UsageError(f"a priority is one of {', '.join(PRIORITIES)}: not {priority}")
     now = time.time()
     return Call(
         id=call_id,

@@ -9,8 +9,7 @@ is how long ago the lease was renewed. See docs/redis.md.
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import anyio
 
@@ -43,8 +42,7 @@ def _place(claimed: Claimed) -> _Place:
     return claimed.lane, claimed.entry
 
 
-@dataclass(frozen=True, slots=True)
-class _Taken:
+class _Taken(NamedTuple):
     """What a read gave us. `again`: it was in other hands before, so the record decides."""
 
     claimed: Claimed
@@ -56,8 +54,7 @@ class _Taken:
         return self.again or call.limit is not None or call.rate is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _Lease:
+class _Lease(NamedTuple):
     claimed: Claimed
     started: float
 
