@@ -3,6 +3,7 @@
 import asyncio
 import statistics
 import time
+from array import array
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
@@ -15,7 +16,7 @@ Ask: TypeAlias = Callable[[float], Awaitable[object]]
 async def make(ask: Ask, calls: int, flight: int, seconds: float) -> float:
     """So many calls, at most `flight` of them at a time; the median of what each took."""
     left = iter(range(calls))
-    took: list[float] = []
+    took = array("d")
 
     async def one_after_another() -> None:
         for _ in left:
