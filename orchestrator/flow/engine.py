@@ -258,13 +258,14 @@ def _answered(m: Macrostep, name: str, asked: OpenAsk | None, text: str | None) 
 
 def _heed_limits(m: Macrostep) -> None:
     limits = m.session.limits
-    for name, most, used in (
-        ("turns", limits.turns, m.talk.turns),
-        ("tool_calls", limits.tool_calls, m.run.tool_calls),
-    ):
-        if most is not None and used > most and not m.ended and name not in m.run.passed:
-            m.run = replace(m.run, passed=m.run.passed | {name})
-            fail_all(m, f"limit.{name}")
+    _heed_limit(m, "turns", limits.turns, m.talk.turns)
+    _heed_limit(m, "tool_calls", limits.tool_calls, m.run.tool_calls)
+
+
+def _heed_limit(m: Macrostep, name: str, most: int | None, used: int) -> None:
+    if most is not None and used > most and not m.ended and name not in m.run.passed:
+        m.run = replace(m.run, passed=m.run.passed | {name})
+        fail_all(m, f"limit.{name}")
 
 
 def _timer_fired(m: Macrostep, timer: str) -> None:

@@ -48,7 +48,11 @@ def is_object(value: object) -> TypeGuard[dict[str, Json]]:
 
 
 def _numbers(a: Json, b: Json) -> bool:
-    return all(isinstance(x, int | float) and not isinstance(x, bool) for x in (a, b))
+    return _is_number(a) and _is_number(b)
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _bounded(number: float) -> float | None:

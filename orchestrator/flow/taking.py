@@ -51,7 +51,8 @@ def _to_be_checked(
     m: Macrostep, given: Mapping[str, Json]
 ) -> tuple[dict[str, Json], dict[str, Json]]:
     """The values that a tool has to agree to, and why others cannot even be asked about."""
-    held, rejected = dict[str, Json](), dict[str, Json]()
+    held: dict[str, Json] = {}
+    rejected: dict[str, Json] = {}
     for name, value in given.items():
         variable = m.flow.variables[name]
         if variable.checked_by is None:

@@ -28,7 +28,8 @@ def give(m: Macrostep, values: Mapping[str, Json]) -> dict[str, Json]:
     None empties a variable. A value that changes resets what its variable `clears`, except
     for what is given along with it.
     """
-    accepted, rejected = dict[str, Json](), dict[str, Json]()
+    accepted: dict[str, Json] = {}
+    rejected: dict[str, str] = {}
     for name, value in values.items():
         try:
             taken = m.flow.variables[name].accept(value, m.scope()) if value is not None else None
@@ -57,7 +58,8 @@ def recall(m: Macrostep, remembered: Mapping[str, Json]) -> None:
 
 def _cleared(m: Macrostep, accepted: Mapping[str, Json]) -> dict[str, Json]:
     """What these values reset, and what is reset by that in turn."""
-    old, cleared = m.values.vars, dict[str, Json]()
+    old = m.values.vars
+    cleared: dict[str, Json] = {}
     changing = [name for name, value in accepted.items() if value != old.get(name)]
     while changing:
         for other in m.flow.variables[changing.pop()].clears:
