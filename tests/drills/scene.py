@@ -92,6 +92,11 @@ class Scene:
         """What a process has logged."""
         return (self.directory / f"{self._processes.index(process)}.log").read_text()
 
+    def last_words(self) -> str:
+        """Of all processes, for a drill that fails."""
+        told = {process.pid: self.said(process)[-1000:] for process in self._processes}
+        return "\n".join(f"process {pid} said:\n{words}" for pid, words in told.items() if words)
+
     async def answered(self, asker: Process) -> None:
         """All that was wanted is answered, and the asker has ended by itself."""
         with anyio.fail_after(LIMIT):
@@ -180,6 +185,9 @@ async def scene(redis: RedisServer | None = None, url: str = "") -> AsyncGenerat
     here = Scene(directory, server, url or server.url)
     try:
         yield here
+    except BaseException as problem:
+        problem.add_note(here.last_words())
+        raise
     finally:
         with anyio.CancelScope(shield=True):
             await here.clear()

@@ -4,7 +4,7 @@ import pytest
 
 from tests.drills.listing import SHORT
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
 
 @pytest.mark.parametrize("drill", SHORT)
