@@ -142,8 +142,10 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 
 @pytest.fixture
 def attended(reader: Reader) -> Iterator[Reader]:
-    """Where a worker and an MCP host are at work already: on a busy machine those that
-    `run` starts may come up so late that the caller is told to wait."""
+    """Where a worker and an MCP host are at work already, and callers are not told to wait after
+    a second: on a busy machine they would be, and what is shown would differ."""
+    reader.time_for("check_availability", "create_booking", "menu", limit="100s")
+    reader.edit_flow(("filler: {after: 1s", "filler: {after: 100s"))
     with reader.runs("orchestrator worker"), reader.runs("orchestrator mcp-host"):
         yield reader
 
