@@ -56,8 +56,7 @@ def parents(m: Macrostep) -> Iterator[int]:
 def begin(m: Macrostep, flow: Flow, parent: int | None, by: str) -> None:
     """A new frame of a flow. Its variables have their defaults, and no state is entered yet."""
     name = "" if flow is m.root else flow.name
-    frame, epoch = m.run.entered + 1, m.place.epoch
-    m.go_to(Place(flow=name, frame=frame, parent=parent, by=by, epoch=epoch))
+    m.go_to(Place(flow=name, frame=m.run.entered + 1, parent=parent, by=by))
     m.values = Values({name: v.default for name, v in flow.variables.items()})
 
 

@@ -13,6 +13,7 @@ from orchestrator.flow.estimate import estimate
 from orchestrator.flow.events import AgentSaid, AnswerEnded, Event, ToolAsked
 from orchestrator.flow.stable import every_tool, fixed
 from orchestrator.realtime.translate import Realtime
+from tests.flow import families
 from tests.flow.scene import Scene
 from tests.flow.small import play, small
 
@@ -218,3 +219,15 @@ states:
     scene.model(go_again={})
     assert len(told(scene)) == 2
     assert told(scene)[0] == told(scene)[1]
+
+
+def test_a_sub_flow_has_its_own_instructions_and_functions() -> None:
+    scene = families.play(families.SHOP.replace("mode: text,", "mode: text, prompting: stable,", 1))
+    scene.model("Hello.")
+    assert scene.answers[-1].tools == ()
+    scene.caller("A book, please.")
+    scene.model(go_order={})
+    answer = scene.answers[-1]
+    assert answer.whole
+    assert "Ask for the street in Lyon." in answer.instructions
+    assert {"set_ask", "go_refuse", "go_human"} <= {tool.get("name") for tool in answer.tools}
