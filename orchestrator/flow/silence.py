@@ -82,7 +82,7 @@ def _is_quiet(m: Macrostep) -> bool:
     speaks = talk.speaking or talk.hearing or talk.caller or talk.owed or AGAIN in m.timers
     waits = any(call.answers or call.attempt == 0 for call in m.work.calls.values())
     steps = place.steps and not wait_for_the_caller(place, m.work)
-    return not (speaks or waits or steps or place.transferring)
+    return not (speaks or waits or steps)
 
 
 def passed(m: Macrostep) -> None:

@@ -261,8 +261,11 @@ def test_with_a_voice_the_mode_of_the_session_does_not_matter() -> None:
 def test_it_does_not_count_while_a_read_back_that_failed_is_about_to_be_tried_again() -> None:
     scene = play(YES.replace("8s", "200ms"))
     scene.fail("server_error")
-    scene.wait(0.4)
+    scene.wait(0.5)
+    scene.model("I pay, is that right?")
     assert passed(scene) == []
+    scene.wait(0.2)
+    assert passed(scene) == [0.2]
 
 
 def heard() -> Scene:
