@@ -367,8 +367,6 @@ tools:
   ship: {queue: q, describe: Ship., mode: background, filler: FILLER}
   pay: {queue: q}
 silence: [{after: 8s, goto: bye}]
-interrupts:
-  news: {signal: news, do: [{say: News.}], return: true}
 on_error: bye
 start: desk
 states:
@@ -377,6 +375,7 @@ states:
     tools: [ship]
     next:
       - {silence: 5s, do: [{tool: pay, approval: caller}]}
+      - {event: signal.news, do: [{say: News.}]}
       - {intent: The caller is done., id: done, goto: bye}
   bye: {end: {reason: completed}}
 """
@@ -417,7 +416,7 @@ def test_words_of_the_authors_begin_a_new_one() -> None:
     scene.wait(5)
     scene.apply(Signalled(scene.at, "news"))
     assert scene.said == ["News."]
-    scene.model("Where were we?")
+    assert not scene.speaking
     scene.wait(7.9)
     assert passed(scene) == []
 
