@@ -239,6 +239,6 @@ def test_what_is_undone_after_the_end_is_told_to_nobody() -> None:
 
 
 def test_an_ending_has_the_reason_of_its_author() -> None:
-    scene = play(WHOLE.replace("limits: {turns: 2, duration: 5m}", ""), caller="+336")
-    scene.apply(CallerLeft(scene.at))
-    assert [c.reason for c in scene.commands if isinstance(c, End)] == ["hangup"]
+    scene = play("start: bye\nstates: {bye: {do: [{say: Bye.}], end: {reason: sold}}}\n")
+    assert [c.reason for c in scene.commands if isinstance(c, End)] == ["sold"]
+    assert scene.snapshot.run.how == "completed"
