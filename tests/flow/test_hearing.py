@@ -13,6 +13,7 @@ from orchestrator.flow.events import (
     AgentSaid,
     AnswerEnded,
     CallerBegan,
+    CallerLeft,
     CallerStopped,
     TranscriptFinal,
     TurnCommitted,
@@ -578,3 +579,13 @@ def test_what_nobody_wants_any_more_is_no_event_though_it_could_be_stopped() -> 
     scene.settle("write", Outcome.withdrawn("cancel"))
     assert first not in scene.snapshot.work.calls
     assert "Not written." not in scene.notes
+
+
+def test_who_hangs_up_while_a_call_is_open_leaves_no_event_behind() -> None:
+    scene = call()
+    heard(scene)
+    turn(scene)
+    scene.model("I look.", safe={})
+    scene.apply(CallerLeft(scene.at))
+    assert scene.reports("call.cancelled")
+    assert scene.snapshot.place.outcomes == ()
