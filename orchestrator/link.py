@@ -190,21 +190,15 @@ class Link(ABC):
 
     async def act(self, script: Script, keys: Sequence[str], args: Command) -> Reply:
         """Run a script; all its keys must lie in one slot. Raises as `ask` does."""
-        [reply] = await self.act_all([(script, keys, args)])
-        return reply
+        rest = (len(keys), *keys, *args)
+        [reply] = await self.submit([("EVALSHA", script.sha, *rest)])
+        if isinstance(reply, redis_errors.NoScriptError):
+            [reply] = await self.submit([("EVAL", script.text, *rest)])
+        return checked(reply, self._place)
 
     async def act_all(self, acts: Sequence[tuple[Script, Sequence[str], Command]]) -> list[Reply]:
         """Run some scripts, sent together, each an atomic act of its own. Raises as `ask` does."""
-        if not acts:
-            return []
-        rest = [(len(keys), *keys, *args) for _, keys, args in acts]
-        first = zip(acts, rest, strict=True)
-        replies = await self.submit([("EVALSHA", act[0].sha, *each) for act, each in first])
-        for place, reply in enumerate(replies):
-            if isinstance(reply, redis_errors.NoScriptError):
-                text = acts[place][0].text
-                [replies[place]] = await self.submit([("EVAL", text, *rest[place])])
-        return [checked(reply, self._place) for reply in replies]
+        return await asyncio.gather(*(self.act(*each) for each in acts))
 
     def line(self) -> Line:
         """A connection for blocking reads. It closes with the link."""
