@@ -31,6 +31,7 @@ PURE_MAY_IMPORT = {
         "importlib",
         "warnings",
         "zlib",
+        "weakref",
         "zoneinfo",
         "bisect",
         "calendar",

@@ -1,20 +1,23 @@
 """What of a session's past its flows can still ask for; nothing else need be remembered. Pure."""
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 from orchestrator.flow.definition import Digit, Flow, Handoff, On
+from orchestrator.flow.remembered import remembered
 from orchestrator.flow.snapshot import Happened
 
-__all__ = ["MOST_EVENTS", "MOST_ITEMS", "counts", "shortens"]
+__all__ = ["MOST_EVENTS", "MOST_ITEMS", "counts", "may_come_again", "shortens"]
 
 MOST_EVENTS = 100
-"""Events that wait for steps to be over; of more, the oldest are forgotten."""
+"""Events that wait for steps to be over; of more, the oldest are forgotten that may come again."""
 MOST_ITEMS = 4_000
 """Items of the conversation that a state's `context` can drop. Older ones are left to the service,
 which has truncated a conversation of that length."""
 
 _NAMED_BY_THE_ENGINE = ("after:", "silence:", "signal.", "budget")
+_FROM_OUTSIDE = (
+    "signal.", "dtmf:", "guard.", "text", "transcript.final", "say.drift", "response.cancelled",
+)  # fmt: skip
 
 
 def counts(root: Flow, happened: Happened) -> bool:
@@ -23,7 +26,13 @@ def counts(root: Flow, happened: Happened) -> bool:
     return by_engine or happened.name in _named(root)
 
 
-@lru_cache(maxsize=1_000)  # flows
+def may_come_again(happened: Happened) -> bool:
+    """Whether somebody outside can raise it as often as they like; the others tell of something
+    that is over, once."""
+    return happened.fatal_in is None and happened.name.startswith(_FROM_OUTSIDE)
+
+
+@remembered
 def _named(root: Flow) -> frozenset[str]:
     """The events that an edge or an interrupt waits for somewhere, by the names that they are
     queued with."""
@@ -43,7 +52,7 @@ def _names(flow: Flow) -> Iterator[str]:
                 pass
 
 
-@lru_cache(maxsize=1_000)  # flows
+@remembered
 def shortens(root: Flow) -> bool:
     """Whether something of the conversation is ever dropped."""
     states = (state for flow in root.family for state in flow.states.values())

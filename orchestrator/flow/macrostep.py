@@ -13,7 +13,7 @@ from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import AddItem, AnswerCall, Command, Report, Say
 from orchestrator.flow.definition import Flow, Mark, State, Template, Tool
 from orchestrator.flow.events import Event
-from orchestrator.flow.heeded import MOST_EVENTS, MOST_ITEMS, counts, shortens
+from orchestrator.flow.heeded import MOST_EVENTS, MOST_ITEMS, counts, may_come_again, shortens
 from orchestrator.flow.records import replace
 from orchestrator.flow.snapshot import (
     Cursor,
@@ -258,8 +258,9 @@ class Macrostep:
         self.place = replace(self.place, outcomes=waiting)
 
     def _without_the_oldest(self, waiting: tuple[Happened, ...]) -> tuple[Happened, ...]:
-        """Of the events that may go unheeded."""
-        oldest = next((each for each in waiting if each.fatal_in is None), waiting[0])
+        oldest = next(filter(may_come_again, waiting), None)
+        if oldest is None:
+            return waiting
         self.report("event.forgotten", name=oldest.name, **self.here)
         return tuple(each for each in waiting if each is not oldest)
 

@@ -6,11 +6,11 @@ contract: docs/prompt.md.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeAlias
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.definition import Edge, Flow, Intent, Interrupt, State, Tool
+from orchestrator.flow.remembered import remembered
 
 __all__ = ["Decide", "Go", "Menu", "Offer", "Schema", "SetValues", "Use", "function", "go", "menu"]
 
@@ -72,8 +72,21 @@ class Menu:
         return (*moves, *((self.store,) if self.store else ()), *self.tools)
 
 
-@lru_cache(maxsize=10_000)  # states
 def menu(flow: Flow, state: State) -> Menu:
+    """Of a state of this flow."""
+    menus = _menus(flow)
+    if state.name not in menus:
+        menus[state.name] = _menu(flow, state)
+    return menus[state.name]
+
+
+@remembered
+def _menus(flow: Flow) -> dict[str, Menu]:
+    """Of the states that somebody was in."""
+    return {}
+
+
+def _menu(flow: Flow, state: State) -> Menu:
     return Menu(
         tuple(
             (edge, go(flow, f"edge:{state.name}:{index}", edge.trigger))

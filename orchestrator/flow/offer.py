@@ -12,6 +12,7 @@ from orchestrator.flow.definition import Intent, Interrupt, State, Tool
 from orchestrator.flow.macrostep import Macrostep, local_time
 from orchestrator.flow.menu import Decide, Offer, Schema, Use, function, go, menu
 from orchestrator.flow.operations import as_json
+from orchestrator.flow.remembered import remembered
 from orchestrator.flow.snapshot import Confirmation
 
 __all__ = [
@@ -189,7 +190,7 @@ def _known(m: Macrostep) -> Iterator[str]:
             yield f"{name}: {as_json(value)}{stale}"
 
 
-@lru_cache(maxsize=10_000)  # states
+@remembered
 def _concerned(state: State) -> tuple[str, ...]:
     """The variables that the model can set here, in the order in which it sees them."""
     seen = dict.fromkeys(state.collect.variables if state.collect else ())

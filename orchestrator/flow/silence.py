@@ -6,11 +6,10 @@ break it, and so do a new state and words of the agent's own accord; what is sai
 silence only holds the count, so that the marks of one silence follow each other.
 """
 
-from functools import lru_cache
-
 from orchestrator.flow.definition import Flow, Silence, Silent, State
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.records import replace
+from orchestrator.flow.remembered import remembered
 from orchestrator.flow.snapshot import AGAIN, Quiet, wait_for_the_caller
 
 __all__ = ["TIMER", "broken", "item_at", "led_to", "mark", "passed", "watch"]
@@ -46,7 +45,7 @@ def led_to(flow: Flow, path: str) -> bool:
     return isinstance(flow.states[state].next[int(index)].trigger, Silent)
 
 
-@lru_cache(maxsize=10_000)  # states
+@remembered
 def _marks(state: State) -> tuple[float, ...]:
     edges = {edge.trigger.seconds for edge in state.next if isinstance(edge.trigger, Silent)}
     return tuple(sorted(edges.union(item.after for item in state.silence)))

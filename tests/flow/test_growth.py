@@ -1,6 +1,8 @@
 """Nothing makes the session's data grow without end."""
 
+import gc
 import json
+import weakref
 from collections.abc import Mapping
 from dataclasses import asdict
 
@@ -17,6 +19,7 @@ from orchestrator.flow.events import (
     DigitPressed,
     Event,
     SessionStarted,
+    Signalled,
 )
 from orchestrator.flow.heeded import MOST_EVENTS, MOST_ITEMS
 from orchestrator.flow.snapshot import Snapshot
@@ -171,3 +174,24 @@ def test_what_must_be_heeded_is_not_forgotten() -> None:
         scene.model("Wait.")
     scene.wait(24 * 3600.0)
     assert scene.snapshot.run.erred == "limits"
+
+
+def test_what_is_told_once_is_not_forgotten_for_what_may_come_again() -> None:
+    flow = small(long(WAIT).replace("{visits: 1000}", "{visits: 1000, cost: 0.000001}"))
+    snapshot, _ = step(flow, Snapshot(), SessionStarted(0.0, "s1", "UTC", 0, model="gpt-realtime"))
+    snapshot, _ = step(flow, snapshot, CallerTyped(1.0, "Hello."))
+    spent = AnswerEnded(2.0, snapshot.talk.speaking or "", "completed", usage={"audio_out": 10**6})
+    snapshot, _ = step(flow, snapshot, spent)
+    for number in range(MOST_EVENTS + 20):
+        snapshot, _ = step(flow, snapshot, Signalled(3.0, "other", {}, f"{number + 1}-0"))
+    waiting = [happened.name for happened in snapshot.place.outcomes]
+    assert (len(waiting), "budget" in waiting) == (MOST_EVENTS, True)
+
+
+def test_a_flow_is_forgotten_when_its_last_session_is() -> None:
+    scene = play(long())
+    scene.model("Hello.")
+    flow = weakref.ref(scene.flow)
+    del scene
+    gc.collect()
+    assert flow() is None

@@ -109,7 +109,7 @@ class Sources:
         return hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Flow:
     """`sha256` is that of its `sources`; a journal's header carries it.
 

@@ -225,7 +225,7 @@ class StateLimits:
     time: float | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class State:
     name: str
     mark: Mark
