@@ -25,7 +25,7 @@ __all__ = [
     "Signals",
 ]
 
-Settlement = Literal["settled", "late", "fenced", "gone"]
+Settlement = Literal["settled", "late", "fenced", "gone", "refused"]
 """What became of a worker's outcome: it counts; another was first (ours is kept as
 `late`); the call is leased to another worker by now; there is no such record."""
 
@@ -156,7 +156,9 @@ class Claims(Protocol):
         ...
 
     async def settle_all(self, ended: Sequence[tuple[Claimed, Outcome]]) -> Sequence[Settlement]:
-        """`settle` for some calls at once, which costs less. The answers are in their order."""
+        """`settle` for some calls at once, which costs less. The answers are in their order:
+        `refused` for one whose record cannot be written, whatever becomes of the others.
+        """
         ...
 
     def withdrawn(self) -> AsyncIterator[str]:

@@ -196,9 +196,21 @@ class Link(ABC):
             [reply] = await self.submit([("EVAL", script.text, *rest)])
         return checked(reply, self._place)
 
-    async def act_all(self, acts: Sequence[tuple[Script, Sequence[str], Command]]) -> list[Reply]:
-        """Run some scripts, sent together, each an atomic act of its own. Raises as `ask` does."""
-        return await asyncio.gather(*(self.act(*each) for each in acts))
+    async def act_all(
+        self, acts: Sequence[tuple[Script, Sequence[str], Command]]
+    ) -> list[Reply | RedisRefused]:
+        """Run some scripts, sent together, each an atomic act of its own: what is refused is so in
+        its place. Raises `QueueUnavailable`.
+        """
+        return await asyncio.gather(*(self._act_or_refusal(*each) for each in acts))
+
+    async def _act_or_refusal(
+        self, script: Script, keys: Sequence[str], args: Command
+    ) -> Reply | RedisRefused:
+        try:
+            return await self.act(script, keys, args)
+        except RedisRefused as refusal:
+            return refusal
 
     def line(self) -> Line:
         """A connection for blocking reads. It closes with the link."""

@@ -112,8 +112,7 @@ class StreamClaims:
 
     async def settle_all(self, ended: Sequence[tuple[Claimed, Outcome]]) -> Sequence[Settlement]:
         told = [self._ended(claimed, outcome) for claimed, outcome in ended]
-        act = acts.settle(self._queue, self._consumer, told, self._limit)
-        settlements: Sequence[Settlement] = await self._link.act(*act)
+        settlements = await self._settlements(told)
         crashpoint("worker.settled")
         for each in told:
             self._leased.pop((each.lane, each.entry), None)
@@ -121,6 +120,18 @@ class StreamClaims:
         news = [(e.call.reply_to, e.call, e.outcome) for e, became in count if became == "settled"]
         await signal(self._link, news)
         crashpoint("worker.signalled")
+        return settlements
+
+    async def _settlements(self, ended: Sequence[Ended]) -> Sequence[Settlement]:
+        """What Redis refuses of one call must cost no other its outcome: then each goes alone."""
+        act = acts.settle(self._queue, self._consumer, ended, self._limit)
+        try:
+            settlements: Sequence[Settlement] = await self._link.act(*act)
+        except RedisRefused as refusal:
+            if len(ended) > 1:
+                return [each for one in ended for each in await self._settlements([one])]
+            logger.error("call %s: its outcome is refused: %s", ended[0].call.id, refusal)
+            return ["refused"]
         return settlements
 
     def _ended(self, claimed: Claimed, outcome: Outcome) -> Ended:
@@ -266,20 +277,25 @@ class StreamClaims:
         if asked:
             acted = [acts.admit(self._held(each), each.call) for each in asked]
             verdicts = await self._link.act_all(acted)
-            for claimed, (verdict, wait) in zip(asked, verdicts, strict=True):
-                if verdict != "run":
+            for claimed, verdict in zip(asked, verdicts, strict=True):
+                if not await self._heed_verdict(claimed, verdict):
                     refused.add(_place(claimed))
-                await self._heed_verdict(claimed, verdict, wait / 1000)
         self._unsure = False
         return [each.claimed for each in taken if _place(each.claimed) not in refused]
 
-    async def _heed_verdict(self, claimed: Claimed, verdict: str, wait: float) -> None:
+    async def _heed_verdict(self, claimed: Claimed, reply: tuple[str, int] | RedisRefused) -> bool:
+        """Whether it may run. What Redis cannot judge is left to the sweep, which gives it up."""
         call = claimed.call
+        if isinstance(reply, RedisRefused):
+            logger.error("call %s: whether it may run is refused: %s", call.id, reply)
+            return False
+        verdict, wait = reply
         if verdict == "parked":
-            self._due = min(self._due, time.monotonic() + wait)
+            self._due = min(self._due, time.monotonic() + wait / 1000)
         elif verdict == "refused":
             refused = Outcome.rate_limited().to_json()
             await signal(self._link, [(call.reply_to, call, refused)])
+        return verdict == "run"
 
     async def _wake(self) -> None:
         """Let parked calls go round whose time has come, and note when the next one's comes."""

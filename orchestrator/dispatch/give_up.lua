@@ -8,7 +8,8 @@ local record, work, jobs, dead = unpack(KEYS)
 local group, holder, lane, entry, idle, id, outcome, keep, request, reason, deliveries = unpack(ARGV)
 local lanes = {live = work, job = jobs}
 local stream = lanes[lane]
-local status, stood = unpack(redis.call('HMGET', record, 'status', 'outcome'))
+-- A record of another type is none: somebody must be able to end what nobody can settle.
+local status, stood = unpack(redis.pcall('HMGET', record, 'status', 'outcome'))
 
 if not taken(stream, group, entry, holder, idle) then
   return stood == outcome and outcome

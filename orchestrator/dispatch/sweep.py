@@ -16,7 +16,7 @@ from orchestrator.dispatch import acts, keys
 from orchestrator.dispatch.acts import LANES, Act, Held
 from orchestrator.dispatch.call import Call, Outcome, Priority
 from orchestrator.dispatch.streams import pairs, signal
-from orchestrator.link import Link
+from orchestrator.link import Link, RedisRefused
 
 __all__ = ["Sweep", "bury", "read_entry"]
 
@@ -80,10 +80,15 @@ class Sweep:
 
     async def _judge(self, verdicts: Sequence[tuple[Call | None, Act]]) -> None:
         replies = await self._link.act_all([act for _, act in verdicts])
+        news: list[tuple[str, Call, str]] = []
         for (call, _), reply in zip(verdicts, replies, strict=True):
-            if call and isinstance(reply, str):  # the outcome, if the act has settled the call
-                crashpoint("sweep.judged")
-                await signal(self._link, [(call.reply_to, call, reply)])
+            if isinstance(reply, RedisRefused):
+                logger.error("queue %s: a verdict is refused: %s", self._queue, reply)
+            elif call and isinstance(reply, str):  # the outcome, if the act has settled the call
+                news.append((call.reply_to, call, reply))
+        if news:
+            crashpoint("sweep.judged")
+            await signal(self._link, news)  # together: leases wait for the end of this
 
     def _verdict(
         self, lane: Priority, row: _Row, fields: Mapping[str, str]

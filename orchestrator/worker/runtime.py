@@ -27,7 +27,7 @@ import anyio
 
 from orchestrator.crashpoints import crashpoint
 from orchestrator.dispatch.call import Call, Outcome
-from orchestrator.errors import QueueUnavailable
+from orchestrator.errors import QueueUnavailable, ServiceError
 from orchestrator.interfaces import Claimed, Claims
 
 __all__ = ["BEATS", "Run", "Worker"]
@@ -75,6 +75,7 @@ class Worker:
         self._some_ended = anyio.Event()
         self._changed = anyio.Event()
         self._stopping = False
+        self._over = False  # whoever is cancelled now, or not by its scope, is so by us
 
     async def serve(self) -> None:
         """Work until `stop` is called and the running calls are done, or out of grace."""
@@ -83,8 +84,11 @@ class Worker:
             beside.start_soon(self._keep_leases)
             beside.start_soon(self._settle)
             async with asyncio.TaskGroup() as calls:  # whose tasks cost less than anyio's
-                await self._claim_until_stopped(calls)
-                await self._leave()
+                try:
+                    await self._claim_until_stopped(calls)
+                    await self._leave()
+                finally:
+                    self._over = True
             beside.cancel_scope.cancel()
 
     def stop(self) -> None:
@@ -127,10 +131,14 @@ class Worker:
             return Outcome.withdrawn("deadline")
         limit = min(call.timeout, left)
         running.scope.deadline = asyncio.get_running_loop().time() + limit
-        with running.scope:
-            outcome = await self._attempt(call)
-            crashpoint("worker.after_effect")
-            return outcome
+        try:
+            with running.scope:
+                outcome = await self._attempt(running)
+                crashpoint("worker.after_effect")
+                return outcome
+        except asyncio.CancelledError:  # the handler has cancelled itself, and we did so besides
+            if self._over:
+                raise
         match running.cut:
             case None:
                 return Outcome.failed("worker", "timeout", f"No answer within {limit:.3g} seconds.")
@@ -139,11 +147,13 @@ class Worker:
             case "hurried":
                 return None
 
-    async def _attempt(self, call: Call) -> Outcome:
+    async def _attempt(self, running: _Running) -> Outcome:
+        call = running.claimed.call
         try:
             return await self._run(call)
         except (Exception, asyncio.CancelledError) as failure:
-            if isinstance(failure, asyncio.CancelledError) and _is_cancelled():
+            ours = self._over or running.scope.cancel_called
+            if ours and isinstance(failure, asyncio.CancelledError):
                 raise
             # The model hears no exception's text: it may hold addresses, names, queries.
             log.exception("%s failed (call %s)", call.tool, call.id)
@@ -166,8 +176,12 @@ class Worker:
                         log.info("the outcome of call %s does not count: %s", name, settlement)
 
     async def _hand_back(self, running: _Running) -> None:
-        await _insisting(partial(self._claims.hand_back, running.claimed))
-        self._free(running)
+        try:
+            await _insisting(partial(self._claims.hand_back, running.claimed))
+        except ServiceError as refusal:
+            log.error("call %s is left to others: %s", running.claimed.call.id, refusal)
+        finally:
+            self._free(running)
         crashpoint("drain.handed_back")
 
     def _free(self, *slots: _Running) -> None:
@@ -214,12 +228,6 @@ class Worker:
         """Wait until a call has ended or `stop` was called."""
         await self._changed.wait()
         self._changed = anyio.Event()
-
-
-def _is_cancelled() -> bool:
-    """Whether we are, and not only something that the handler waits for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 async def _insisting(act: Callable[[], Awaitable[_Answer]]) -> _Answer:

@@ -385,3 +385,36 @@ async def test_of_a_call_that_redis_has_lost_and_that_may_not_run_twice_the_outc
     await calls.publish(CALL)
     await link.ask(("FLUSHALL",))
     assert await answers(calls, 1) == {CALL.id: Outcome.withdrawn("dead")}
+
+
+async def spoil(link: Link, call: Call) -> None:
+    """Its record has another type: whatever asks for that is refused."""
+    record = keys.call_record(call.queue, call.id)
+    await link.ask(("DEL", record), ("SET", record, "x"))
+
+
+async def test_a_call_that_redis_refuses_costs_no_other_its_outcome(link: Link) -> None:
+    calls, claims = StreamCalls(link, "asker", relook=60), StreamClaims(link, CALL.queue, "w1")
+    for each in range(3):
+        await calls.publish(other(each))
+    held = await claims.claim(3, 1)
+    await spoil(link, other(1))
+    settled = await claims.settle_all([(claimed, DONE) for claimed in held])
+    assert settled == ["settled", "refused", "settled"]
+    assert await answers(calls, 2) == {other(0).id: DONE, other(2).id: DONE}
+
+
+async def test_a_call_that_redis_refuses_is_given_up_by_who_sweeps(
+    link: Link,
+) -> None:
+    again = other(1, rerun=True)
+    claims = StreamClaims(link, CALL.queue, "w1", lease=0, tries=2)
+    await StreamCalls(link, "asker").publish(again)
+    await StreamCalls(link, "asker").publish(other(2))
+    await claims.claim(1, 1)
+    await spoil(link, again)
+    await claims.sweep()  # goes round again
+    assert [each.call.id for each in await claims.claim(2, 1)] == [other(2).id]
+    await claims.sweep()
+    assert await number(link, "XLEN", keys.dead(CALL.queue)) == 1
+    assert await number(link, "XLEN", keys.work(CALL.queue)) == 0

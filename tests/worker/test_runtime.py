@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -9,7 +10,7 @@ import anyio
 import pytest
 
 from orchestrator.dispatch.call import Call, Outcome
-from orchestrator.errors import QueueUnavailable
+from orchestrator.errors import QueueUnavailable, ServiceError
 from orchestrator.interfaces import Claimed, Settlement
 from orchestrator.memory import MemoryBroker, MemoryCalls, MemoryClaims
 from orchestrator.worker import runtime
@@ -172,6 +173,70 @@ async def test_an_exception_becomes_an_outcome_that_tells_nothing_of_it(
     assert outcome == Outcome.failed("worker", "error", "book failed unexpectedly.")
     [record] = caplog.records
     assert record.exc_info and "book failed (call s.1.1)" in record.message
+
+
+async def test_a_handler_that_cancels_itself_has_failed_and_its_slot_is_free_again(
+    desk: Desk,
+) -> None:
+    async def cancel_itself(call: Call) -> Outcome:
+        task = asyncio.current_task()
+        assert task
+        task.cancel()
+        return await never(call)
+
+    async with desk.worker(cancel_itself, slots=1):
+        outcomes = await desk.ask(call(1), call(2))
+    assert {each.error and each.error.code for each in outcomes.values()} == {"error"}
+
+
+async def test_a_handler_that_swallows_a_cancellation_keeps_no_slot(desk: Desk) -> None:
+    async def swallow(call: Call) -> Outcome:
+        task, never_done = asyncio.current_task(), asyncio.Future[None]()
+        assert task
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await never_done
+        await never_done  # cancelled by now
+        raise AssertionError
+
+    async with desk.worker(swallow, slots=1):
+        outcomes = await desk.ask(call(1), call(2))
+    assert {each.error and each.error.code for each in outcomes.values()} == {"error"}
+
+
+async def test_a_handler_that_cancels_itself_when_it_is_cancelled_was_withdrawn(
+    desk: Desk,
+) -> None:
+    started = anyio.Event()
+
+    async def run(call: Call) -> Outcome:
+        started.set()
+        try:
+            return await never(call)
+        finally:
+            task = asyncio.current_task()
+            assert task
+            task.cancel()
+
+    async with desk.worker(run, slots=1):
+        await desk.calls.publish(call(1))
+        await started.wait()
+        assert await desk.calls.ask_to_stop(call(1)) is None
+        assert await desk.outcomes(1) == {call(1).id: Outcome.withdrawn("cancel")}
+
+
+async def test_a_call_that_cannot_be_handed_back_is_left_to_others(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Refusing(Wrapped):
+        async def hand_back(self, claimed: Claimed) -> None:
+            raise ServiceError("WRONGTYPE")
+
+    worker = Worker(Refusing(desk.claims), never, grace=0)
+    async with working(worker):
+        await desk.calls.publish(replace(call(1), rerun=True))
+        await anyio.wait_all_tasks_blocked()
+    assert "s.1.1 is left to others" in caplog.text
 
 
 async def test_a_handler_that_waits_for_something_cancelled_has_failed(desk: Desk) -> None:
