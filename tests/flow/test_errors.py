@@ -105,6 +105,8 @@ def test_a_no_of_a_person_that_no_edge_takes_is_an_error_only_of_a_step(way: str
     scene = desk()
     scene.asks("reset" if way == "model" else "go_do", {})
     scene.model()
+    if way == "model":
+        scene.model("I am asking.")
     scene.settle("reset", Outcome("worker", {"approved": False, "by": "kim"}))
     assert (scene.path[-1] == "sorry") == (way == "step")
 
@@ -330,3 +332,12 @@ def test_who_interrupts_the_program_is_told_from_who_hangs_up() -> None:
     scene = desk()
     scene.apply(CallerLeft(scene.at, "interrupted"))
     assert (scene.snapshot.run.ended, scene.snapshot.run.how) == ("interrupted", "interrupted")
+
+
+def test_a_word_of_the_caller_lets_the_model_call_anew() -> None:
+    scene = desk()
+    for _ in range(2):
+        for _ in range(MAX_ROUNDS):
+            scene.model(go_nowhere={})
+        scene.caller("Well?")
+    assert scene.state == "desk"

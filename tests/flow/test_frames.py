@@ -619,3 +619,15 @@ def test_a_sub_flow_hands_over_with_what_it_knows() -> None:
     scene.model(go_refuse={})
     assert scene.vars["who"] == "Lyon"
     assert [report.data["flow"] for report in scene.reports("handed.over")] == ["bills"]
+
+
+def test_what_is_unset_is_not_given_to_a_sub_flow() -> None:
+    root = SHOP.replace('with: {city: "${city}"}', 'with: {city: "${street}"}', 1)
+    own = ADDRESS.replace(
+        "city: {type: text, from: input}", "city: {type: text, from: input, default: Paris}"
+    )
+    scene = play(root, address=own)
+    scene.model("Hello.")
+    scene.caller("A book, please.")
+    scene.model(go_order={})
+    assert scene.vars["city"] == "Paris"

@@ -589,3 +589,10 @@ def test_who_hangs_up_while_a_call_is_open_leaves_no_event_behind() -> None:
     scene.apply(CallerLeft(scene.at))
     assert scene.reports("call.cancelled")
     assert scene.snapshot.place.outcomes == ()
+
+
+def test_who_hangs_up_hears_nothing_any_more() -> None:
+    scene = call()
+    says(scene)
+    scene.apply(CallerLeft(scene.at))
+    assert scene.snapshot.talk.hearing is None
