@@ -631,3 +631,14 @@ def test_what_is_unset_is_not_given_to_a_sub_flow() -> None:
     scene.caller("A book, please.")
     scene.model(go_order={})
     assert scene.vars["city"] == "Paris"
+
+
+def test_what_was_given_and_not_checked_yet_is_lost_with_a_detour_of_the_flow_around() -> None:
+    known = "  known: {queue: q, params: {value: text}, returns: {ok: bool}, safe: true}\n"
+    own = ADDRESS.replace("tools:\n", "tools:\n" + known, 1)
+    own = own.replace("  street: text\n", "  street: {type: text, validate: {tool: known}}\n", 1)
+    scene = asked_for_the_street(own)
+    held, _ = scene.model(set_ask={"street": "Main Street"}, go_hours={})
+    assert scene.answers[-1].purpose == "prompt"
+    assert scene.output(held) == {"ignored": "already moved"}
+    assert not scene.snapshot.work.held

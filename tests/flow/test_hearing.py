@@ -471,6 +471,9 @@ def test_a_read_back_that_was_heard_is_not_unheard_by_what_is_told_afterwards() 
     scene, read_back = reading()
     scene.apply(AgentFinished(scene.at, read_back))
     scene.apply(AgentCutOff(scene.at, read_back, 700))
+    confirming = scene.snapshot.work.confirming
+    assert confirming
+    assert (confirming.spoken, confirming.cut_off) == (None, None)
     assert "confirm_pay" in offered(scene.flow, scene.snapshot)
 
 
@@ -596,3 +599,19 @@ def test_who_hangs_up_hears_nothing_any_more() -> None:
     says(scene)
     scene.apply(CallerLeft(scene.at))
     assert scene.snapshot.talk.hearing is None
+
+
+def test_a_turn_that_has_come_is_not_waited_for() -> None:
+    scene = call()
+    heard(scene)
+    turn(scene)
+    assert "caller:" not in scene.snapshot.timers
+
+
+def test_an_answer_that_its_player_has_cut_off_is_stopped() -> None:
+    scene = call()
+    answer = scene.speaking or ""
+    scene.apply(AgentSaid(scene.at, answer, "Well"))
+    scene.apply(AgentCutOff(scene.at, answer, 300))
+    assert hushed(scene) == [answer]
+    assert not scene.speaking
