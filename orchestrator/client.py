@@ -10,6 +10,7 @@ record is the truth about what came of it. Another process can ask for it by its
 import asyncio
 import contextlib
 import logging
+import math
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
@@ -98,7 +99,8 @@ class Client:
 
         Raises `QueueUnavailable` while Redis is away: whether the call was made is unknown
         then, and the same `id` asks again. An outage meanwhile is ridden out until `timeout`.
-        Raises `UsageError` for a limit or a priority that is none.
+        Raises `UsageError` for a limit, a timeout or a priority that is none, and for arguments
+        that cannot be JSON.
         """
         name = id or _new_id()
         call = _call(
@@ -219,6 +221,8 @@ def _call(
     """Raises `UsageError` for what no worker could read, or would read as something else."""
     if limit is not None and limit < 1:
         raise UsageError(f"a limit of {limit}: at least one call must be allowed to run")
+    if not (math.isfinite(timeout) and math.isfinite(within)):
+        raise UsageError("a timeout is a number of seconds")
     if priority not in PRIORITIES:
         raise UsageError(f"a priority is one of {', '.join(PRIORITIES)}: not {priority}")
     now = time.time()
@@ -226,7 +230,7 @@ def _call(
         id=call_id,
         queue=queue,
         tool=tool,
-        arguments=to_jsonable_python(arguments or {}),
+        arguments=_as_json(arguments or {}),
         key=key,
         attempt=1,
         timeout=timeout,
@@ -239,6 +243,13 @@ def _call(
         limit=limit,
         rate=rate,
     )
+
+
+def _as_json(arguments: Mapping[str, Json]) -> Json:
+    try:
+        return to_jsonable_python(arguments)
+    except ValueError as error:
+        raise UsageError(f"arguments that are no JSON: {error}") from None
 
 
 @contextlib.asynccontextmanager

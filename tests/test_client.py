@@ -1,5 +1,6 @@
 """The public client, with a worker on a real Redis."""
 
+import json
 import math
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -221,7 +222,15 @@ async def test_a_call_that_cannot_run_within_its_rate_is_an_outcome(url: str) ->
 
 
 @pytest.mark.parametrize(
-    ("given", "error"), [({"limit": 0}, "a limit of 0"), ({"priority": "soon"}, "not soon")]
+    ("given", "error"),
+    [
+        ({"limit": 0}, "a limit of 0"),
+        ({"priority": "soon"}, "not soon"),
+        ({"timeout": math.nan}, "a timeout is"),
+        ({"timeout": math.inf}, "a timeout is"),
+        ({"arguments": {"deep": json.loads("[" * 400 + "]" * 400)}}, "no JSON"),
+        ({"arguments": {"what": object()}}, "no JSON"),
+    ],
 )
 async def test_a_call_that_no_worker_could_read_is_not_made(
     url: str, given: dict[str, Any], error: str

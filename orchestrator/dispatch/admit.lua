@@ -40,7 +40,7 @@ local function park(at)
 end
 
 local function full(slots, limit)
-  if limit == 0 then
+  if limit <= 0 then
     return false
   end
   -- No call outlives its deadline: a slot that should have been given back by then is free.

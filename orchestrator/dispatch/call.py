@@ -8,12 +8,12 @@ what a second writer says is kept in the record as `late` for people to read.
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Any, Literal, TypeAlias, cast
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AllowInfNan, Field, Strict, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Progress",
     "Rate",
     "Settler",
+    "is_deep",
 ]
 
 APPROVALS = "approvals"
@@ -35,6 +36,14 @@ APPROVALS = "approvals"
 # A JSON value. A recursive alias would make every reader narrow four levels deep,
 # so values are checked where they enter (schemas, pydantic) and are plain here.
 Json: TypeAlias = Any
+
+# What is read must have these types as it stands: "5" is no number, and neither is NaN.
+_Float: TypeAlias = Annotated[float, Strict(), AllowInfNan(False)]
+_Int: TypeAlias = Annotated[int, Strict()]
+_Bool: TypeAlias = Annotated[bool, Strict()]
+
+DEPTH = 300
+"""How deeply what travels may be nested: a little more than what pydantic makes of an object."""
 
 Settler: TypeAlias = Literal["worker", "deadline", "cancel", "refused", "dead"]
 
@@ -52,7 +61,7 @@ class Error:
 
     code: ErrorCode
     message: str = ""
-    after: float | None = None
+    after: _Float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,7 @@ class Outcome:
         return self.error is None
 
     def to_json(self) -> str:
+        """Raises `ValueError` for a result that is nested too deeply, or is no JSON."""
         return _text(self)
 
     @classmethod
@@ -140,8 +150,8 @@ class Progress:
 class Rate:
     """`calls` in `seconds`, on average; as many may come at once after a quiet while."""
 
-    calls: int
-    seconds: float
+    calls: _Int
+    seconds: _Float
 
     def __post_init__(self) -> None:
         if self.calls < 1 or not 0 < self.seconds <= 31_536_000:
@@ -167,20 +177,21 @@ class Call:
     tool: str
     arguments: Mapping[str, Json]
     key: str
-    attempt: int
-    timeout: float
-    deadline: float
+    attempt: _Int
+    timeout: _Float
+    deadline: _Float
     session: str
     reply_to: str
-    created: float
-    rerun: bool = False  # for whoever takes over the call of a dead worker (docs/redis.md)
-    trace: Mapping[str, str] = field(default_factory=dict[str, str])  # W3C traceparent
+    created: _Float
+    rerun: _Bool = False  # for whoever takes over the call of a dead worker (docs/redis.md)
+    trace: Mapping[str, Json] = field(default_factory=dict[str, Json])  # W3C traceparent
     priority: Priority = "live"
-    limit: int | None = None
+    limit: Annotated[_Int, Field(ge=1)] | None = None
     rate: Rate | None = None
-    backlog: int | None = None
+    backlog: _Int | None = None
 
     def to_json(self) -> str:
+        """Raises `ValueError` for arguments that are nested too deeply, or are no JSON."""
         return _text(self)
 
     def fingerprint(self) -> str:
@@ -196,12 +207,46 @@ class Call:
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
-def _text(record: object) -> str:
+def _text(record: Any) -> str:
     try:
         return to_json(record).decode()
     except PydanticSerializationError:
         # Half of a surrogate pair, which a model may write: no UTF-8, but JSON can escape it.
-        return json.dumps(record, separators=(",", ":"), default=asdict)
+        return _escaped(_members(record))
+
+
+def _escaped(members: Mapping[str, Json]) -> str:
+    if is_deep(members):
+        raise ValueError("nested too deeply")
+    try:
+        return json.dumps(members, separators=(",", ":"), default=_members)
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+
+
+def _members(record: Any) -> dict[str, Json]:
+    """Its own, not copied to their depths."""
+    return {each.name: getattr(record, each.name) for each in fields(record)}
+
+
+def is_deep(value: Json, depth: int = DEPTH) -> bool:
+    """Whether JSON is nested more deeply. Level by level, as Python's own stack is no deeper."""
+    level = [value]
+    for _ in range(depth):
+        level = [inner for each in level for inner in _inside(each)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Json) -> Iterable[Json]:
+    match value:
+        case Mapping():
+            return cast("Mapping[str, Json]", value).values()
+        case list() | tuple():
+            return cast("Iterable[Json]", value)
+        case _:
+            return ()
 
 
 def _read(cls: Any, text: str | bytes) -> Any:
@@ -224,9 +269,12 @@ def _from_data(cls: Any, data: Json) -> Any:
 
 def _parsed(text: str | bytes) -> Json:
     try:
-        return json.loads(text)
+        parsed = json.loads(text)
     except RecursionError:
         raise ValueError("JSON that is nested too deeply") from None
+    if is_deep(parsed):
+        raise ValueError("JSON that is nested too deeply")
+    return parsed
 
 
 @cache

@@ -137,7 +137,12 @@ class StreamClaims:
     def _ended(self, claimed: Claimed, outcome: Outcome) -> Ended:
         lease = self._leased.get(_place(claimed))
         started = lease.started if lease else time.time()
-        text = outcome.to_json()
+        try:
+            text = outcome.to_json()
+        except ValueError as error:
+            logger.error("call %s: its outcome cannot be written: %s", claimed.call.id, error)
+            outcome = Outcome.failed("worker", "error", f"{claimed.call.tool} gave no JSON.")
+            text = outcome.to_json()
         return Ended(claimed.lane, claimed.entry, claimed.call, text, outcome.ok, started)
 
     async def withdrawn(self) -> AsyncIterator[str]:

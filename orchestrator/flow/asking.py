@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 
-from orchestrator.dispatch.call import Json
+from orchestrator.dispatch.call import Json, is_deep
 from orchestrator.flow.definition import (
     ReadBack,
     Rejected,
@@ -49,6 +49,10 @@ __all__ = [
 ]
 
 
+DEPTH = 100
+"""How deeply the model may nest what it gives to a tool."""
+
+
 def _number(text: str) -> float:
     """Python's reader takes `NaN`, `Infinity` and 1e999, which are no numbers of JSON's."""
     number = float(text)
@@ -66,6 +70,8 @@ def parse_arguments(text: str) -> dict[str, Json]:
         arguments: Json = _parsed(text or "{}")
     except (ValueError, RecursionError):
         raise Rejected("the arguments are not JSON") from None
+    if is_deep(arguments, DEPTH):
+        raise Rejected("the arguments are nested too deeply")
     if not isinstance(arguments, dict):
         raise Rejected("the arguments are not a JSON object")
     return dict(arguments)  # pyright: ignore[reportUnknownArgumentType]

@@ -1,11 +1,12 @@
 """What is read from Redis may have been written by anybody, of any version."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
 
-from orchestrator.dispatch.call import Call, Error, Outcome
+from orchestrator.dispatch.call import Call, Error, Json, Outcome
 from orchestrator.flow.events import CallSettled, from_json, to_json
 from tests.dispatch.samples import CALL
 
@@ -36,11 +37,51 @@ def test_what_an_earlier_version_lacks_has_its_default() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"deadline": "soon"}, {"attempt": True}, {"arguments": [1]}, {"id": None}, {"timeout": {}}],
+    [
+        *({"deadline": "soon"}, {"attempt": True}, {"arguments": [1]}, {"id": None}),
+        *({"timeout": {}}, {"timeout": "5"}, {"rerun": "yes"}, {"timeout": math.nan}),
+        *({"created": math.inf}, {"limit": -1}, {"limit": "1"}, {"trace": []}),
+    ],
 )
 def test_a_call_with_a_field_of_another_type_is_none(changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(changes))):
         Call.from_json(json.dumps(json.loads(CALL.to_json()) | changes))
+    half = {"arguments": {"name": "Zo\ud83d"}}  # is read by another parser
+    with pytest.raises(ValueError, match=next(iter(changes))):
+        Call.from_json(json.dumps(json.loads(CALL.to_json()) | half | changes))
+
+
+def nested(depth: int) -> Json:
+    return json.loads("[" * depth + "]" * depth)
+
+
+@pytest.mark.parametrize("depth", [100, 200, 255, 290])
+def test_what_is_nested_deeply_travels(depth: int) -> None:
+    call = replace(CALL, arguments={"deep": nested(depth)})
+    assert Call.from_json(call.to_json()) == call
+    outcome = Outcome("worker", nested(depth))
+    assert Outcome.from_json(outcome.to_json()) == outcome
+
+
+@pytest.mark.parametrize("depth", [310, 490, 900])
+def test_what_is_nested_too_deeply_is_neither_written_nor_read(depth: int) -> None:
+    with pytest.raises(ValueError, match="nested too deeply"):
+        replace(CALL, arguments={"deep": nested(depth)}).to_json()
+    with pytest.raises(ValueError, match="nested too deeply"):
+        Outcome("worker", nested(depth)).to_json()
+    text = CALL.to_json().replace('"guests":4', f'"guests":{"[" * depth}{"]" * depth}')
+    with pytest.raises(ValueError, match="nested too deeply"):
+        Call.from_json(text)
+
+
+def test_what_is_no_json_is_not_written() -> None:
+    with pytest.raises(ValueError, match="dataclass"):
+        Outcome("worker", object()).to_json()
+
+
+def test_a_trace_is_any_object() -> None:
+    call = replace(CALL, trace={"traceparent": "00-1", "sampled": True, "baggage": {"a": 1}})
+    assert Call.from_json(call.to_json()) == call
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
 """What only Redis can show: acts, fences and outages. The rest is in test_contract.py."""
 
+import json
+import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from orchestrator.dispatch import acts, keys
 from orchestrator.dispatch.acts import Ended, Held
 from orchestrator.dispatch.call import Call, Outcome
 from orchestrator.dispatch.claims import StreamClaims
-from orchestrator.dispatch.streams import StreamCalls
+from orchestrator.dispatch.streams import StreamCalls, pairs
 from orchestrator.errors import QueueUnavailable
 from orchestrator.interfaces import Claimed
 from orchestrator.link import Link, Script
@@ -418,3 +421,45 @@ async def test_a_call_that_redis_refuses_is_given_up_by_who_sweeps(
     await claims.sweep()
     assert await number(link, "XLEN", keys.dead(CALL.queue)) == 1
     assert await number(link, "XLEN", keys.work(CALL.queue)) == 0
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        {"timeout": math.nan},
+        {"deadline": math.inf},
+        {"limit": -1},
+        *({name: "\ud83d"} for name in ("id", "tool", "key", "queue", "reply_to")),
+        {"arguments": json.loads('{"a": ' + "[" * 400 + "]" * 400 + "}")},
+    ],
+    ids=lambda poison: next(iter(poison)),
+)
+async def test_what_would_harm_a_worker_is_a_dead_letter(
+    link: Link, poison: dict[str, object]
+) -> None:
+    request = json.dumps(json.loads(CALL.to_json()) | poison)
+    await link.ask(("XADD", keys.work(CALL.queue), "*", "call", "x", "request", request))
+    await StreamCalls(link, "asker").publish(other(2))
+    claims = StreamClaims(link, CALL.queue, "w1")
+    assert [each.call.id for each in await claims.claim(2, 1)] == [other(2).id]
+    [[[_, flat]]] = await link.ask(("XRANGE", keys.dead(CALL.queue), "-", "+"))
+    assert pairs(flat)["request"] == request
+
+
+async def test_a_limit_below_one_bounds_nothing(link: Link) -> None:
+    """An earlier version's call, say: the act itself must not fail."""
+    await StreamCalls(link, "asker").publish(CALL)
+    await link.ask(("XGROUP", "CREATE", keys.work(CALL.queue), keys.GROUP, "0"))
+    read = ("XREADGROUP", "GROUP", keys.GROUP, "w1", "STREAMS", keys.work(CALL.queue), ">")
+    [found] = await link.ask(read)
+    [[entry, _]] = found[keys.work(CALL.queue)]
+    held = Held(CALL.queue, "live", entry, "w1")
+    assert await link.act(*acts.admit(held, replace(CALL, limit=-1))) == ["run", 0]
+
+
+async def test_an_outcome_that_cannot_be_written_is_a_failure(link: Link) -> None:
+    calls, claims = StreamCalls(link, "asker"), StreamClaims(link, CALL.queue, "w1")
+    await calls.publish(CALL)
+    await claims.settle(await one(claims), Outcome("worker", object()))
+    [outcome] = (await answers(calls, 1)).values()
+    assert outcome == Outcome.failed("worker", "error", "book gave no JSON.")

@@ -363,6 +363,9 @@ def test_a_step_whose_arguments_have_no_value_fails_without_a_call() -> None:
 def test_arguments_nested_without_end_are_refused() -> None:
     with pytest.raises(Rejected):
         parse_arguments("[" * 200_000)
+    with pytest.raises(Rejected, match="too deeply"):
+        parse_arguments(f'{{"a": {"[" * 100}{"]" * 100}}}')
+    assert parse_arguments(f'{{"a": {"[" * 90}{"]" * 90}}}')
 
 
 def test_news_of_a_former_attempt_is_none() -> None:
