@@ -220,7 +220,7 @@ def _return(m: Macrostep, reason: str, outcome: Mapping[str, Json], *, failed: b
         return
     if todo and todo.result_name:
         result = {**outcome, "reason": reason}
-        work.name_result(m, todo.result_name, result, work.made_with(m, todo.given))
+        m.values = replace(m.values, results={**m.values.results, todo.result_name: result})
     fatal_in = m.place.epoch if failed else None
     m.happen(f"run.{name}.{how}", fatal_in=fatal_in, reason=reason, outcome=dict(outcome))
 

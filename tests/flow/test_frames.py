@@ -642,3 +642,15 @@ def test_what_was_given_and_not_checked_yet_is_lost_with_a_detour_of_the_flow_ar
     assert scene.answers[-1].purpose == "prompt"
     assert scene.output(held) == {"ignored": "already moved"}
     assert not scene.snapshot.work.held
+
+
+def test_an_event_is_taken_by_an_interrupt_around_a_sub_flow() -> None:
+    alarm = "interrupts:\n  alarm: {signal: alarm, do: [{prompt: Tell it.}], return: true}\n"
+    scene = play(SHOP.replace("interrupts:\n", alarm, 1))
+    scene.model("Hello.")
+    scene.caller("A book, please.")
+    scene.model(go_order={})
+    scene.model("Where to?")
+    scene.apply(Signalled(scene.at, "alarm"))
+    assert [report.data for report in scene.reports("interrupt.taken")] == [{"id": "alarm"}]
+    assert scene.answers[-1].purpose == "prompt"

@@ -325,3 +325,37 @@ def test_a_result_that_came_before_other_outputs_is_told_with_them() -> None:
     assert scene.answers[-1].purpose == "result"
     scene.model("Shipped, and found.")
     assert not scene.speaking
+
+
+TRIES = """
+vars: {size: {type: int, max: 9}}
+start: ask
+states:
+  ask:
+    collect: {vars: [size], attempts: 2}
+    next:
+      - {event: collected, goto: bye}
+      - {event: collect.failed, do: [{note: Too often.}]}
+      - {intent: The caller starts again., id: again, goto: ask}
+      - {intent: The caller waits., id: wait, goto: only}
+  only: {next: [{intent: The caller is done., id: done, goto: bye}]}
+  bye: {end: {reason: completed}}
+"""
+
+
+def test_values_that_are_refused_are_counted_anew_with_each_entry_and_fail_once() -> None:
+    scene = play(TRIES)
+    scene.model(set_ask={"size": 99})
+    scene.model(go_again={})
+    scene.model(set_ask={"size": 99})
+    assert scene.notes == []
+    for _ in range(2):
+        scene.model(set_ask={"size": 99})
+    assert scene.notes == ["Too often."]
+
+
+def test_a_state_with_nothing_but_intents_is_talked_in() -> None:
+    scene = play(TRIES)
+    scene.model(go_wait={})
+    assert scene.speaking
+    assert scene.answers[-1].purpose == "goal"
