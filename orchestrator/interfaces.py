@@ -156,8 +156,16 @@ class Claims(Protocol):
         ...
 
     async def settle_all(self, ended: Sequence[tuple[Claimed, Outcome]]) -> Sequence[Settlement]:
-        """`settle` for some calls at once, which costs less. The answers are in their order:
-        `refused` for one whose record cannot be written, whatever becomes of the others.
+        """`settle` for some calls at once, which costs less; who asked is only told by `tell`.
+
+        The answers are in their order: `refused` for one whose record cannot be written,
+        whatever becomes of the others.
+        """
+        ...
+
+    async def tell(self) -> None:
+        """Tell who asked what was settled, as well as that goes. May take as long as a service
+        that is away; any number may run at a time, beside everything else.
         """
         ...
 

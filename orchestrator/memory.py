@@ -181,6 +181,7 @@ class MemoryClaims:
         self._tries = tries
         self._limit = limit
         self._leased: dict[str, Claimed] = {}
+        self._untold: list[tuple[Call, Outcome]] = []
 
     @property
     def lease(self) -> float:
@@ -204,15 +205,24 @@ class MemoryClaims:
         return claimed
 
     async def settle(self, claimed: Claimed, outcome: Outcome) -> Settlement:
+        [settlement] = await self.settle_all([(claimed, outcome)])
+        await self.tell()
+        return settlement
+
+    async def settle_all(self, ended: Sequence[tuple[Claimed, Outcome]]) -> Sequence[Settlement]:
+        return [self._settled(claimed, outcome) for claimed, outcome in ended]
+
+    def _settled(self, claimed: Claimed, outcome: Outcome) -> Settlement:
         outcome = Outcome.from_json(outcome.to_json())
         settlement = self._queue.settle(claimed, self._consumer, outcome)
         self._leased.pop(claimed.entry, None)
         if settlement == "settled":
-            self._tell([(claimed.call, outcome)])
+            self._untold.append((claimed.call, outcome))
         return settlement
 
-    async def settle_all(self, ended: Sequence[tuple[Claimed, Outcome]]) -> Sequence[Settlement]:
-        return [await self.settle(claimed, outcome) for claimed, outcome in ended]
+    async def tell(self) -> None:
+        untold, self._untold = self._untold, []
+        self._tell(untold)
 
     async def withdrawn(self) -> AsyncIterator[str]:
         listeners = self._broker.listeners(self._name)

@@ -19,6 +19,7 @@ from orchestrator.dispatch.acts import LANES, Act, Ended, Held
 from orchestrator.dispatch.call import Call, Outcome, Priority
 from orchestrator.dispatch.streams import pairs, signal
 from orchestrator.dispatch.sweep import Sweep, bury, read_entry
+from orchestrator.dispatch.telling import Telling
 from orchestrator.errors import QueueUnavailable
 from orchestrator.interfaces import Claimed, Settlement
 from orchestrator.link import Backoff, Command, Link, RedisRefused
@@ -82,6 +83,7 @@ class StreamClaims:
         self._lease = lease
         self._limit = limit
         self._sweep = Sweep(link, queue, lease, tries)
+        self._telling = Telling(link)
         self._reader = link.line()
         self._leased: dict[_Place, _Lease] = {}
         # A read gives as many jobs as live calls: those for which there was no slot. They wait
@@ -108,6 +110,7 @@ class StreamClaims:
 
     async def settle(self, claimed: Claimed, outcome: Outcome) -> Settlement:
         [settlement] = await self.settle_all([(claimed, outcome)])
+        await self.tell()
         return settlement
 
     async def settle_all(self, ended: Sequence[tuple[Claimed, Outcome]]) -> Sequence[Settlement]:
@@ -116,11 +119,13 @@ class StreamClaims:
         crashpoint("worker.settled")
         for each in told:
             self._leased.pop((each.lane, each.entry), None)
-        count = zip(told, settlements, strict=True)
-        news = [(e.call.reply_to, e.call, e.outcome) for e, became in count if became == "settled"]
-        await signal(self._link, news)
-        crashpoint("worker.signalled")
+        for each, became in zip(told, settlements, strict=True):
+            if became == "settled":
+                self._telling.put(each.call, each.outcome)
         return settlements
+
+    async def tell(self) -> None:
+        await self._telling.run()
 
     async def _settlements(self, ended: Sequence[Ended]) -> Sequence[Settlement]:
         """What Redis refuses of one call must cost no other its outcome: then each goes alone."""

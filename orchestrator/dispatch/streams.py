@@ -19,7 +19,7 @@ from orchestrator.dispatch.progress import heard
 from orchestrator.errors import QueueUnavailable, ServiceError
 from orchestrator.link import Backoff, Command, Link, RedisRefused
 
-__all__ = ["OpenCalls", "StreamCalls", "pairs", "readable", "signal"]
+__all__ = ["REPLIES", "OpenCalls", "StreamCalls", "pairs", "readable", "signal"]
 
 logger = logging.getLogger(__name__)
 

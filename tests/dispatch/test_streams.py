@@ -404,6 +404,7 @@ async def test_a_call_that_redis_refuses_costs_no_other_its_outcome(link: Link) 
     await spoil(link, other(1))
     settled = await claims.settle_all([(claimed, DONE) for claimed in held])
     assert settled == ["settled", "refused", "settled"]
+    await claims.tell()
     assert await answers(calls, 2) == {other(0).id: DONE, other(2).id: DONE}
 
 
