@@ -40,7 +40,7 @@ Hear: TypeAlias = Callable[[Progress], None]
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiting:
     hear: Hear | None
     answer: "asyncio.Future[Outcome | None]" = field(
@@ -59,7 +59,7 @@ class Client:
         self._link = link
         self._process = process
         self._calls = StreamCalls(link, process, relook=RELOOK)
-        self._waiting: dict[str, _Waiting] = {}
+        self._waiting: dict[str, list[_Waiting]] = {}  # by the call's id: all who asked for it
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -95,7 +95,8 @@ class Client:
         every later call with it. `rerun` says that a worker may run it again after another has
         died with it. A `live` call is taken before every `job`. No more than `limit` calls of the
         tool run at a time and no more than `rate` begin, over all workers; they wait within
-        `timeout`. `progress` hears what the handler reports. Cancelled, it withdraws the call.
+        `timeout`. `progress` hears what the handler reports. Cancelled, it withdraws the call,
+        unless another call with this id waits here.
 
         Raises `QueueUnavailable` while Redis is away: whether the call was made is unknown
         then, and the same `id` asks again. An outage meanwhile is ridden out until `timeout`.
@@ -107,17 +108,19 @@ class Client:
             *(queue, tool, arguments, name, key or name, timeout, timeout, self._process),
             *(rerun, priority, limit, rate),
         )
-        waiting = self._waiting[call.id] = _Waiting(progress)
+        waiting = _Waiting(progress)
+        self._waiting.setdefault(call.id, []).append(waiting)
         timer = asyncio.get_running_loop().call_later(timeout, waiting.end)
         try:
             await self._calls.publish(call)
-            return await waiting.answer or await self._calls.withdraw(call, "deadline")
+            return await waiting.answer or await self._give_up(call)
         except asyncio.CancelledError:
-            await self._cancel(call)
+            if self._waiting[call.id] == [waiting]:  # nobody else here wants it
+                await self._cancel(call)
             raise
         finally:
             timer.cancel()
-            self._waiting.pop(call.id, None)
+            self._forget(call.id, waiting)
 
     async def publish(
         self,
@@ -175,6 +178,21 @@ class Client:
             raise UsageError(f"nobody has made a call {call_id} on queue {queue}")
         return Call.from_json(request), Outcome.from_json(outcome) if outcome else None
 
+    async def _give_up(self, call: Call) -> Outcome:
+        """At its deadline. What stands then is what all have who asked for it."""
+        outcome = await self._calls.withdraw(call, "deadline")
+        self._end(call.id, outcome)
+        return outcome
+
+    def _end(self, call_id: str, outcome: Outcome) -> None:
+        for waiting in self._waiting.get(call_id, ()):
+            waiting.end(outcome)
+
+    def _forget(self, call_id: str, waiting: _Waiting) -> None:
+        self._waiting[call_id].remove(waiting)
+        if not self._waiting[call_id]:
+            del self._waiting[call_id]
+
     async def _cancel(self, call: Call) -> None:
         with anyio.move_on_after(PATIENCE, shield=True):
             try:
@@ -184,18 +202,17 @@ class Client:
 
     async def _listen(self) -> None:
         async for call_id, outcome in self._calls.settled():
-            if waiting := self._waiting.get(call_id):
-                waiting.end(outcome)
+            self._end(call_id, outcome)
 
     async def _listen_meanwhile(self) -> None:
         async for call_id, progress in self._calls.progressed():
             self._hear(call_id, progress)
 
     def _hear(self, call_id: str, progress: Progress) -> None:
-        waiting = self._waiting.get(call_id)
-        if waiting and waiting.hear:
+        for waiting in self._waiting.get(call_id, ()):
             try:
-                waiting.hear(progress)
+                if waiting.hear:
+                    waiting.hear(progress)
             except Exception:
                 log.exception("call %s: what hears its progress failed", call_id)
 

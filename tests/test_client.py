@@ -1,5 +1,6 @@
 """The public client, with a worker on a real Redis."""
 
+import asyncio
 import json
 import math
 from collections.abc import AsyncGenerator, Callable
@@ -26,7 +27,7 @@ from tests.redis_server import RedisServer
 from tests.worker.test_lifespans import served
 
 ran: list[str] = []
-started = cancelled = anyio.Event()
+started = cancelled = proceed = anyio.Event()
 
 
 @handler(queue="sums")
@@ -55,16 +56,23 @@ async def hang() -> None:
         cancelled.set()
 
 
+@handler(queue="sums")
+async def pause() -> str:
+    started.set()
+    await proceed.wait()
+    return "done"
+
+
 @pytest.fixture(autouse=True)
 def fresh() -> None:
-    global started, cancelled
-    started, cancelled = anyio.Event(), anyio.Event()
+    global started, cancelled, proceed
+    started, cancelled, proceed = anyio.Event(), anyio.Event(), anyio.Event()
     ran.clear()
 
 
 @asynccontextmanager
 async def worker(url: str) -> AsyncGenerator[None]:
-    handlers: Handlers = served(add, weekday, refuse, hang)
+    handlers: Handlers = served(add, weekday, refuse, hang, pause)
     async with connect(url) as link, anyio.create_task_group() as tasks:
         progress = StreamProgress(link)
         handlers.tell = progress.tell
@@ -130,6 +138,32 @@ async def test_the_same_id_runs_once_whoever_asks(url: str) -> None:
         other = await two.call("sums", "add", {"a": 2, "b": 3}, id="c1")
     assert first == again == other == Outcome("worker", 5)
     assert ran == ["c1"]
+
+
+async def test_two_calls_of_one_id_have_one_outcome(url: str) -> None:
+    found: list[Outcome] = []
+
+    async def ask(timeout: float) -> None:  # noqa: ASYNC109 - the call's
+        found.append(await client.call("sums", "hang", id="c1", timeout=timeout))
+
+    async with Client.connect(url) as client, anyio.create_task_group() as tasks:
+        tasks.start_soon(ask, 50)
+        await started.wait()
+        tasks.start_soon(ask, 0.2)
+    assert found == [Outcome.withdrawn("deadline")] * 2
+
+
+async def test_who_is_cancelled_leaves_a_call_to_another_who_made_it(url: str) -> None:
+    async with Client.connect(url) as client:
+        first = asyncio.create_task(client.call("sums", "pause", id="c1", timeout=50))
+        await started.wait()
+        second = asyncio.create_task(client.call("sums", "pause", id="c1", timeout=50))
+        await anyio.wait_all_tasks_blocked()
+        first.cancel()
+        await asyncio.wait([first])
+        proceed.set()
+        assert await second == Outcome("worker", "done")
+    assert not client._waiting  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_a_success_under_a_key_is_returned_again(url: str) -> None:
@@ -264,7 +298,7 @@ async def test_a_listener_that_fails_is_told_and_harms_nobody(
 
     async with Client.connect(url) as client:
         waiting: Callable[..., Any] = _Waiting
-        client._waiting["c1"] = waiting(fail)  # pyright: ignore[reportPrivateUsage]
+        client._waiting["c1"] = [waiting(fail)]  # pyright: ignore[reportPrivateUsage]
         client._hear("c1", Progress("Hm."))  # pyright: ignore[reportPrivateUsage]
         assert (await client.call("sums", "add", {"a": 2, "b": 3})).ok
     assert "what hears its progress failed" in caplog.text

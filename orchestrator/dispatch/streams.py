@@ -53,11 +53,13 @@ class StreamCalls:
         return self._process
 
     async def publish(self, call: Call) -> None:
+        known = call.id in self._unanswered  # somebody waits for it already
         self._unanswered[call.id] = call
         try:
             outcome = await self._link.act(*acts.publish(call))
         except ServiceError:
-            self._answered(call.id)
+            if not known:
+                self._answered(call.id)
             raise
         if call.id in self._unanswered:
             self._published.add(call.id)
@@ -65,8 +67,10 @@ class StreamCalls:
             await signal(self._link, [(self._process, call, outcome)])
 
     async def withdraw(self, call: Call, by: Settler) -> Outcome:
-        outcome = await self._link.act(*acts.withdraw(call, Outcome.withdrawn(by)))
-        self._answered(call.id)
+        try:
+            outcome = await self._link.act(*acts.withdraw(call, Outcome.withdrawn(by)))
+        finally:
+            self._answered(call.id)  # what it came to is known, or nobody waits any longer
         return _outcome(outcome, call.id) or Outcome.withdrawn(by)
 
     async def ask_to_stop(self, call: Call) -> Outcome | None:
@@ -74,7 +78,7 @@ class StreamCalls:
         outcome = await self._link.act(*acts.withdraw(call, ours, asking=True))
         if outcome is None:
             return None
-        self._unanswered.pop(call.id, None)
+        self._answered(call.id)
         return _outcome(outcome, call.id) or ours
 
     async def settled(self) -> AsyncIterator[Answer]:

@@ -19,7 +19,7 @@ from orchestrator.dispatch.claims import StreamClaims
 from orchestrator.dispatch.streams import StreamCalls, pairs
 from orchestrator.errors import QueueUnavailable
 from orchestrator.interfaces import Claimed
-from orchestrator.link import Link, Script
+from orchestrator.link import Link, Script, connect
 from tests.dispatch.samples import CALL, other
 from tests.redis_server import RedisServer
 
@@ -464,3 +464,30 @@ async def test_an_outcome_that_cannot_be_written_is_a_failure(link: Link) -> Non
     await claims.settle(await one(claims), Outcome("worker", object()))
     [outcome] = (await answers(calls, 1)).values()
     assert outcome == Outcome.failed("worker", "error", "book gave no JSON.")
+
+
+async def test_nothing_is_kept_of_a_call_that_nobody_waits_for(own_redis: RedisServer) -> None:
+    async with connect(own_redis.url) as link:
+        calls = StreamCalls(link, "asker")
+        for each in (other(1), other(2)):
+            await calls.publish(each)
+        assert await calls.ask_to_stop(other(1)) == Outcome.withdrawn("cancel")
+        own_redis.kill()
+        with pytest.raises(QueueUnavailable):
+            await calls.withdraw(other(2), "deadline")
+        kept = (calls._unanswered, calls._published)  # pyright: ignore[reportPrivateUsage]
+    assert not any(kept)
+
+
+async def test_asking_again_in_vain_forgets_no_call_that_was_asked_for(
+    own_redis: RedisServer,
+) -> None:
+    async with connect(own_redis.url) as link:
+        calls = StreamCalls(link, "asker")
+        await calls.publish(CALL)
+        own_redis.kill()
+        with pytest.raises(QueueUnavailable):
+            await calls.publish(CALL)
+        own_redis.start()
+        await StreamCalls(link, "other").withdraw(CALL, "cancel")
+        assert await answers(calls, 1) == {CALL.id: Outcome.withdrawn("cancel")}
