@@ -164,11 +164,20 @@ class MemoryQueue:
                 while len(bound.slots) < most and self._give(bound):
                     pass
             return True
-        full[0].slots.pop(call.id, None)  # there are fewer than before: nobody gets it
-        self._release(call)
-        full[0].waiting.append((call.created + 1e10 * (call.priority == "job"), name))
-        full[0].waiting.sort()
+        self._wait(name, call, full[0])
         return self._park(name, min(full[0].slots.values()) + 1.001)
+
+    def _wait(self, name: str, call: Call, full: _Bound) -> None:
+        """The tool's slot only goes to who comes before this call: see `admit.lua`."""
+        turn = call.created + 1e10 * (call.priority == "job")
+        full.slots.pop(call.id, None)  # there are fewer than before: nobody gets it
+        tool = self._tools[call.tool]
+        if tool.waiting and tool.waiting[0][0] < turn:
+            self._pass_on(tool, call)
+        tool.slots.pop(call.id, None)
+        self._pass_on(self._whole, call)
+        full.waiting.append((turn, name))
+        full.waiting.sort()
 
     def _park(self, name: str, at: float) -> bool:
         self._entries[name].state = "parked"
@@ -275,14 +284,21 @@ class MemoryQueue:
         before = entry.before if deliveries is None else deliveries
         self._add(_Entry(entry.call, before=before, again=True))
         if entry.state == "pending":
-            self._release(entry.call)
+            self._pass_on(self._tools[entry.call.tool], entry.call)
+            self._pass_on(self._whole, entry.call)
         return True
 
     def _release(self, call: Call) -> None:
+        """A call is over: the next of its tool comes even if it had no slot there itself."""
+        tool = self._tools[call.tool]
+        tool.slots.pop(call.id, None)
+        self._give(tool)
+        self._pass_on(self._whole, call)
+
+    def _pass_on(self, bound: _Bound, call: Call) -> None:
         """A slot that becomes free goes to the call that has waited longest."""
-        for bound in (self._tools[call.tool], self._whole):
-            if bound.slots.pop(call.id, None) is not None:
-                self._give(bound)
+        if bound.slots.pop(call.id, None) is not None:
+            self._give(bound)
 
     def _give(self, bound: _Bound) -> bool:
         """A slot to the call that has waited longest, if any waits."""

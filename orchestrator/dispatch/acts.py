@@ -83,7 +83,10 @@ class Held:
 
 
 class Ended(NamedTuple):
-    """A call that a worker has ended; `outcome` is JSON, `started` in seconds since the epoch."""
+    """A call that a worker has ended; `outcome` is JSON, `started` in seconds since the epoch.
+
+    `bounded`: it may have slots, of its tool or, as only others know, of its queue.
+    """
 
     lane: Priority
     entry: str
@@ -91,6 +94,7 @@ class Ended(NamedTuple):
     outcome: str
     ok: bool
     started: float
+    bounded: bool
 
 
 def publish(call: Call) -> Act:
@@ -139,17 +143,16 @@ def admit(held: Held, call: Call) -> Act:
     )
 
 
-def settle(queue: str, holder: str, ended: Sequence[Ended], limit: int | None = None) -> Act:
-    """`limit` is how many calls of the queue run at a time."""
+def settle(queue: str, holder: str, ended: Sequence[Ended]) -> Act:
     places = [keys.work(queue), keys.jobs(queue)]
     words: list[str | int | float] = [keys.GROUP, holder, HOUR, DAY]
     for each in ended:
-        call, limited = each.call, bool(limit or each.call.limit)
+        call = each.call
         places += keys.call_record(queue, call.id), keys.key_record(queue, call.tool, call.key)
-        if limited:
+        if each.bounded:
             places += _bounds(queue, call.tool)
         words += each.lane, each.entry, call.id, each.outcome, int(each.ok)
-        words += call.fingerprint(), each.started, int(limited)
+        words += call.fingerprint(), each.started, int(each.bounded)
     return Act(SETTLE, places, words)
 
 

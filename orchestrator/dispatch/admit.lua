@@ -35,7 +35,7 @@ end
 local function park(at)
   redis.call('XACK', stream, group, entry)
   redis.call('ZADD', due, at, parked)
-  redis.call('EXPIRE', due, keep_open)
+  keep_for(due, keep_open)
   return {'parked', math.ceil(math.max(0, at - now) * 1000)}
 end
 
@@ -51,19 +51,26 @@ end
 
 local function take(slots, waiting, limit)
   redis.call('ZADD', slots, deadline, id)
-  redis.call('EXPIRE', slots, keep_open)
+  keep_for(slots, keep_open)
   -- More may run than before.
   while redis.call('ZCARD', slots) < limit and give(slots, waiting, lanes) do
   end
 end
 
+-- It keeps no slot while it waits. Who gets what it had been given must not lead to calls that need
+-- both bounds handing slots to each other for ever. So that of the queue goes to the next in the
+-- queue's line, but that of the tool only to somebody who comes before this call: without one it
+-- is the next of its tool itself, and stands in the queue's line for it, under an entry that no
+-- withdrawal deletes.
 local function wait(slots, waiting)
-  -- Has it a slot and finds no room, then fewer may run than before, and nobody gets that slot.
-  redis.call('ZREM', slots, id)
-  release(bounds, lanes, id)
   -- A job waits behind every live call.
-  redis.call('ZADD', waiting, lane == 'job' and created + 1e10 or created, parked)
-  redis.call('EXPIRE', waiting, keep_open)
+  local turn = lane == 'job' and created + 1e10 or tonumber(created)
+  -- Has it a slot here and finds no room, then fewer may run than before, and nobody gets that slot.
+  redis.call('ZREM', slots, id)
+  pass_forward(bounds[1], bounds[2], lanes, id, turn)
+  pass_on(bounds[3], bounds[4], lanes, id)
+  redis.call('ZADD', waiting, turn, parked)
+  keep_for(waiting, keep_open)
   return park(redis.call('ZRANGE', slots, 0, 0, 'WITHSCORES')[2] + 1.001)
 end
 

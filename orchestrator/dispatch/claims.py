@@ -58,6 +58,7 @@ class _Taken(NamedTuple):
 class _Lease(NamedTuple):
     claimed: Claimed
     started: float
+    asked: bool  # whether it may run: then it may have slots
 
 
 class StreamClaims:
@@ -129,7 +130,7 @@ class StreamClaims:
 
     async def _settlements(self, ended: Sequence[Ended]) -> Sequence[Settlement]:
         """What Redis refuses of one call must cost no other its outcome: then each goes alone."""
-        act = acts.settle(self._queue, self._consumer, ended, self._limit)
+        act = acts.settle(self._queue, self._consumer, ended)
         try:
             settlements: Sequence[Settlement] = await self._link.act(*act)
         except RedisRefused as refusal:
@@ -141,14 +142,14 @@ class StreamClaims:
 
     def _ended(self, claimed: Claimed, outcome: Outcome) -> Ended:
         lease = self._leased.get(_place(claimed))
-        started = lease.started if lease else time.time()
+        started, asked = (lease.started, lease.asked) if lease else (time.time(), True)
         try:
             text = outcome.to_json()
         except ValueError as error:
             logger.error("call %s: its outcome cannot be written: %s", claimed.call.id, error)
             outcome = Outcome.failed("worker", "error", f"{claimed.call.tool} gave no JSON.")
             text = outcome.to_json()
-        return Ended(claimed.lane, claimed.entry, claimed.call, text, outcome.ok, started)
+        return Ended(claimed.lane, claimed.entry, claimed.call, text, outcome.ok, started, asked)
 
     async def withdrawn(self) -> AsyncIterator[str]:
         async for message in self._link.listen(keys.control(self._queue)):
@@ -196,10 +197,11 @@ class StreamClaims:
         taken = await self._recovered(slots) if self._unsure else ()
         if not taken:
             taken = await self._read(slots, min(wait, self._due - time.monotonic()))
-        claimed = await self._admitted(taken)
+        admitted = await self._admitted(taken)
         now = time.time()
-        self._leased.update({_place(each): _Lease(each, now) for each in claimed})
-        return claimed
+        for each in admitted:
+            self._leased[_place(each.claimed)] = _Lease(each.claimed, now, self._asks(each))
+        return [each.claimed for each in admitted]
 
     async def _create_groups(self) -> None:
         for lane in LANES:
@@ -280,9 +282,12 @@ class StreamClaims:
             taken.append(_Taken(claimed, again="deliveries" in fields))
         return taken
 
-    async def _admitted(self, taken: Sequence[_Taken]) -> Sequence[Claimed]:
+    def _asks(self, taken: _Taken) -> bool:
+        return self._limit is not None or taken.questionable
+
+    async def _admitted(self, taken: Sequence[_Taken]) -> Sequence[_Taken]:
         """Those of the entries that may run now. Others are parked, or forgotten."""
-        asked = [each.claimed for each in taken if self._limit or each.questionable]
+        asked = [each.claimed for each in taken if self._asks(each)]
         refused: set[_Place] = set()
         if asked:
             acted = [acts.admit(self._held(each), each.call) for each in asked]
@@ -291,7 +296,7 @@ class StreamClaims:
                 if not await self._heed_verdict(claimed, verdict):
                     refused.add(_place(claimed))
         self._unsure = False
-        return [each.claimed for each in taken if _place(each.claimed) not in refused]
+        return [each for each in taken if _place(each.claimed) not in refused]
 
     async def _heed_verdict(self, claimed: Claimed, reply: tuple[str, int] | RedisRefused) -> bool:
         """Whether it may run. What Redis cannot judge is left to the sweep, which gives it up."""

@@ -47,11 +47,22 @@ local function pass_on(slots, waiting, lanes, id)
   end
 end
 
--- A call runs no more. `bounds` are slots and waiting calls, of the tool, of the queue.
-local function release(bounds, lanes, id)
-  for at = 1, #bounds, 2 do
-    pass_on(bounds[at], bounds[at + 1], lanes, id)
+-- To a call whose turn is before this one's, or to nobody.
+local function pass_forward(slots, waiting, lanes, id, turn)
+  local first = redis.call('ZRANGE', waiting, 0, 0, 'WITHSCORES')[2]
+  if first and tonumber(first) < turn then
+    pass_on(slots, waiting, lanes, id)
+  else
+    redis.call('ZREM', slots, id)
   end
+end
+
+-- A call is over. `bounds` are slots and waiting calls, of the tool, of the queue. The next of its
+-- tool comes even if it had no slot there: it may have stood in the queue's line for one.
+local function release(bounds, lanes, id)
+  redis.call('ZREM', bounds[1], id)
+  give(bounds[1], bounds[2], lanes)
+  pass_on(bounds[3], bounds[4], lanes, id)
 end
 
 -- Takes an entry from its holder, if it is pending for that consumer and has been idle for so long (ms).
@@ -63,6 +74,12 @@ local function taken(stream, group, entry, holder, idle)
   end
   redis.call('XACK', stream, group, entry)
   return true
+end
+
+-- A key is kept for as long as any of its members wants (s), not only the newest.
+local function keep_for(key, time)
+  redis.call('EXPIRE', key, time, 'NX')
+  redis.call('EXPIRE', key, time, 'GT')
 end
 
 local function seconds()

@@ -3,7 +3,7 @@
 -- KEYS: the streams of live calls and of jobs, the tool's slots and waiting calls, the queue's
 -- ARGV: group, holder, lane (live or job), entry, for how long it must have been idle (ms), id,
 --       how often it has been delivered
-local work, jobs = unpack(KEYS)
+local work, jobs, slots, waiting, queue_slots, queue_waiting = unpack(KEYS)
 local group, holder, lane, entry, idle, id, deliveries = unpack(ARGV)
 local lanes = {live = work, job = jobs}
 
@@ -11,5 +11,6 @@ if not taken(lanes[lane], group, entry, holder, idle) then
   return 0
 end
 again(lanes[lane], entry, deliveries)
-release({select(3, unpack(KEYS))}, lanes, id)
+pass_on(slots, waiting, lanes, id)
+pass_on(queue_slots, queue_waiting, lanes, id)
 return 1

@@ -1,9 +1,9 @@
 -- What a worker says that calls came to. Returns for each settled, late, fenced or gone.
 -- KEYS: the streams of live calls and of jobs, then for each call: its record, its key's record,
---       and, if it or its queue has a limit, the tool's slots and waiting calls and the queue's
+--       and, if it may have slots, the tool's slots and waiting calls and the queue's
 -- ARGV: group, consumer, how long to keep a record and a key's (s), then for each call:
 --       lane (live or job), entry, id, outcome, 1 if it succeeded, fingerprint of the arguments,
---       when it was taken (epoch s), 1 if it or its queue has a limit
+--       when it was taken (epoch s), 1 if it may have slots
 local work, jobs = unpack(KEYS)
 local group, consumer, keep, remember = unpack(ARGV)
 local lanes = {live = work, job = jobs}
@@ -23,7 +23,9 @@ local function settled(record, key, bounds, lane, entry, id, outcome, ok, finger
   local held = taken(stream, group, entry, consumer, 0)
   if held then
     redis.call('XDEL', stream, entry)
-    release(bounds, lanes, id)
+    if bounds then
+      release(bounds, lanes, id)
+    end
   end
   if not status then
     return 'gone'
@@ -51,7 +53,7 @@ end
 local settlements, place = {}, 3
 for at = 5, #ARGV, 8 do
   local limited = ARGV[at + 7] == '1'
-  local bounds = limited and {unpack(KEYS, place + 2, place + 5)} or {}
+  local bounds = limited and {unpack(KEYS, place + 2, place + 5)}
   table.insert(settlements, settled(KEYS[place], KEYS[place + 1], bounds, unpack(ARGV, at, at + 6)))
   place = place + (limited and 6 or 2)
 end

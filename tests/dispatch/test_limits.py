@@ -1,5 +1,6 @@
 """Which call may run when: priority, backlog, limits and rates, kept by both twins alike."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import anyio
@@ -244,15 +245,103 @@ async def test_who_waits_for_its_queue_takes_no_slot_of_its_tool(twins: Twins) -
     assert await ids(free) == [other(2).id]
 
 
-async def test_a_slot_that_is_of_no_use_in_a_full_queue_is_given_on(twins: Twins) -> None:
+async def test_a_slot_that_is_of_no_use_in_a_full_queue_is_free(twins: Twins) -> None:
     calls, bounded, free = twins.calls(), twins.claims("w1", limit=1), twins.claims("w2")
     await calls.publish(other(0))
     await held(bounded)
-    for number in (1, 2, 3):
+    for number in (1, 2):
         await calls.publish(other(number, tool="cancel", limit=1))
-    await free.settle(await held(free), DONE)  # now call 2 has the slot
+    await free.settle(await held(free, 1), DONE)
     assert await ids(bounded, 1) == []
+    await calls.publish(other(3, tool="cancel", limit=1))
     assert await ids(free, 1) == [other(3).id]
+
+
+async def two_lines(twins: Twins, bounded: Claims) -> Claimed:
+    """Calls 1 to 3 wait for a place in their queue, calls 4 to 6 for a slot of their tool."""
+    calls = twins.calls()
+    await calls.publish(other(0, tool="look_up"))
+    first = await held(bounded)
+    for numbers in ((1, 2, 3), (4, 5, 6)):
+        for number in numbers:
+            await calls.publish(other(number, limit=1, created=CALL.created + number))
+        assert await ids(bounded) == []
+        if numbers[0] == 1:
+            await bounded.settle(first, DONE)
+            first = await held(bounded)
+    return first
+
+
+async def soon(*workers: Claims) -> Claimed:
+    """What runs next, in few rounds."""
+    for _ in range(10):
+        for claims in workers:
+            for claimed in await taken(claims):
+                return claimed
+    raise AssertionError("nothing runs")
+
+
+@pytest.mark.parametrize("names", [("w1",), ("w1", "w2")], ids=len)
+async def test_calls_that_need_both_bounds_run_one_after_another(
+    twins: Twins, names: Sequence[str]
+) -> None:
+    workers = [twins.claims(name, limit=1) for name in names]
+    running = await two_lines(twins, workers[0])
+    order = [running.call.id]
+    for _ in range(5):
+        for claims in workers[::-1]:
+            if await claims.settle(running, DONE) == "settled":
+                break
+        running = await soon(*workers)
+        order.append(running.call.id)
+    assert sorted(order) == [other(number).id for number in range(1, 7)]
+
+
+async def test_a_withdrawal_stops_nobody_else_who_needs_both_bounds(twins: Twins) -> None:
+    calls, claims = twins.calls(), twins.claims(limit=1)
+    running = await two_lines(twins, claims)
+    await claims.settle(running, DONE)
+    running = await soon(claims)
+    for number in (3, 4):
+        await calls.withdraw(other(number), "cancel")
+    order = [running.call.id]
+    for _ in range(2):
+        await claims.settle(running, DONE)
+        running = await soon(claims)
+        order.append(running.call.id)
+    assert sorted(order) == [other(number).id for number in (2, 5, 6)]
+
+
+async def test_no_live_call_waits_behind_a_job_of_its_tool(twins: Twins) -> None:
+    """The job has the tool's slot when the live call comes, and finds the queue full."""
+    calls, bounded, free = twins.calls(), twins.claims("w1", limit=1), twins.claims("w2")
+    await calls.publish(other(0, tool="look_up"))
+    running = await held(bounded)
+    await calls.publish(other(1, limit=1))
+    before = await held(free)
+    await calls.publish(replace(job(2), limit=1))
+    assert await ids(bounded) == []
+    await free.settle(before, DONE)
+    for call in (other(3, limit=1), other(4, tool="look_up", created=CALL.created + 1)):
+        await calls.publish(call)
+    assert [await ids(bounded, 1) for _ in range(4)] == [[]] * 4
+    order: list[str] = []
+    for _ in range(3):
+        await bounded.settle(running, DONE)
+        running = await soon(bounded)
+        order.append(running.call.id)
+    assert order == [other(3).id, other(4).id, job(2).id]
+
+
+async def test_a_place_that_was_given_is_free_again_whoever_ran_the_call(twins: Twins) -> None:
+    calls, bounded, free = twins.calls(), twins.claims("w1", limit=1), twins.claims("w2")
+    for number in (0, 1):
+        await calls.publish(other(number))
+    await bounded.settle(await held(bounded, 1), DONE)
+    await bounded.leave()
+    await free.settle(await held(free), DONE)
+    await calls.publish(other(2))
+    assert await ids(bounded) == [other(2).id]
 
 
 async def test_the_place_of_a_dead_worker_in_a_queue_is_free_again(twins: Twins) -> None:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -55,8 +54,8 @@ async def answers(calls: StreamCalls, count: int) -> dict[str, Outcome]:
     return found
 
 
-def ended(number: int, **changes: Any) -> Ended:
-    return Ended("live", f"{number}-0", other(number, **changes), DONE.to_json(), True, 0.0)
+def ended(number: int, *, bounded: bool) -> Ended:
+    return Ended("live", f"{number}-0", other(number), DONE.to_json(), True, 0.0, bounded)
 
 
 def slot(key: str) -> int:
@@ -81,7 +80,7 @@ def test_the_slot_is_computed_as_a_cluster_does() -> None:
         acts.publish(CALL),
         acts.withdraw(CALL, DONE),
         acts.admit(HELD, CALL),
-        acts.settle(CALL.queue, "w1", [ended(1), ended(2, limit=1)]),
+        acts.settle(CALL.queue, "w1", [ended(1, bounded=False), ended(2, bounded=True)]),
         acts.go_round(HELD, CALL, 1),
         acts.give_up(HELD, CALL.id, CALL.tool, DONE),
         acts.wake(CALL.queue),
@@ -491,3 +490,22 @@ async def test_asking_again_in_vain_forgets_no_call_that_was_asked_for(
         own_redis.start()
         await StreamCalls(link, "other").withdraw(CALL, "cancel")
         assert await answers(calls, 1) == {CALL.id: Outcome.withdrawn("cancel")}
+
+
+async def test_what_a_queue_keeps_of_parked_calls_outlives_the_longest_of_them(link: Link) -> None:
+    calls, claims = StreamCalls(link, "asker"), StreamClaims(link, CALL.queue, "w1", limit=1)
+    long = other(1, deadline=CALL.created + 10 * acts.DAY, limit=1)
+    short = other(2, deadline=CALL.created + 10, limit=1)
+    for call in (long, replace(long, id="waits"), short):
+        await calls.publish(call)
+    assert [each.call for each in await claims.claim(3, 1)] == [long]
+    for key in (keys.due(CALL.queue), keys.waiting(CALL.queue, CALL.tool)):
+        assert await number(link, "TTL", key) > 10 * acts.DAY
+
+
+async def test_a_key_that_had_no_end_yet_gets_one(link: Link) -> None:
+    calls, claims = StreamCalls(link, "asker"), StreamClaims(link, CALL.queue, "w1")
+    await link.ask(("ZADD", keys.slots(CALL.queue, CALL.tool), CALL.deadline, "another"))
+    await calls.publish(replace(CALL, limit=2))
+    await one(claims)
+    assert await number(link, "TTL", keys.slots(CALL.queue, CALL.tool)) > 0
