@@ -73,6 +73,10 @@ class CallDesk:
         except ServiceError as problem:
             log.warning("call %s was not published: %s", call.id, problem)
             await self._settle(call, await self._take_back(command.call, call))
+        except ValueError as problem:  # what a step passes on from another tool's result, say
+            log.warning("call %s cannot be published: %s", call.id, problem)
+            invalid = Outcome.failed("refused", "invalid", "its arguments cannot be sent")
+            await self._settle(call, invalid)
 
     async def withdraw(self, command: Withdraw) -> None:
         """Settle an attempt from our side and tell what stands, unless that is our own cancel.

@@ -1,5 +1,6 @@
 """Calls of one session at their queues: what becomes of one that is asked to stop."""
 
+import json
 import time
 from collections.abc import Sequence
 
@@ -7,7 +8,7 @@ import anyio
 import pytest
 
 from orchestrator.desk import CallDesk
-from orchestrator.dispatch.call import Call, Outcome
+from orchestrator.dispatch.call import Call, Json, Outcome
 from orchestrator.errors import QueueUnavailable
 from orchestrator.flow.commands import AskToStop, Dispatch
 from orchestrator.flow.events import CallProgressed, CallSettled
@@ -38,8 +39,8 @@ class Asked:
         assert isinstance(event, CallSettled)
         self.told.append(event.outcome)
 
-    async def publish(self) -> None:
-        await self.desk.publish(Dispatch("c1", 1, "q", "write", {}, "k", 30.0, False))
+    async def publish(self, **arguments: Json) -> None:
+        await self.desk.publish(Dispatch("c1", 1, "q", "write", arguments, "k", 30.0, False))
 
     async def take(self) -> Claimed:
         [claimed] = await self.claims.claim(1, 5)
@@ -80,3 +81,10 @@ async def test_what_cannot_be_asked_goes_on(caplog: pytest.LogCaptureFixture) ->
     assert "was not asked to stop" in caplog.text
     await asked.claims.settle(claimed, DONE)
     assert await asked.hear() == [DONE]
+
+
+async def test_what_cannot_be_sent_has_failed() -> None:
+    asked = Asked()
+    await asked.publish(deep=json.loads("[" * 400 + "]" * 400))
+    [outcome] = await asked.hear()
+    assert outcome.error and outcome.error.code == "invalid"

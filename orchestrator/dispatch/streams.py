@@ -53,10 +53,11 @@ class StreamCalls:
         return self._process
 
     async def publish(self, call: Call) -> None:
+        act = acts.publish(call)
         known = call.id in self._unanswered  # somebody waits for it already
         self._unanswered[call.id] = call
         try:
-            outcome = await self._link.act(*acts.publish(call))
+            outcome = await self._link.act(*act)
         except ServiceError:
             if not known:
                 self._answered(call.id)

@@ -74,10 +74,11 @@ class Sweep:
         deleted = [row[0] for row, each in zip(rows, found, strict=True) if not each]
         if deleted:
             await self._link.ask(("XACK", stream, keys.GROUP, *deleted))
-        await self._judge([self._verdict(lane, row, fields) for row, fields in there])
-        return rows
+        judged = await self._judge([self._verdict(lane, row, fields) for row, fields in there])
+        return rows if judged else ()  # those that cannot be judged are there the next time, too
 
-    async def _judge(self, verdicts: Sequence[tuple[Call | None, Act]]) -> None:
+    async def _judge(self, verdicts: Sequence[tuple[Call | None, Act]]) -> bool:
+        """Whether Redis took all of them."""
         replies = await self._link.act_all([act for _, act in verdicts])
         news: list[tuple[str, Call, str]] = []
         for (call, _), reply in zip(verdicts, replies, strict=True):
@@ -88,6 +89,7 @@ class Sweep:
         if news:
             crashpoint("sweep.judged")
             await signal(self._link, news)  # together: leases wait for the end of this
+        return not any(isinstance(reply, RedisRefused) for reply in replies)
 
     def _verdict(
         self, lane: Priority, row: _Row, fields: Mapping[str, str]

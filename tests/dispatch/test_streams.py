@@ -11,14 +11,14 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from orchestrator.dispatch import acts, keys
+from orchestrator.dispatch import acts, keys, sweep
 from orchestrator.dispatch.acts import Ended, Held
 from orchestrator.dispatch.call import Call, Outcome
 from orchestrator.dispatch.claims import StreamClaims
 from orchestrator.dispatch.streams import StreamCalls, pairs
 from orchestrator.errors import QueueUnavailable
 from orchestrator.interfaces import Claimed
-from orchestrator.link import Link, Script, connect
+from orchestrator.link import Link, RedisRefused, Reply, Script, connect
 from tests.dispatch.samples import CALL, other
 from tests.redis_server import RedisServer
 
@@ -509,3 +509,19 @@ async def test_a_key_that_had_no_end_yet_gets_one(link: Link) -> None:
     await calls.publish(replace(CALL, limit=2))
     await one(claims)
     assert await number(link, "TTL", keys.slots(CALL.queue, CALL.tool)) > 0
+
+
+async def test_a_sweep_ends_though_its_verdicts_are_refused(
+    link: Link, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def refuse(judged: Sequence[acts.Act]) -> list[Reply]:
+        return [RedisRefused("NOPERM", "not for us")] * len(judged)
+
+    claims = StreamClaims(link, CALL.queue, "w1", lease=0)
+    await StreamCalls(link, "asker").publish(CALL)
+    await one(claims)
+    monkeypatch.setattr(sweep, "BATCH", 1)
+    monkeypatch.setattr(link, "act_all", refuse)
+    with anyio.fail_after(30):
+        await claims.sweep()
+    assert "a verdict is refused: not for us" in caplog.text
