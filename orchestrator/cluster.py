@@ -6,12 +6,14 @@ one turn of the event loop travels together there, too. Each command goes to the
 key; a node that is not the owner, or is about to be none, names another one, and the command
 follows.
 
-Who owns what is asked of all known nodes, and the first answer counts: at the start, and again
-whenever a node was not reached. What a node refuses while a slot is on its way, or while the
-cluster replaces an owner, is tried again for as long as a server may take to answer.
+Who owns what is asked of all known nodes, at the start and again whenever a node was not reached.
+The first answer that has an owner for every slot counts, or else the one that has most of them.
+What a node refuses while a slot is on its way, or while the cluster replaces an owner, is tried
+again for as long as a server may take to answer.
 """
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import (
@@ -51,6 +53,8 @@ T = TypeVar("T")
 Send: TypeAlias = Callable[[Node, Sequence[Command]], Awaitable[Sequence[Reply]]]
 """Sends some commands to a node; the replies are those of `Link.submit`."""
 
+RELEARN = 1.0
+"""Seconds after which it is asked again whether a slot without an owner has one."""
 _UNSAID = ("", "?", None)
 """What stands for a node's host where that is the one by which its teller was reached."""
 
@@ -66,6 +70,7 @@ class ClusterLink(Link):
         self._known = set(cluster.nodes)
         self._owners: list[Node | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         self._stale = True
+        self._learnt = 0.0  # on the monotonic clock
         self._learning = asyncio.Lock()
         self._links: dict[Node, ServerLink] = {}
         self._senders: dict[Node, asyncio.Task[None]] = {}
@@ -83,7 +88,7 @@ class ClusterLink(Link):
 
     async def check(self) -> None:
         await self._learn()
-        node, hello = await self._first_told(("HELLO",))
+        node, hello = (await self._told_by_nodes(("HELLO",), lambda _: True))[-1]
         new_enough(hello, self._cluster.at(node).place)
 
     async def run(self) -> None:
@@ -101,6 +106,9 @@ class ClusterLink(Link):
         await self._learn()
         return sorted({node for node in self._owners if node})
 
+    def knows(self, node: Node) -> bool:
+        return node in self._known
+
     def doubt(self) -> None:
         """A node was not reached: before anything else is sent, ask who owns what."""
         self._stale = True
@@ -111,7 +119,8 @@ class ClusterLink(Link):
         until, pauses = time.monotonic() + LIMIT, Backoff(0.005, 0.1)
         while rest := [place for place in range(len(commands)) if place not in replies]:
             late = time.monotonic() > until
-            groups = await self._by_owner(commands, rest)
+            await self._learn()
+            groups = self._by_owner(commands, rest)
             asked = (self._told(node, [commands[p] for p in groups[node]], send) for node in groups)
             for places, told in zip(groups.values(), await _together(asked), strict=True):
                 found = zip(places, told, strict=True)
@@ -120,37 +129,60 @@ class ClusterLink(Link):
                 await anyio.sleep(pauses.next())
         return [replies[place] for place in range(len(commands))]
 
-    async def _by_owner(
+    def _by_owner(
         self, commands: Sequence[Command], places: Iterable[int]
-    ) -> Mapping[Node, Sequence[int]]:
-        await self._learn()
-        found: dict[Node, list[int]] = {}
+    ) -> Mapping[Node | None, Sequence[int]]:
+        found: dict[Node | None, list[int]] = {}
         for place in places:
-            if (node := self._owners[_slot(commands[place])]) is None:
-                self.doubt()
-                raise QueueUnavailable(f"Redis at {self._place} is not whole: it lacks a node")
-            found.setdefault(node, []).append(place)
+            found.setdefault(self._owners[_slot(commands[place])], []).append(place)
         return found
 
-    async def _told(self, node: Node, commands: Sequence[Command], send: Send) -> Sequence[Reply]:
-        """What a node replies, or for once another one that it names."""
+    async def _told(
+        self, node: Node | None, commands: Sequence[Command], send: Send
+    ) -> Sequence[Reply]:
+        """What a node replies, or for once another one that it names. What is wrong with a node
+        is the reply to its commands alone.
+        """
+        if node is None:
+            return [self._lacking()] * len(commands)
         try:
             replies = list(await send(node, commands))
-        except QueueUnavailable as failure:
-            self.doubt()
-            await self._learn()
-            same = any(self._owners[_slot(command)] == node for command in commands)
-            reply = failure if same else redis_errors.TryAgainError("it was replaced")
-            return [reply] * len(commands)
+        except ServiceError as failure:
+            return [await self._why_not(node, commands, failure)] * len(commands)
         for place, reply in enumerate(replies):
             if isinstance(reply, redis_errors.MovedError):
                 self._owners[reply.slot_id] = _named(reply, node)
+                self._known.add(_named(reply, node))
             elif isinstance(reply, redis_errors.AskError):
-                there = _named(reply, node)
-                _, replies[place] = await send(there, (("ASKING",), commands[place]))
+                replies[place] = await self._asked(_named(reply, node), commands[place], send)
             elif isinstance(reply, redis_errors.ClusterDownError):
                 self.doubt()
         return replies
+
+    async def _asked(self, node: Node, command: Command, send: Send) -> Reply:
+        """The reply of a node to which the command's slot is on its way."""
+        try:
+            _, reply = await send(node, (("ASKING",), command))
+        except ServiceError as failure:
+            return failure
+        return reply
+
+    def _lacking(self) -> ServiceError:
+        if time.monotonic() >= self._learnt + RELEARN:
+            self.doubt()
+        return QueueUnavailable(f"Redis at {self._place} is not whole: it lacks a node")
+
+    async def _why_not(
+        self, node: Node, commands: Sequence[Command], failure: ServiceError
+    ) -> Exception:
+        """`failure`, unless another node has taken that one's place."""
+        if isinstance(failure, QueueUnavailable):
+            self.doubt()
+            with contextlib.suppress(ServiceError):
+                await self._learn()
+                if all(self._owners[_slot(command)] != node for command in commands):
+                    return redis_errors.TryAgainError("it was replaced")
+        return failure
 
     async def _learn(self) -> None:
         """Ask who owns what, if that is in doubt. Raises `QueueUnavailable` or `RedisRefused`."""
@@ -158,10 +190,13 @@ class ClusterLink(Link):
             return
         async with self._learning:
             if self._stale:
-                self._note(*await self._first_told(("CLUSTER", "SLOTS")))
-                self._stale = False
+                told = await self._told_by_nodes(("CLUSTER", "SLOTS"), _is_whole)
+                self._note(*max(told, key=lambda each: _owned(each[1])))
+                self._stale, self._learnt = False, time.monotonic()
 
     def _note(self, teller: Node, ranges: Sequence[Sequence[Any]]) -> None:
+        if not ranges:
+            raise QueueUnavailable(f"Redis at {self._place} is not whole: no node has any slots")
         self._owners = [None] * REDIS_CLUSTER_HASH_SLOTS
         self._known = set(self._cluster.nodes)
         for first, last, *nodes in ranges:
@@ -171,8 +206,10 @@ class ClusterLink(Link):
         for node in set(self._links) - self._known:
             self._leave(node)
 
-    async def _first_told(self, question: Command) -> tuple[Node, Any]:
-        """What the first of the known nodes says that says something."""
+    async def _told_by_nodes(
+        self, question: Command, enough: Callable[[Any], bool]
+    ) -> Sequence[tuple[Node, Any]]:
+        """What the known nodes say, until one has said enough. At least one has said something."""
         told: list[tuple[Node, Any]] = []
         failures: list[ServiceError] = []
 
@@ -181,7 +218,8 @@ class ClusterLink(Link):
             line = ServerLine(there.pool, there.place)
             try:
                 told.append((node, await line.ask(question)))
-                everybody.cancel_scope.cancel()
+                if enough(told[-1][1]):
+                    everybody.cancel_scope.cancel()
             except ServiceError as failure:
                 failures.append(failure)
             finally:
@@ -192,7 +230,7 @@ class ClusterLink(Link):
                 everybody.start_soon(hear, node)
         if not told:
             raise next((each for each in failures if isinstance(each, RedisRefused)), failures[0])
-        return told[0]
+        return told
 
     def _at(self, node: Node) -> ServerLink:
         if self._closed:
@@ -203,7 +241,8 @@ class ClusterLink(Link):
         return self._links[node]
 
     def _leave(self, node: Node) -> None:
-        del self._links[node]
+        # Its sender may not have begun: then nothing in it would tell who waits.
+        self._links.pop(node).shut()
         self._senders.pop(node).cancel()
 
 
@@ -217,6 +256,7 @@ class ClusterLine:
 
     async def ask(self, command: Command, wait: float = 0.0) -> Reply:
         async def send(node: Node, commands: Sequence[Command]) -> Sequence[Reply]:
+            await self._leave_others(node)
             return await self._at(node).exchange([pack(each) for each in commands], wait)
 
         [reply] = await self._link.routed([command], send)
@@ -235,6 +275,12 @@ class ClusterLine:
     async def close(self) -> None:
         for line in self._lines.values():
             await line.close()
+
+    async def _leave_others(self, node: Node) -> None:
+        """Close connections to what is no node any more."""
+        gone = [each for each in self._lines if each != node and not self._link.knows(each)]
+        for each in gone:
+            await self._lines.pop(each).close()
 
     def _at(self, node: Node) -> ServerLine:
         if node not in self._lines:
@@ -259,6 +305,15 @@ def _elsewhere(reply: Reply) -> bool:
     """Whether a command is to be sent once more: MovedError is an AskError, too."""
     errors = redis_errors
     return isinstance(reply, errors.AskError | errors.TryAgainError | errors.ClusterDownError)
+
+
+def _owned(ranges: Sequence[Sequence[Any]]) -> int:
+    """How many slots have an owner by this answer."""
+    return sum(last + 1 - first for first, last, *_ in ranges)
+
+
+def _is_whole(ranges: Sequence[Sequence[Any]]) -> bool:
+    return _owned(ranges) == REDIS_CLUSTER_HASH_SLOTS
 
 
 def _named(reply: Any, teller: Node) -> Node:

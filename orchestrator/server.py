@@ -163,8 +163,12 @@ class ServerLink(Link):
                 while batch := self._take():
                     await self._send(batch)
         finally:
-            self._closed = True
-            self._fail(self._take(), QueueUnavailable("this link is closed"))
+            self.shut()
+
+    def shut(self) -> None:
+        """Nothing more is sent: who waits hears of it, and who comes."""
+        self._closed = True
+        self._fail(self._take(), QueueUnavailable("this link is closed"))
 
     def _take(self) -> list[_Request]:
         """Everything that is waiting, but for what its asker has given up."""

@@ -1,6 +1,7 @@
 """A real cluster for tests: nodes on this machine, with all slots shared out among three."""
 
 import contextlib
+import re
 import time
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
@@ -10,7 +11,7 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
 from tests.redis_server import RedisServer, free_port, running_redis
 
-__all__ = ["RedisCluster", "home_of", "running_cluster"]
+__all__ = ["RedisCluster", "home_of", "lone_node", "running_cluster"]
 
 PRIMARIES = 3
 SHARE = -(-REDIS_CLUSTER_HASH_SLOTS // PRIMARIES)
@@ -42,8 +43,7 @@ class RedisCluster:
     def found(self) -> None:
         """Make one cluster of the nodes."""
         for number, node in enumerate(self.nodes[:PRIMARIES]):
-            last = min(REDIS_CLUSTER_HASH_SLOTS, (number + 1) * SHARE) - 1
-            self.ask(node, "CLUSTER", "ADDSLOTSRANGE", number * SHARE, last)
+            self.ask(node, "CLUSTER", "ADDSLOTSRANGE", *_share(number))
             self.ask(node, "CLUSTER", "SET-CONFIG-EPOCH", number + 1)
         first = self.nodes[0]
         for node in self.nodes[1:]:
@@ -90,6 +90,25 @@ class RedisCluster:
         for node in (target, source):
             self.ask(node, "CLUSTER", "SETSLOT", slot, "NODE", self.id(target))
 
+    def disown(self, number: int) -> None:
+        """The slots of a node have no owner any more, in the eyes of all."""
+        for node in self.nodes:
+            self.ask(node, "CLUSTER", "DELSLOTSRANGE", *_share(number))
+
+    def own(self, node: RedisServer, number: int) -> None:
+        """A node takes the slots that another one has lost."""
+        self.ask(node, "CLUSTER", "ADDSLOTSRANGE", *_share(number))
+        for each in self.nodes:
+            self._until(each, "CLUSTER INFO", f"cluster_slots_assigned:{REDIS_CLUSTER_HASH_SLOTS}")
+
+    def clients(self, node: RedisServer) -> int:
+        return len(self.text(node, "CLIENT LIST").splitlines())
+
+    def learnt(self, *nodes: RedisServer) -> int:
+        """How often somebody asked these who owns what."""
+        told = (self.text(node, "INFO commandstats") for node in nodes)
+        return sum(int(n) for text in told for n in re.findall(r"cluster\|slots:calls=(\d+)", text))
+
     def _until(self, node: RedisServer, question: str, told: str) -> None:
         until = time.monotonic() + LIMIT
         while told not in self.text(node, question):
@@ -113,6 +132,18 @@ def running_cluster(
         stack.callback(cluster.close)
         cluster.found()
         yield cluster
+
+
+@contextlib.contextmanager
+def lone_node() -> Generator[RedisServer]:
+    """A node that has met no other and owns nothing."""
+    with running_redis(_options()) as node:
+        yield node
+
+
+def _share(number: int) -> tuple[int, int]:
+    """The first and the last slot of a node."""
+    return number * SHARE, min(REDIS_CLUSTER_HASH_SLOTS, (number + 1) * SHARE) - 1
 
 
 def home_of(key: str) -> int:

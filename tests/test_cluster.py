@@ -1,13 +1,17 @@
 """Links to a Redis Cluster, while its slots move and its nodes die."""
 
+import math
 from collections.abc import AsyncGenerator, Callable
 
 import anyio
 import anyio.lowlevel
 import pytest
+from redis.crc import key_slot
 
 from orchestrator import cluster as cluster_module
 from orchestrator import server as server_module
+from orchestrator.addresses import ClusterAddress, address
+from orchestrator.cluster import ClusterLink
 from orchestrator.dispatch import keys
 from orchestrator.dispatch.call import Outcome
 from orchestrator.dispatch.claims import StreamClaims
@@ -15,7 +19,7 @@ from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.errors import QueueUnavailable, ServiceError
 from orchestrator.link import Backoff, Command, Link, RedisRefused, Reply, connect
 from tests.dispatch.samples import other
-from tests.redis_cluster import RedisCluster, home_of, running_cluster
+from tests.redis_cluster import RedisCluster, home_of, lone_node, running_cluster
 from tests.redis_server import RedisServer, free_port, running_redis
 
 KEYS = [f"key:{number}" for number in range(30)]
@@ -166,6 +170,106 @@ async def test_what_can_be_said_of_each_is_said() -> None:
 def queue_on(node: int) -> str:
     names = (f"queue-{number}" for number in range(99))
     return next(name for name in names if home_of(keys.work(name)) == node)
+
+
+LOST, KEPT = (next(key for key in KEYS if home_of(key) == node) for node in (0, 1))
+HOLES = {"cluster-require-full-coverage": "no"}
+
+
+def doubt(link: Link) -> None:
+    assert isinstance(link, ClusterLink)
+    link.doubt()
+
+
+async def test_a_slot_without_an_owner_is_away_alone_until_it_has_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with running_cluster(options=HOLES) as cluster:
+        async with connect(cluster.url) as link:
+            cluster.disown(0)
+            doubt(link)
+            monkeypatch.setattr(cluster_module, "RELEARN", math.inf)
+            before = cluster.learnt(*cluster.nodes)
+            for _ in range(5):
+                failure, value = await link.ask_each(("GET", LOST), ("GET", KEPT))
+                assert isinstance(failure, QueueUnavailable) and value is None
+            assert cluster.learnt(*cluster.nodes) - before <= 3  # once, of up to three nodes
+            cluster.own(cluster.nodes[1], 0)
+            monkeypatch.setattr(cluster_module, "RELEARN", 0)
+            assert await patiently(link, ("GET", LOST)) == [None]
+
+
+async def test_a_node_that_refuses_us_is_away_alone() -> None:
+    with running_cluster() as cluster:
+        async with connect(cluster.url) as link:
+            cluster.ask(cluster.nodes[0], "CONFIG", "SET", "requirepass", "secret")
+            failure, value = await link.ask_each(("GET", LOST), ("GET", KEPT))
+            assert isinstance(failure, RedisRefused) and value is None
+
+
+async def test_a_slot_that_is_on_its_way_to_a_node_that_is_away_is_away_alone() -> None:
+    with running_cluster(options=HOLES) as cluster:
+        async with connect(cluster.url) as link:
+            source, target = cluster.nodes[0], cluster.nodes[2]
+            slot = key_slot(LOST.encode())
+            cluster.ask(source, "CLUSTER", "SETSLOT", slot, "MIGRATING", cluster.id(target))
+            target.kill()
+            failure, value = await link.ask_each(("GET", LOST), ("GET", KEPT))
+            assert isinstance(failure, QueueUnavailable) and value is None
+
+
+async def test_a_node_that_owns_nothing_does_not_say_who_owns_what() -> None:
+    with running_cluster() as cluster, lone_node() as lone:
+        url = f"redis+cluster://127.0.0.1:{lone.port},127.0.0.1:{cluster.nodes[0].port}"
+
+        async def ask() -> None:
+            async with connect(url) as link:
+                assert await link.ask(("GET", LOST), ("GET", KEPT)) == [None, None]
+
+        cluster.nodes[0].freeze()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            while not cluster.learnt(lone):
+                await anyio.lowlevel.checkpoint()
+            cluster.nodes[0].thaw()
+
+
+async def test_a_cluster_without_slots_is_not_available() -> None:
+    with lone_node() as lone, pytest.raises(QueueUnavailable, match="no node has any slots"):
+        await opened(f"redis+cluster://127.0.0.1:{lone.port}")
+
+
+async def test_a_connection_to_what_is_no_node_any_more_is_closed() -> None:
+    with running_cluster(options=HOLES) as cluster:
+        async with connect(cluster.url) as link:
+            old, line = cluster.nodes[0], link.line()
+            before = cluster.clients(old)
+            await line.ask(("GET", LOST))
+            await link.ask(("GET", LOST))
+            assert cluster.clients(old) == before + 2
+            cluster.disown(0)
+            cluster.own(cluster.nodes[1], 0)
+            doubt(link)
+            assert await line.ask(("GET", LOST)) is None
+            with anyio.fail_after(30):
+                while cluster.clients(old) > before:
+                    await anyio.lowlevel.checkpoint()
+
+
+async def test_who_asks_a_node_that_is_left_before_anything_was_sent_hears_of_it() -> None:
+    there = address("redis+cluster://127.0.0.1:1")
+    assert isinstance(there, ClusterAddress)
+    link, node = ClusterLink(there), there.nodes[0]
+
+    async def ask() -> None:
+        with pytest.raises(QueueUnavailable, match="closed"):
+            await link._at(node).submit([("PING",)])  # pyright: ignore[reportPrivateUsage]
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await anyio.lowlevel.checkpoint()
+            link._leave(node)  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_a_link_that_was_idle_does_not_notice_that_a_node_was_replaced() -> None:
