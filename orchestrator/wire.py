@@ -18,7 +18,8 @@ _PUSHED: Any = getattr(hiredis, "PushNotification")  # noqa: B009 - its types ar
 class Wire(asyncio.Protocol):
     """Takes an open connection of redis-py over, which sees to address, TLS and login.
 
-    One exchange at a time. `lost` once it is of no more use.
+    One exchange at a time. `lost` once it is of no more use. Raises `OSError` for a connection on
+    which something was said that nobody has read.
     """
 
     def __init__(self, connection: Any) -> None:
@@ -26,7 +27,10 @@ class Wire(asyncio.Protocol):
         self._replies: list[Any] = []
         self._awaited = 0
         self._answer: asyncio.Future[list[Any]] | None = None
+        # These are not public: tests/test_wire.py tells when they are others.
         self._parser: Any = connection._parser._reader
+        if self._parser.has_data() or connection._reader._buffer:
+            raise ConnectionError("Redis has said more than it was asked")
         self._nothing = self._parser.gets()  # what it gives when there is no whole reply
         self._transport: Any = connection._writer.transport
         self._transport.set_protocol(self)

@@ -7,10 +7,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import hiredis
 import pytest
+from redis import exceptions as redis_errors
 
+from orchestrator.addresses import ServerAddress, address
+from orchestrator.link import pack
 from orchestrator.wire import Wire
+from tests.redis_server import RedisServer
 
 ANSWER = b"*2\r\n$1\r\na\r\n:7\r\n"
 PUSH = b">2\r\n$10\r\ninvalidate\r\n_\r\n"
@@ -20,9 +25,10 @@ PUSH = b">2\r\n$10\r\ninvalidate\r\n_\r\n"
 async def ends() -> AsyncGenerator[tuple[Wire, socket.socket]]:
     """A wire and the server's end of it."""
     ours, theirs = socket.socketpair()
-    _, writer = await asyncio.open_connection(sock=ours)
+    reader, writer = await asyncio.open_connection(sock=ours)
     parser: Any = hiredis.Reader(encoding="utf-8", notEnoughData=object())
-    connection = SimpleNamespace(_parser=SimpleNamespace(_reader=parser), _writer=writer)
+    opened = SimpleNamespace(_reader=parser)
+    connection = SimpleNamespace(_parser=opened, _reader=reader, _writer=writer)
     with theirs:
         yield Wire(connection), theirs
     writer.close()
@@ -75,3 +81,38 @@ async def test_a_connection_that_is_closed_meanwhile_is_lost(
     with pytest.raises(ConnectionError):
         await wire.exchange([b"PING\r\n"])
     assert wire.lost
+
+
+@pytest.fixture
+async def opened(shared_redis: RedisServer) -> AsyncGenerator[Any]:
+    """A connection of redis-py to a real server, as it is taken over."""
+    there = address(shared_redis.url)
+    assert isinstance(there, ServerAddress)
+    connection = there.pool.make_connection()
+    await connection.connect()
+    yield connection
+    await connection.disconnect(nowait=True)
+
+
+async def test_a_connection_of_redis_py_can_be_taken_over(opened: Any) -> None:
+    wire = Wire(opened)
+    size = 1_000_000  # more than is read at a time
+    packed = [pack(("SET", "a", "b" * size)), pack(("GET", "a"))]
+    with anyio.fail_after(30):
+        assert await wire.exchange(packed) == ["OK", "b" * size]
+        [error] = await wire.exchange([pack(("NONSENSE",))])
+    assert isinstance(error, redis_errors.ResponseError)
+
+
+@pytest.mark.parametrize("read", [0, 1], ids=["none of it", "half of it"])
+async def test_a_connection_on_which_something_is_unread_is_not_taken_over(
+    opened: Any, read: int
+) -> None:
+    await opened.send_packed_command(b"PING\r\n" * 2, check_health=False)
+    for _ in range(read):
+        assert await opened.read_response() == "PONG"
+    with anyio.fail_after(30):
+        while not await opened._parser.can_read():
+            await anyio.lowlevel.checkpoint()
+    with pytest.raises(ConnectionError, match="more than it was asked"):
+        Wire(opened)

@@ -312,6 +312,24 @@ async def test_a_withdrawal_stops_nobody_else_who_needs_both_bounds(twins: Twins
     assert sorted(order) == [other(number).id for number in (2, 5, 6)]
 
 
+async def test_who_is_withdrawn_while_next_of_its_tool_lets_the_one_after_it_come(
+    twins: Twins,
+) -> None:
+    calls, bounded, free = twins.calls(), twins.claims("w1", limit=1), twins.claims("w2")
+    await calls.publish(other(0, tool="look_up"))
+    running = await held(bounded)
+    await calls.publish(other(1, limit=1))
+    before = await held(free)
+    for number in (2, 3):
+        await calls.publish(other(number, limit=1, created=CALL.created + number))
+    assert await ids(bounded) == []
+    await free.settle(before, DONE)
+    assert await ids(bounded) == []  # call 2 has found the queue full
+    await calls.withdraw(other(2), "cancel")
+    await bounded.settle(running, DONE)
+    assert (await soon(bounded)).call.id == other(3).id
+
+
 async def test_no_live_call_waits_behind_a_job_of_its_tool(twins: Twins) -> None:
     """The job has the tool's slot when the live call comes, and finds the queue full."""
     calls, bounded, free = twins.calls(), twins.claims("w1", limit=1), twins.claims("w2")
