@@ -30,7 +30,11 @@ class Telling:
         """Tell what was put, unless somebody is at it: who tells an asker goes on until it knows
         everything. As well as we can; see `signal`.
         """
-        await asyncio.gather(*map(self._tell, tuple(self._untold)))
+        askers = tuple(self._untold)
+        if len(askers) == 1:  # mostly: a task less
+            await self._tell(*askers)
+        else:
+            await asyncio.gather(*map(self._tell, askers))
 
     async def _tell(self, asker: str) -> None:
         if asker in self._busy:

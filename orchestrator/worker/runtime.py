@@ -24,7 +24,6 @@ from functools import partial
 from typing import Literal, TypeAlias, TypeVar
 
 import anyio
-from anyio.abc import TaskGroup
 
 from orchestrator.crashpoints import crashpoint
 from orchestrator.dispatch.call import Call, Outcome
@@ -80,7 +79,7 @@ class Worker:
 
     async def serve(self) -> None:
         """Work until `stop` is called and the running calls are done, or out of grace."""
-        async with anyio.create_task_group() as telling, anyio.create_task_group() as beside:
+        async with asyncio.TaskGroup() as telling, anyio.create_task_group() as beside:
             beside.start_soon(self._heed_withdrawals)
             beside.start_soon(self._keep_leases)
             beside.start_soon(self._settle, telling)
@@ -160,7 +159,7 @@ class Worker:
             log.exception("%s failed (call %s)", call.tool, call.id)
             return Outcome.failed("worker", "error", f"{call.tool} failed unexpectedly.")
 
-    async def _settle(self, telling: TaskGroup) -> None:
+    async def _settle(self, telling: asyncio.TaskGroup) -> None:
         """Say how calls ended, together those that end meanwhile, for ever. An asker that cannot
         be told holds nothing up: it is told beside that.
         """
@@ -173,7 +172,7 @@ class Worker:
                 # However long Redis is away: the work is done already.
                 settlements = await _insisting(partial(self._claims.settle_all, told))
                 self._free(*(running for running, _ in ended))
-                telling.start_soon(self._claims.tell)
+                telling.create_task(self._claims.tell())
                 for (claimed, _), settlement in zip(told, settlements, strict=True):
                     if settlement != "settled":
                         name = claimed.call.id
