@@ -1,12 +1,12 @@
 """An event-driven orchestrator for OpenAI Realtime voice agents.
 
 These are the public names: what a file of handlers needs, and `Client` with its `Outcome` and
-`Rate` for other programs, which are loaded when they are first asked for.
+`Rate` for other programs, which are loaded when they are first asked for, and what it raises.
 """
 
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import Refused, Retry
+from orchestrator.errors import QueueUnavailable, Refused, Retry, ServiceError, UsageError
 from orchestrator.worker.declare import Context, handler, lifespan
 
 if TYPE_CHECKING:
@@ -17,9 +17,12 @@ __all__ = [
     "Client",
     "Context",
     "Outcome",
+    "QueueUnavailable",
     "Rate",
     "Refused",
     "Retry",
+    "ServiceError",
+    "UsageError",
     "__version__",
     "handler",
     "lifespan",

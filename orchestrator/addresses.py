@@ -5,6 +5,7 @@ them has a URL of its own, with the same user and the same options. A `redis+sen
 Sentinels, which are asked at every new connection where the primary is by then.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -27,8 +28,9 @@ ASKING = 0.5
 """Seconds that one Sentinel may take to say where the primary is."""
 
 EXPECTED = (
-    "not a Redis URL; expected redis://HOST:PORT/DB, rediss://…, unix:///PATH, "
-    "redis+sentinel://HOST:PORT,HOST:PORT/NAME/DB or redis+cluster://HOST:PORT,HOST:PORT"
+    "expected redis://HOST:PORT/DB, rediss://…, unix:///PATH, "
+    "redis+sentinel://HOST:PORT,HOST:PORT/NAME/DB or redis+cluster://HOST:PORT,HOST:PORT, "
+    "each also with ?replicas=N"
 )
 
 _pools: Any = ConnectionPool  # the types that it brings along are partial
@@ -63,7 +65,33 @@ def address(url: str) -> Address:
         return _address(urlsplit(url))
     except (ValueError, TypeError):
         # What is said of a faulty URL may quote it, and it may hold a password.
-        raise UsageError(EXPECTED) from None
+        raise UsageError(f"not a Redis URL{_wrong(url)}; {EXPECTED}") from None
+
+
+def _wrong(url: str) -> str:
+    """Which part of a faulty URL is to blame, where that is sure. Quotes nothing but the name of
+    an option, and that only if it cannot be the rest of a password.
+    """
+    try:
+        parts = urlsplit(url)
+        _address(parts._replace(query=""))
+    except (ValueError, TypeError):
+        return "" if _has_ports(url) else " (a port is no number up to 65535)"
+    for option in parts.query.split("&"):
+        try:
+            _address(parts._replace(query=option))
+        except (ValueError, TypeError):
+            name = "" if "@" in parts.query else f" '{option.partition('=')[0]}'"
+            return f" (its option{name} is unknown or has a wrong value)"
+    return ""
+
+
+def _has_ports(url: str) -> bool:
+    try:
+        hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
+        return all(urlsplit(f"//{host}").port != 0 for host in hosts)
+    except ValueError:
+        return False
 
 
 def _address(url: SplitResult) -> Address:
@@ -127,10 +155,18 @@ def _managed(pool: Any, name: str, nodes: Sequence[Node], login: Mapping[str, st
                 try:
                     return await asked.discover_master(name)
                 except sentinels.MasterNotFoundError:  # its words quote all options
-                    raise ConnectionError(f"no Sentinel knows where {name} is") from None
+                    raise ConnectionError(await _unfound(name, asked.sentinels)) from None
 
     managed: Any = Managed
     return managed(name, None, ssl=secure, **options)
+
+
+async def _unfound(name: str, sentinels: Sequence[Any]) -> str:
+    """Why no Sentinel said where the primary is: none answers, or none knows it."""
+    told = await asyncio.gather(*(each.ping() for each in sentinels), return_exceptions=True)
+    if all(isinstance(each, BaseException) for each in told):
+        return f"no Sentinel answers: {told[0]}"
+    return f"no Sentinel knows where {name} is"
 
 
 def _pool(url: SplitResult, *ours: str) -> tuple[Any, Mapping[str, str]]:

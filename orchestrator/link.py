@@ -75,6 +75,13 @@ _REFUSED = (
 )
 
 
+_NOT_OF_THIS_KIND = {
+    "cluster support disabled": "is no cluster: begin its URL with redis://",
+    "unknown command 'SENTINEL'": "is no Sentinel: write redis://HOST:PORT for a Redis itself",
+}
+"""What a server answers to what the kind of its URL makes us ask, and what it means."""
+
+
 class RedisRefused(ServiceError):
     """Redis answered with an error; `code` is its first word (`NOGROUP`, `WRONGPASS`, …)."""
 
@@ -158,6 +165,9 @@ def translated(error: Exception, place: str) -> ServiceError:
         return RedisRefused(code, f"Redis at {place} refuses us: {what}")
     if isinstance(error, _UNAVAILABLE) or code in _UNAVAILABLE_CODES:
         return QueueUnavailable(f"Redis at {place} is not available: {what}")
+    for said, meaning in _NOT_OF_THIS_KIND.items():
+        if said in what:
+            return RedisRefused(code, f"Redis at {place} {meaning}")
     return RedisRefused(code, f"Redis at {place}: {what}")
 
 

@@ -16,6 +16,7 @@ from orchestrator import broker, redis_keeper
 from orchestrator.errors import ServiceError, UsageError
 from orchestrator.redis_keeper import ENDPOINT, ask
 from orchestrator.settings import Settings
+from tests.redis_server import RedisServer
 
 USER = """
 import sys, anyio
@@ -257,6 +258,20 @@ async def test_a_given_redis_that_is_away_is_named_without_its_password(project:
         async with broker.find(Settings(project.project, redis_url=url)):
             pass
     assert "secret" not in str(away.value)
+
+
+async def test_a_given_redis_that_lets_nobody_in_is_not_to_be_started(
+    project: Settings, own_redis: RedisServer
+) -> None:
+    with pytest.raises(ServiceError, match=r"DB index is out of range; correct REDIS_URL"):
+        await used(project, f"{own_redis.url}?db=4000")
+    with pytest.raises(ServiceError, match=r"0 of 1 replicas .*; start what is missing, correct"):
+        await used(project, f"{own_redis.url}?replicas=1")
+
+
+async def used(project: Settings, url: str) -> None:
+    async with broker.find(Settings(project.project, redis_url=url)):
+        pass
 
 
 async def test_a_url_that_is_none_is_the_users_mistake(project: Settings) -> None:

@@ -290,7 +290,7 @@ async def test_a_node_alone_is_refused_with_the_right_url(shared_cluster: RedisC
 async def test_a_server_that_is_no_cluster_is_refused() -> None:
     with (
         running_redis({"port": str(free_port())}) as server,
-        pytest.raises(RedisRefused, match="cluster support disabled"),
+        pytest.raises(RedisRefused, match="is no cluster: begin its URL with redis://"),
     ):
         await opened(f"redis+cluster://127.0.0.1:{server.port}")
 

@@ -236,6 +236,19 @@ async def test_what_a_replica_has_counts(monkeypatch: pytest.MonkeyPatch) -> Non
                 assert await there.ask(("GET", "a")) == ["1"]
 
 
-async def test_a_number_of_replicas_that_is_none_is_refused(shared_redis: RedisServer) -> None:
-    with pytest.raises(UsageError):
-        await opened(f"{shared_redis.url}?replicas=some")
+@pytest.mark.parametrize(
+    "url, told",
+    [
+        ("redis://127.0.0.1:1/0?replicas=some", "its option 'replicas' is"),
+        ("redis://127.0.0.1:1/0?db=1&foo=1", "its option 'foo' is"),
+        ("redis+cluster://127.0.0.1:1?foo=1", "its option 'foo' is"),
+        ("redis://user:pass?wo=rd@127.0.0.1:1/0?foo=1", "a port is no number"),
+        ("redis://user:1?wo=rd@127.0.0.1:1/0", "its option is"),
+        ("redis://127.0.0.1:port/0", "a port is no number"),
+        ("redis+sentinel://127.0.0.1:1,127.0.0.1:99999/drill", "a port is no number"),
+        ("http://127.0.0.1", r"not a Redis URL; expected .*\?replicas=N"),
+    ],
+)
+async def test_what_is_wrong_with_a_url_is_named(url: str, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        await opened(url)

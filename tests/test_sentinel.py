@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from orchestrator.errors import QueueUnavailable, ServiceError
-from orchestrator.link import connect
+from orchestrator.link import RedisRefused, connect
 from tests.drills.scene import until
 from tests.redis_sentinels import running_sentinels, sentinel_url, watched
 from tests.redis_server import RedisServer, free_port, running_redis
@@ -43,9 +43,20 @@ async def test_one_sentinel_that_answers_is_enough(watchers: Sequence[int]) -> N
 
 
 async def test_a_name_that_no_sentinel_knows_is_told(watchers: Sequence[int]) -> None:
+    await until(partial(watched, watchers[0], "flags", "master"))
     url = sentinel_url(watchers).replace("drill", "other")
     with pytest.raises(QueueUnavailable, match="no Sentinel knows where other is"):
         await opened(url)
+
+
+async def test_sentinels_that_do_not_answer_are_told_from_those_that_do_not_know() -> None:
+    with pytest.raises(QueueUnavailable, match=r"no Sentinel answers: .*127\.0\.0\.1:1\b"):
+        await opened(sentinel_url([1]))
+
+
+async def test_a_redis_that_is_no_sentinel_is_told_so(primary: RedisServer) -> None:
+    with pytest.raises(RedisRefused, match=r"is no Sentinel: write redis://"):
+        await opened(sentinel_url([primary.port]))
 
 
 async def test_sentinels_have_a_password_of_their_own(primary: RedisServer) -> None:
