@@ -5,12 +5,11 @@ import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import click
 
 from orchestrator import broker
-from orchestrator.cli.projects import project_here
+from orchestrator.cli.projects import project_around, project_here
 from orchestrator.dispatch.call import Json
 from orchestrator.errors import UsageError
 from orchestrator.link import Link, connect
@@ -24,7 +23,7 @@ def here() -> Settings:
 
     Raises `UsageError` where there is no project, or no Redis of it: looking starts none.
     """
-    settings = from_environ(os.environ, Path.cwd())
+    settings = from_environ(os.environ, project_around())
     if settings.redis_url:
         return settings
     settings = replace(settings, project=project_here())

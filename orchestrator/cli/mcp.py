@@ -9,6 +9,7 @@ from pathlib import Path
 import anyio
 import click
 
+from orchestrator.cli.projects import project_around
 from orchestrator.dispatch.call import Json
 from orchestrator.errors import Problem, ServiceError, UsageError
 from orchestrator.files import read_text
@@ -51,13 +52,12 @@ class _Project:
 @click.option(
     "--project",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
-    default=Path(),
-    help="The directory of .mcp.json; the current one unless given.",
+    help="The directory of .mcp.json; unless given, of the project around the current one.",
 )
 @click.pass_context
-def command(context: click.Context, project: Path) -> None:
+def command(context: click.Context, project: Path | None) -> None:
     """Register MCP servers and pin their tools."""
-    context.obj = _Project(project)
+    context.obj = _Project(project or Path(os.path.relpath(project_around())))
 
 
 @command.command("list")

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -10,7 +9,8 @@ import click
 
 from orchestrator import broker
 from orchestrator.cli.logs import log_to_stderr
-from orchestrator.mcp_host.serve import serve
+from orchestrator.cli.projects import project_around
+from orchestrator.mcp_host.serve import host_of, serve
 from orchestrator.settings import Settings, from_environ
 
 __all__ = ["command"]
@@ -34,10 +34,11 @@ def command(servers: tuple[str, ...], **given: object) -> None:
     SIGTERM and Ctrl-C stop it: nothing more is claimed, running calls may finish.
     """
     log_to_stderr()
-    settings = from_environ(os.environ, Path.cwd())
+    settings = from_environ(os.environ, project_around())
     anyio.run(_serve, settings, servers, given)
 
 
 async def _serve(settings: Settings, servers: tuple[str, ...], given: Mapping[str, Any]) -> None:
+    host = host_of(servers, settings.project)  # before a Redis is started for it
     async with broker.find(settings) as redis:
-        await serve(redis.url, servers, project=settings.project, **given)
+        await serve(host, redis.url, **given)

@@ -92,7 +92,7 @@ def _live(url: str | None, model: str | None) -> Try:
     from orchestrator.cli.live import Service, try_live
     from orchestrator.cli.run import DEFAULT_MODEL, OPENAI
 
-    settings = from_environ(os.environ, Path.cwd())
+    settings = from_environ(os.environ)
     where = url or settings.realtime_url
     if where is None and settings.openai_api_key is None:
         raise UsageError("--live needs a model: set OPENAI_API_KEY, or name a service with --url")

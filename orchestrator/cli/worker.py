@@ -3,16 +3,16 @@
 import os
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 
 import anyio
 import click
 
 from orchestrator import broker
 from orchestrator.cli.logs import log_to_stderr
+from orchestrator.cli.projects import project_around
 from orchestrator.errors import innermost
 from orchestrator.settings import Settings, from_environ
-from orchestrator.worker.serve import GRACE, serve
+from orchestrator.worker.serve import GRACE, handlers_of, serve
 
 __all__ = ["command", "loop_options"]
 
@@ -61,7 +61,7 @@ def command(reload: bool, **given: object) -> None:
     SIGTERM and Ctrl-C stop it: nothing more is claimed, running calls may finish.
     """
     log_to_stderr()
-    settings = from_environ(os.environ, Path.cwd())
+    settings = from_environ(os.environ, project_around())
     options = Options(**given)  # type: ignore[arg-type]
     anyio.run(_run, settings, options, reload, backend_options=loop_options())
 
@@ -73,31 +73,35 @@ def loop_options() -> dict[str, bool]:
 
 async def _run(settings: Settings, options: Options, reload: bool) -> None:
     try:
-        async with broker.find(settings) as redis:
-            await (_reload if reload else _serve)(redis.url, settings.project, options)
+        await (_reload if reload else _serve)(settings, options)
     except BaseExceptionGroup as group:
         raise innermost(group) from None
 
 
-async def _serve(redis_url: str, project: Path, options: Options) -> None:
-    await serve(
-        options.modules,
-        redis_url,
-        project=project,
-        queues=options.queues,
-        slots=options.slots,
-        limit=options.limit,
-        grace=options.drain,
-        lifeline=options.lifeline,
-        ready=options.ready,
-    )
+async def _serve(settings: Settings, options: Options) -> None:
+    # Before a Redis is started for them.
+    handlers = handlers_of(options.modules, settings.project, options.queues)
+    async with broker.find(settings) as redis:
+        await serve(
+            handlers,
+            redis.url,
+            slots=options.slots,
+            limit=options.limit,
+            grace=options.drain,
+            lifeline=options.lifeline,
+            ready=options.ready,
+        )
 
 
-async def _reload(redis_url: str, project: Path, options: Options) -> None:
+async def _reload(settings: Settings, options: Options) -> None:
     """The worker uses the Redis that is held here, so that one of our own outlasts it."""
     from orchestrator.cli.reload import run_reloading
 
-    environ = {**os.environ, "REDIS_URL": redis_url}
-    await run_reloading(
-        options.arguments(), options.modules, project, environ, lifeline=options.lifeline
-    )
+    async with broker.find(settings) as redis:
+        await run_reloading(
+            options.arguments(),
+            options.modules,
+            settings.project,
+            {**os.environ, "REDIS_URL": redis.url},
+            lifeline=options.lifeline,
+        )

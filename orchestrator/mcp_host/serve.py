@@ -18,7 +18,7 @@ from orchestrator.worker.listing import listed
 from orchestrator.worker.process import announce, consumer_name, run
 from orchestrator.worker.runtime import Worker
 
-__all__ = ["serve"]
+__all__ = ["host_of", "serve"]
 
 log = logging.getLogger(__name__)
 
@@ -26,25 +26,10 @@ PATIENCE = 10.0
 """Seconds that servers have to come up before the host says that it serves."""
 
 
-async def serve(
-    redis_url: str,
-    servers: Sequence[str] = (),
-    *,
-    project: Path = Path(),
-    slots: int = 10,
-    limit: int | None = None,
-    lease: float = LEASE,
-    lifeline: bool = False,
-    ready: bool = False,
-) -> None:
-    """Serve the tools of these registered MCP servers (default: all) until told to stop.
+def host_of(servers: Sequence[str] = (), project: Path = Path()) -> Host:
+    """A host of these registered MCP servers (default: all).
 
-    `slots` calls run at a time on each server, and with `limit` no more than that over all hosts,
-    which must say so, too; a host that was not heard of for `lease` seconds counts as dead. Calls
-    are taken at once; one line on standard output, when the servers are up or have failed to come
-    up, names the queues and their pinned tools, as JSON with `ready`. With `lifeline` the end of
-    standard input stops it.
-    Raises `UsageError` for a registry or lock that is wrong, `ServiceError` without Redis.
+    Raises `UsageError` for a registry or lock that is wrong.
     """
     registry, warnings = read_registry(project)
     for warning in warnings:
@@ -54,7 +39,28 @@ async def serve(
     if unknown := sorted(set(servers) - registry.keys()):
         raise UsageError(f"not registered in {project / FILE}: {', '.join(unknown)}")
     registry = {name: server for name, server in registry.items() if name in (servers or registry)}
-    host = Host(registry, project, project / ".orchestrator" / "logs")
+    return Host(registry, project, project / ".orchestrator" / "logs")
+
+
+async def serve(
+    host: Host,
+    redis_url: str,
+    *,
+    slots: int = 10,
+    limit: int | None = None,
+    lease: float = LEASE,
+    lifeline: bool = False,
+    ready: bool = False,
+) -> None:
+    """Serve the tools of the host's servers until told to stop.
+
+    `slots` calls run at a time on each server, and with `limit` no more than that over all hosts,
+    which must say so, too; a host that was not heard of for `lease` seconds counts as dead. Calls
+    are taken at once; one line on standard output, when the servers are up or have failed to come
+    up, names the queues and their pinned tools, as JSON with `ready`. With `lifeline` the end of
+    standard input stops it.
+    Raises `ServiceError` without Redis.
+    """
     async with connect(redis_url) as link, anyio.create_task_group() as sessions:
         for supervisor in host.supervisors.values():
             sessions.start_soon(supervisor.run)

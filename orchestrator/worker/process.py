@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import anyio
 from anyio.abc import TaskStatus
@@ -74,7 +74,9 @@ async def _heed_signals(
 
 
 async def _heed_lifeline(stop: Callable[[], None]) -> None:
-    while True:
-        await anyio.wait_readable(sys.stdin)
+    while sys.stdin:  # there is none at all where the process was started with its input closed
+        with suppress(PermissionError):  # files and /dev/null are always ready: nobody can wait
+            await anyio.wait_readable(sys.stdin)
         if not os.read(sys.stdin.fileno(), 4096):
-            return stop()
+            break
+    stop()

@@ -18,7 +18,7 @@ from orchestrator.worker.load import load
 from orchestrator.worker.process import announce, consumer_name, run
 from orchestrator.worker.runtime import Worker
 
-__all__ = ["GRACE", "serve"]
+__all__ = ["GRACE", "handlers_of", "serve"]
 
 GRACE = 30.0
 """Seconds that running calls may take after the worker was told to stop."""
@@ -26,12 +26,21 @@ GRACE = 30.0
 log = logging.getLogger(__name__)
 
 
+def handlers_of(
+    modules: Sequence[str], project: Path = Path(), queues: Sequence[str] = ()
+) -> Handlers:
+    """The handlers of these modules (default: `workers/*.py` of the project), of `queues` only if
+    there are any. Raises `UsageError` for modules that cannot be served."""
+    handlers = Handlers.of(*load(modules, project))
+    if not handlers.queues:
+        raise UsageError("no function there is marked with @handler: nothing to serve")
+    return handlers.only(queues) if queues else handlers
+
+
 async def serve(
-    modules: Sequence[str],
+    handlers: Handlers,
     redis_url: str,
     *,
-    project: Path = Path(),
-    queues: Sequence[str] = (),
     slots: int = 10,
     limit: int | None = None,
     lease: float = LEASE,
@@ -39,17 +48,16 @@ async def serve(
     lifeline: bool = False,
     ready: bool = False,
 ) -> None:
-    """Serve the handlers of these modules (default: `workers/*.py`) until told to stop.
+    """Serve these handlers until told to stop.
 
-    Of their queues only `queues` if there are any; `slots` calls run at a time on each, and with
+    `slots` calls run at a time on each of their queues, and with
     `limit` no more than that on each over all workers, which must say so, too. One line on
     standard output says what is served, as JSON with `ready`; with `lifeline` the end of standard
     input stops it. Running calls then have `grace` seconds to finish. Lifespans
     are open from before the first call to after the last. A worker that was not heard of for
     `lease` seconds counts as dead.
-    Raises `UsageError` for modules that cannot be served, `ServiceError` without Redis.
+    Raises `UsageError` for a lifespan that fails, `ServiceError` without Redis.
     """
-    handlers = _handlers(modules, project, queues)
     async with connect(redis_url) as link, handlers.opened():
         name = consumer_name()
         claims = [
@@ -64,13 +72,6 @@ async def serve(
                 workers, lifeline=lifeline, ready=partial(announce, handlers.queues, as_json=ready)
             )
     _leave_threads(handlers)
-
-
-def _handlers(modules: Sequence[str], project: Path, queues: Sequence[str]) -> Handlers:
-    handlers = Handlers.of(*load(modules, project))
-    if not handlers.queues:
-        raise UsageError("no function there is marked with @handler: nothing to serve")
-    return handlers.only(queues) if queues else handlers
 
 
 def _present(name: str, handlers: Handlers, slots: int) -> Present:

@@ -37,8 +37,8 @@ def crush(what: str) -> str:
 SERVE = """
 import sys, anyio
 from functools import partial
-from orchestrator.worker.serve import serve
-anyio.run(partial(serve, ["tools.py"], sys.argv[1], ready=True, lease=0.5))
+from orchestrator.worker.serve import handlers_of, serve
+anyio.run(partial(serve, handlers_of(["tools.py"]), sys.argv[1], ready=True, lease=0.5))
 """
 
 

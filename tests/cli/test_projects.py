@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.cli.flows import project_of
 from orchestrator.cli.main import main
-from orchestrator.cli.projects import project_here
+from orchestrator.cli.projects import project_around, project_here
 from orchestrator.mcp_host.lock import Lock, Tool, write_lock
 
 FLOW = """\
@@ -185,10 +185,39 @@ def test_where_there_is_no_project_what_was_looked_for_is_named(
         (["a/flows/b"], "a"),
         (["workers", "a/flows/b"], ""),
         ([".orchestrator", "a/flows/b", "a/workers"], "a"),
+        (["a/workers", "a/flows/b", "a/flows/.orchestrator"], "a"),
     ],
 )
 def test_the_nearest_project_above_counts(tmp_path: Path, made: list[str], found: str) -> None:
     for directory in made:
         (tmp_path / directory).mkdir(parents=True, exist_ok=True)
     with contextlib.chdir(tmp_path / "a/flows/b"):
-        assert project_here() == tmp_path / found
+        assert project_here() == project_around() == tmp_path / found
+    assert project_of(tmp_path / "a/flows/b/hello.flow.yaml") == tmp_path / found
+
+
+def test_mcp_commands_climb_to_the_project_too(
+    run: Run, shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with contextlib.chdir(shop / "flows"):
+        assert run("mcp", "add", "menu", "--", "menu-server") == 0
+        assert run("mcp", "list") == 0
+    assert "menu  stdio  menu-server" in capsys.readouterr().out
+    assert (shop / ".mcp.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("worker", "no handlers: there is no *.py in {shop}/workers; name a file"),
+        ("mcp-host", "no MCP server is registered in {shop}/.mcp.json"),
+    ],
+)
+def test_what_has_nothing_to_serve_says_so_of_the_project_and_leaves_nothing_behind(
+    run: Run, shop: Path, capsys: pytest.CaptureFixture[str], command: str, why: str
+) -> None:
+    before = {*shop.rglob("*")}
+    with contextlib.chdir(shop / "flows"):
+        assert run(command) == 2
+    assert capsys.readouterr().err == f"error: {why.format(shop=shop)}\n"
+    assert {*shop.rglob("*")} == before

@@ -6,7 +6,7 @@ from functools import partial
 
 import anyio
 
-from orchestrator.worker.serve import serve
+from orchestrator.worker.serve import handlers_of, serve
 
 TOOLS = "tests/drills/tools.py"
 
@@ -14,7 +14,8 @@ TOOLS = "tests/drills/tools.py"
 def main(url: str, lease: str, slots: str, grace: str) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     limits = {"lease": float(lease), "grace": float(grace)}
-    anyio.run(partial(serve, [TOOLS], url, slots=int(slots), lifeline=True, ready=True, **limits))
+    handlers = handlers_of([TOOLS])
+    anyio.run(partial(serve, handlers, url, slots=int(slots), lifeline=True, ready=True, **limits))
 
 
 if __name__ == "__main__":

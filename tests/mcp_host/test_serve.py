@@ -15,7 +15,7 @@ from orchestrator.dispatch.call import Outcome, Progress
 from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.errors import UsageError
 from orchestrator.link import connect
-from orchestrator.mcp_host.serve import serve
+from orchestrator.mcp_host.serve import host_of
 from tests.mcp_host.conftest import MakeCall, Plain, pin
 from tests.processes import running
 from tests.redis_server import RedisServer, running_redis
@@ -86,11 +86,11 @@ async def test_how_far_a_server_says_it_is_reaches_the_asker(
             tasks.cancel_scope.cancel()
 
 
-async def test_a_project_without_servers_has_nothing_to_host(tmp_path: Path) -> None:
+def test_a_project_without_servers_has_nothing_to_host(tmp_path: Path) -> None:
     from orchestrator.errors import UsageError
 
     with pytest.raises(UsageError, match="no MCP server is registered"):
-        await serve("redis://127.0.0.1:1", project=tmp_path)
+        host_of(project=tmp_path)
 
 
 async def first_outcome(calls: StreamCalls) -> Outcome:
@@ -100,6 +100,6 @@ async def first_outcome(calls: StreamCalls) -> Outcome:
     raise AssertionError
 
 
-async def test_only_registered_servers_can_be_named(project: Path, redis: RedisServer) -> None:
+async def test_only_registered_servers_can_be_named(project: Path) -> None:
     with pytest.raises(UsageError, match=r"not registered in .*: other, plane"):
-        await serve(redis.url, ["plain", "plane", "other"], project=project)
+        host_of(["plain", "plane", "other"], project)

@@ -37,8 +37,8 @@ async def enter(first: float) -> int:
 SERVE = """
 import sys, anyio
 from functools import partial
-from orchestrator.worker.serve import serve
-anyio.run(partial(serve, [], sys.argv[1], ready=True, lease=0.5, grace=0))
+from orchestrator.worker.serve import handlers_of, serve
+anyio.run(partial(serve, handlers_of([]), sys.argv[1], ready=True, lease=0.5, grace=0))
 """
 
 UNKNOWN = Outcome.failed("dead", "crashed", "outcome unknown")

@@ -65,8 +65,8 @@ def hang() -> None:
 SERVE = """
 import sys, anyio
 from functools import partial
-from orchestrator.worker.serve import serve
-anyio.run(partial(serve, [], sys.argv[1], ready=True, lifeline=True))
+from orchestrator.worker.serve import handlers_of, serve
+anyio.run(partial(serve, handlers_of([]), sys.argv[1], ready=True, lifeline=True))
 """
 
 pytestmark = pytest.mark.processes
