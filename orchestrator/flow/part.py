@@ -5,7 +5,7 @@ one bad leaf. A `Part` instead reports what is wrong with it, leaves that out, a
 again without it; only a part that cannot exist so is left out of its parent.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, ClassVar, Literal, Self, TypeAlias, cast
 
@@ -43,6 +43,20 @@ WORDS = {
     "model_type": "should be a mapping",
     "string_type": "should be text",
 }
+OTHER_WORDS = {
+    "array": "list",
+    "boolean": "bool",
+    "decimal": "number",
+    "dict": "object",
+    "float": "number",
+    "integer": "int",
+    "map": "object",
+    "mapping": "object",
+    "str": "text",
+    "string": "text",
+    "timestamp": "datetime",
+}
+"""What other languages call our types."""
 DROPPED = "dropped"  # the type of an error that has been reported already
 NOT_YET = "not_yet"
 NO_PART = "no_part"
@@ -296,8 +310,7 @@ def _in_words(error: ErrorDetails, written: str) -> tuple[str, str]:
     given: Json = error["input"]
     if error["type"] == "literal_error":
         expected = str(error.get("ctx", {}).get("expected", ""))
-        hint = did_you_mean(given, expected.split("'")[1::2]) if isinstance(given, str) else ""
-        return f"should be {expected}", hint
+        return f"should be {expected}", _word_meant(given, expected.split("'")[1::2])
     if error["type"] == NO_PART:
         return error["msg"], str(error.get("ctx", {}).get("hint", ""))
     if error["type"] == "list_type" and isinstance(given, dict):
@@ -306,6 +319,13 @@ def _in_words(error: ErrorDetails, written: str) -> tuple[str, str]:
     if error["type"] == "string_type" and isinstance(given, int | float):
         return WORDS["string_type"], f'write "{written}"'
     return WORDS.get(error["type"], error["msg"]), ""
+
+
+def _word_meant(given: Json, words: Sequence[str]) -> str:
+    if not isinstance(given, str):
+        return ""
+    meant = OTHER_WORDS.get(given, "")
+    return _meant(meant) if meant in words else did_you_mean(given, words)
 
 
 def _without(value: Any, paths: Iterable[Path]) -> Any:

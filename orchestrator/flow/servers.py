@@ -58,8 +58,11 @@ def _unpinned(server: doc.McpServer, tool: str, lock: Lock, report: Report) -> N
 
 def _missing_pin(server: str, lock: Lock) -> str:
     """Pinning cannot help where the server's name is a slip."""
-    near = "" if server in lock else closest(server, lock)
-    return f"did you mean the server '{near}'?" if near else PIN
+    if server in lock:
+        return PIN
+    if near := closest(server, lock):
+        return f"did you mean the server '{near}'?"
+    return f"register it with `orchestrator mcp add {server} …`, then {PIN}"
 
 
 def _check_named(server: doc.McpServer, tools: Sequence[str], report: Report) -> None:

@@ -204,7 +204,13 @@ class Variable(Shape):
             "Variables that return to their defaults when this one changes, unless given with it"
         ),
     )
-    pii: bool = Field(False, description="Masked in what `run` prints and traces")
+    pii: bool = Field(
+        False,
+        description=(
+            "Masked in what `run` prints, but for what either side says where it is no `--json`; "
+            "replaced in traces"
+        ),
+    )
     writable: Literal["model", "engine"] = Field(
         "model", description="`engine`: the model may not give it; `set` and `assign` may"
     )

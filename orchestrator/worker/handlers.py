@@ -35,7 +35,7 @@ from pydantic_core import to_jsonable_python
 from orchestrator.dispatch.call import Call, Json, Outcome, Progress
 from orchestrator.errors import Refused, Retry, UsageError
 from orchestrator.worker.declare import Context, Mark, Report, is_lifespan, mark_of
-from orchestrator.worker.lifespans import Lifespan, opened
+from orchestrator.worker.lifespans import Lifespan, opened, place
 from orchestrator.worker.signature import Signature
 
 __all__ = ["Handler", "Handlers", "Tell"]
@@ -60,6 +60,11 @@ class Handler:
         self._function = function
         self._is_async = inspect.iscoroutinefunction(function)
         self._signature = Signature(function, self.name, shared)
+
+    @property
+    def place(self) -> str:
+        """Its file and line, for people."""
+        return place(self._function)
 
     @property
     def schema(self) -> dict[str, Json]:
@@ -131,8 +136,11 @@ class Handlers:
         self._threads = anyio.CapacityLimiter(math.inf)
         self._handlers: dict[tuple[str, str], Handler] = {}
         for handler in handlers:
-            if self._handlers.setdefault((handler.queue, handler.name), handler) is not handler:
-                raise UsageError(f"two handlers are named {handler.name} on queue {handler.queue}")
+            other = self._handlers.setdefault((handler.queue, handler.name), handler)
+            if other is not handler:
+                which = f"{handler.name} on queue {handler.queue}"
+                where = f"{other.place} and {handler.place}"
+                raise UsageError(f"two handlers are named {which}: {where}")
 
     @classmethod
     def of(cls, *modules: ModuleType) -> "Handlers":

@@ -31,9 +31,11 @@ def handlers_of(
 ) -> Handlers:
     """The handlers of these modules (default: `workers/*.py` of the project), of `queues` only if
     there are any. Raises `UsageError` for modules that cannot be served."""
-    handlers = Handlers.of(*load(modules, project))
+    loaded = load(modules, project)
+    handlers = Handlers.of(*loaded)
     if not handlers.queues:
-        raise UsageError("no function there is marked with @handler: nothing to serve")
+        files = ", ".join(each.__file__ or each.__name__ for each in loaded)
+        raise UsageError(f"no function is marked with @handler in {files}: nothing to serve")
     return handlers.only(queues) if queues else handlers
 
 

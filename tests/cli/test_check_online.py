@@ -137,7 +137,9 @@ def test_workers_are_held_to_the_flow(
     monkeypatch.setenv("REDIS_URL", shared_redis.url)
     write(WORKING)
     assert run("check", "--online", "--format", "json", "f.flow.yaml") == 2
-    found = places(capsys.readouterr().out)
+    told = capsys.readouterr().out
+    found = places(told)
+    assert "they serve: desk" in told
     assert found == ["7:48 N007", "7:57 N007", "7:80 N007", "8:3 N006", "9:16 N005"]
 
 

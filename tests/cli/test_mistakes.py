@@ -205,7 +205,7 @@ async def test_what_the_service_refuses_for_good_is_tried_once(
         (None, "{file}: there is no such file"),
         ("def (", "{file}:1: invalid syntax"),
         ("import os\n1 / 0\n", "{file}:2: ZeroDivisionError: division by zero"),
-        ("def answer(): ...\n", "no function there is marked with @handler: nothing to serve"),
+        ("def answer(): ...\n", "no function is marked with @handler in {file}: nothing to serve"),
     ],
     ids=["missing", "syntax", "raises", "no-handler"],
 )

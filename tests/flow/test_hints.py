@@ -28,6 +28,10 @@ states:
   bye: {end: {reason: completed}}
 """
 SERVER = "mcp:\n  house: {server: rule, allow: [search]}\n"
+TYPES = (
+    "should be 'text', 'int', 'number', 'bool', 'date', 'time', 'datetime', 'duration', 'phone',"
+    " 'email', 'enum', 'list', 'object' or 'any'"
+)
 SLIPS = [
     ("event: collected", "on: collected", "unknown key 'on' [write event: collected]"),
     ("collected, goto: bye", "collected, then: bye", "unknown key 'then' [write goto: bye]"),
@@ -42,6 +46,39 @@ SLIPS = [
         "start: talk\n",
         "start: talk\ntools_everywhere: [house.search]\n" + SERVER,
         "'search' of server 'rule' is not in mcp.lock.json [did you mean the server 'rules'?]",
+    ),
+    (
+        "start: talk\n",
+        "start: talk\ntools_everywhere: [house.search]\n" + SERVER.replace("rule", "first_aid"),
+        (
+            "'search' of server 'first_aid' is not in mcp.lock.json [register it with"
+            " `orchestrator mcp add first_aid …`, then run `orchestrator mcp pin`]"
+        ),
+    ),
+    (
+        "start: talk\n",
+        "start: talk\n" + SERVER.replace("[search]", "first_aid"),
+        "should be a list of tools, or {read_only: true}",
+    ),
+    (
+        "start: talk\n",
+        "start: talk\n" + SERVER.replace("[search]", "[1]"),
+        'should be text [write "1"]',
+    ),
+    (
+        "params: {day: date}",
+        "params: {day: date}, retry: 3",
+        "should be never or a mapping [write {max: 3}]",
+    ),
+    *(
+        ("{day: date}", f"{{day: date, other: {{type: {word}, optional: true}}}}", f"{TYPES} [{h}]")
+        for word, h in (
+            ("string", "did you mean 'text'?"),
+            ("integer", "did you mean 'int'?"),
+            ("boolean", "did you mean 'bool'?"),
+            ("array", "did you mean 'list'?"),
+            ("phon", "did you mean 'phone'?"),
+        )
     ),
     (
         "params: {day: date}",

@@ -1,4 +1,5 @@
 import logging
+import re
 import threading
 import time as clock
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from orchestrator import Context, Refused, Retry, handler
 from orchestrator.dispatch.call import Call, Json, Outcome, Progress
 from orchestrator.errors import UsageError
 from orchestrator.worker.handlers import Handlers
+from orchestrator.worker.lifespans import place
 
 
 def handlers(*functions: Any) -> Handlers:
@@ -336,11 +338,13 @@ def test_a_function_imported_from_another_module_is_served_once() -> None:
     assert Handlers.of(one, two).queues == {"default": ["book"]}
 
 
-def test_two_handlers_of_one_name_on_one_queue_are_refused() -> None:
+def test_two_handlers_of_one_name_on_one_queue_are_refused_with_their_places() -> None:
     @handler("book")
     def again() -> None: ...
 
-    with pytest.raises(UsageError, match="two handlers are named book on queue default"):
+    first, second = place(book), place(again)
+    told = re.escape(f"two handlers are named book on queue default: {first} and {second}")
+    with pytest.raises(UsageError, match=told):
         handlers(book, again)
 
 

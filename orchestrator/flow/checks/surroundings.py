@@ -77,7 +77,7 @@ def _check_handler(
 ) -> None:
     handler = tool.handler or name
     if tool.queue not in queues:
-        hint = did_you_mean(tool.queue, queues) or "orchestrator worker serves it"
+        hint = did_you_mean(tool.queue, queues) or _served(queues)
         report("N005", tool.node.at("queue").mark, f"no worker serves queue '{tool.queue}'", hint)
     elif handler not in queues[tool.queue]:
         mark = tool.node.at("handler").mark if tool.handler else document.node.at("tools").key(name)
@@ -86,6 +86,11 @@ def _check_handler(
     else:
         for mark, message in _differences(tool, queues[tool.queue][handler]):
             report("N007", mark, f"the handler '{handler}' {message}")
+
+
+def _served(queues: Iterable[str]) -> str:
+    known = ", ".join(sorted(queues))
+    return f"they serve: {known}" if known else "none runs: start orchestrator worker"
 
 
 def _differences(tool: Tool, schema: Mapping[str, Json]) -> Iterator[tuple[Mark, str]]:

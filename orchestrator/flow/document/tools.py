@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal, TypeAlias, cast
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from orchestrator.dispatch.call import Json
+from orchestrator.flow.operations import is_list
 from orchestrator.flow.part import Part
 from orchestrator.flow.shapes import (
     Id,
@@ -49,17 +50,23 @@ def _allow(value: Json) -> Json:
         raise PydanticCustomError(
             "allow", "'*' would offer whatever the server has: name each tool"
         )
-    if isinstance(value, dict):
-        if cast("dict[str, Json]", value) == {READ_ONLY: True}:
-            return READ_ONLY
-        raise PydanticCustomError("allow", "should be a list of tools, or {read_only: true}")
-    return value
+    if value == {READ_ONLY: True}:
+        return READ_ONLY
+    if value == READ_ONLY or is_list(value):
+        return value
+    raise PydanticCustomError("allow", "should be a list of tools, or {read_only: true}")
+
+
+def _kind_of_allowed(value: Json) -> str:
+    return "a list" if is_list(value) else "a word"
 
 
 Mode: TypeAlias = Literal["wait", "background", "detached"]
 
 
 class Retry(Part):
+    wanted: ClassVar[str] = "should be never or a mapping"
+
     max: Annotated[int, Field(ge=0, le=20)] = Field(description="Attempts after the first, 0 to 20")
     backoff: Seconds = Field(0.2, description="Pause before the second attempt")
     factor: Annotated[float, Field(ge=1, le=10)] = Field(
@@ -72,6 +79,10 @@ class Retry(Part):
         ["timeout", "unavailable", "rate_limited"],
         description="Codes of failures that are tried again",
     )
+
+    @classmethod
+    def instead(cls, value: Json) -> str:
+        return f"write {{max: {value}}}" if type(value) is int else ""
 
 
 RetryOrNever: TypeAlias = Annotated[
@@ -123,7 +134,8 @@ class Approval(Part):
 
 
 Allowed: TypeAlias = Annotated[
-    list[str] | Literal["read_only"],
+    Annotated[list[str], Tag("a list")] | Annotated[Literal["read_only"], Tag("a word")],
+    Discriminator(_kind_of_allowed),
     BeforeValidator(_allow),
     WithJsonSchema(
         {
