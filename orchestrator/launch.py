@@ -55,8 +55,10 @@ class Part:
             raise ServiceError(f"the {self.name} did not start: {why}") from None
 
     def _last_words(self) -> str:
+        """What it complained of, in as many lines as that takes; else its last line."""
         said = self._log.read_bytes()[self._start :].decode(errors="replace").strip()
-        return said.rpartition("\n")[2].removeprefix("error: ")
+        _, complained, words = f"\n{said}".rpartition("\nerror: ")
+        return words if complained else said.rpartition("\n")[2]
 
 
 @asynccontextmanager

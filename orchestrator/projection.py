@@ -61,15 +61,16 @@ def record(
 ) -> Record | None:
     """The record of one event or command (names: docs/events.md), or None if it has none.
 
-    Without `masked` the words of both sides stand as they were said: for the terminal of
-    the caller. Everything else is masked all the same.
+    Without `masked` the words of both sides stand as they were said, and why a value was refused:
+    for the terminal of the caller. Everything else is masked all the same.
     """
     named = _name(flow, item)
     if named is None or (isinstance(item, AgentSaid) and item.speak == snapshot.talk.stopped):
         return None
     name, data = named
     if name.startswith("value.") and _variable(flow, data).pii:
-        data = {**data, "value" if "value" in data else "reason": MASK}
+        hidden = ("value", "reason") if masked else ("value",)
+        data = {key: MASK if key in hidden else value for key, value in data.items()}
     spoken = name in ("agent.said", "caller.said")
     if masked or not (spoken or name == "transfer"):
         data = conceal(flow, snapshot, data)

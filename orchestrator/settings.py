@@ -1,13 +1,13 @@
 """The environment as one frozen object. Parsing is pure; who calls it reads `os.environ`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from orchestrator.errors import UsageError
 
-__all__ = ["Settings", "from_environ"]
+__all__ = ["Settings", "check_realtime_url", "from_environ"]
 
 SCHEMES = {
     "REDIS_URL": (
@@ -41,7 +41,7 @@ class Settings:
 def from_environ(environ: Mapping[str, str], project: Path = Path()) -> Settings:
     """Settings from environment variables. Raises `UsageError` with every problem."""
     problems = [
-        f"{name}: not a URL that starts with {' or '.join(f'{s}://' for s in schemes)}"
+        _no_url(name, schemes)
         for name, schemes in SCHEMES.items()
         if environ.get(name) and _scheme(environ[name]) not in schemes
     ]
@@ -53,6 +53,17 @@ def from_environ(environ: Mapping[str, str], project: Path = Path()) -> Settings
         redis_url=environ.get("REDIS_URL") or None,
         realtime_url=environ.get("ORCHESTRATOR_URL") or None,
     )
+
+
+def check_realtime_url(url: str | None) -> None:
+    """What stands in `--url`, instead of ORCHESTRATOR_URL. Raises `UsageError`."""
+    schemes = SCHEMES["ORCHESTRATOR_URL"]
+    if url is not None and _scheme(url) not in schemes:
+        raise UsageError(_no_url("--url", schemes))
+
+
+def _no_url(name: str, schemes: Sequence[str]) -> str:
+    return f"{name}: not a URL that starts with {' or '.join(f'{s}://' for s in schemes)}"
 
 
 def _scheme(url: str) -> str:

@@ -44,6 +44,12 @@ def test_the_note_of_a_transfer_keeps_its_dates_and_hides_the_number() -> None:
     assert shown(Transfer("sip:desk@example", note))["note"] == f"Martin, 2026-11-24 19:30, {MASK}"
 
 
+def test_why_a_personal_value_was_refused_is_shown_on_the_callers_own_terminal_only() -> None:
+    refused = Report("value.rejected", {"name": "phone", "reason": "must be a phone number"})
+    assert shown(refused)["reason"] == MASK
+    assert shown(refused, masked=False)["reason"] == "must be a phone number"
+
+
 def test_a_callers_own_terminal_shows_the_words_as_they_were_said() -> None:
     assert shown(Say("item_1", "To 0612345678."), masked=False)["text"] == "To 0612345678."
     call = Report("call.dispatched", {"arguments": {"phone": "+33612345678"}})

@@ -23,6 +23,8 @@ def load_recording(path: Path) -> Recording:
             entry = None
         if isinstance(entry, dict):
             entries.append(entry)  # pyright: ignore[reportUnknownArgumentType]
+        elif number == 1:
+            raise UsageError(f"{path}: no trace: its first line is not a JSON object")
         else:
             problems.append(f"{path}:{number}: not a JSON object")
     if problems:

@@ -46,7 +46,7 @@ from orchestrator.projection import record
 from orchestrator.realtime.connection import Socket, connect
 from orchestrator.realtime.native import Address, mcp_tools
 from orchestrator.session import Session
-from orchestrator.settings import Settings, from_environ
+from orchestrator.settings import Settings, check_realtime_url, from_environ
 from orchestrator.signals import RedisSignals
 from orchestrator.trace import Trace, trace_to
 
@@ -150,6 +150,7 @@ def command(
 
     With OPENAI_API_KEY set, the conversation is held by the real Realtime service.
     """
+    check_realtime_url(url)
     compiled, warnings = load(flow)
     for warning in warnings:
         console.aside(str(warning))
@@ -191,7 +192,9 @@ def _values(flow: Flow, pairs: tuple[str, ...]) -> Mapping[str, Json]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         try:
-            if not equals or name not in flow.variables:
+            if not equals:
+                problems.append(f"--set {pair}: should be NAME=VALUE")
+            elif name not in flow.variables:
                 problems.append(f"--set {pair}: the flow has no variable '{name}'")
             else:
                 values[name] = flow.variables[name].accept(value, {})

@@ -14,7 +14,7 @@ from orchestrator.cli.suites import Tests, load
 from orchestrator.errors import UsageError
 from orchestrator.flow.definition import Flow
 from orchestrator.projection import Record
-from orchestrator.settings import from_environ
+from orchestrator.settings import check_realtime_url, from_environ
 from orchestrator.testing.coverage import Way, taken, untaken
 from orchestrator.testing.document import Case, Suite
 from orchestrator.testing.trial import Trial, try_case
@@ -92,6 +92,7 @@ def _live(url: str | None, model: str | None) -> Try:
     from orchestrator.cli.live import Service, try_live
     from orchestrator.cli.run import DEFAULT_MODEL, OPENAI
 
+    check_realtime_url(url)
     settings = from_environ(os.environ)
     where = url or settings.realtime_url
     if where is None and settings.openai_api_key is None:

@@ -140,10 +140,23 @@ def test_a_realtime_service_that_is_not_there(
     assert f"error: Cannot reach the Realtime service at ws://{NOBODY}:" in said
 
 
-def test_an_address_that_is_none(orchestrator: Orchestrator, shared_redis: RedisServer) -> None:
-    status, said = orchestrator("run", FLOW, "--url", "here", REDIS_URL=shared_redis.url)
+@pytest.mark.parametrize("url", ["here", "http://localhost:8080", ""])
+@pytest.mark.parametrize("command", [("run", FLOW), ("test", "--live", "flows")])
+def test_an_address_that_is_none_starts_nothing(
+    orchestrator: Orchestrator, command: tuple[str, ...], url: str
+) -> None:
+    why = "error: --url: not a URL that starts with ws:// or wss://\n"
+    assert orchestrator(*command, "--url", url) == (2, why)
+    assert not Path(".orchestrator").exists()
+
+
+def test_what_is_wrong_with_a_first_value_is_told(orchestrator: Orchestrator) -> None:
+    status, said = orchestrator("run", FLOW, "--set", "day", "--set", "dya=2026-12-02")
     assert status == 2
-    assert "error: 'here' is no address of a Realtime service" in said
+    assert said.endswith(
+        "error: --set day: should be NAME=VALUE\n"
+        "--set dya=2026-12-02: the flow has no variable 'dya'\n"
+    )
 
 
 @asynccontextmanager

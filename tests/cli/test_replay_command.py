@@ -40,6 +40,12 @@ def edited(name: str, old: str, new: str) -> str:
     return name
 
 
+def test_a_file_that_is_no_trace_is_told_in_one_line(replay: Replay, capsys: Output) -> None:
+    assert replay("flows/restaurant.flow.yaml") == 2
+    why = "no trace: its first line is not a JSON object"
+    assert capsys.readouterr().err == f"error: flows/restaurant.flow.yaml: {why}\n"
+
+
 def test_each_event_is_shown_with_what_came_of_it(replay: Replay, capsys: Output) -> None:
     assert replay("booked.jsonl") == 0
     shown = capsys.readouterr().out

@@ -81,6 +81,14 @@ def test_tests_that_pass_are_named(run: Run, capsys: Output) -> None:
     assert capsys.readouterr().out == "hello.test.yaml\n  ✓ says goodbye\n\n1 passed, 0 failed\n"
 
 
+def test_tests_beside_a_flow_that_name_one_that_is_not_there_say_so(
+    run: Run, capsys: Output
+) -> None:
+    Path("hello.test.yaml").write_text(TESTS.replace("hello.flow.yaml", "helo.flow.yaml"))
+    assert run("hello.flow.yaml") == 2
+    assert "error S001: there is no file 'helo.flow.yaml'" in capsys.readouterr().err
+
+
 def test_a_test_that_fails_tells_where_why_and_what_happened(run: Run, capsys: Output) -> None:
     Path("hello.test.yaml").write_text(TESTS + WRONG)
     assert run("hello.test.yaml") == 1
