@@ -177,6 +177,8 @@ def command(
         options.notice(f"written for {compiled.session.channel}; played in text")
     if compiled.carriers:
         options.notice(f"not served yet: {', '.join(compiled.carriers)}; as if a call had begun")
+    if terminal:
+        options.notice("what you type is said to the agent at any time; Ctrl-D hangs up")
     return EXIT_CODES[anyio.run(_run, options, from_environ(os.environ, project_of(flow)))]
 
 

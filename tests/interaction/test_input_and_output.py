@@ -72,3 +72,12 @@ def test_a_terminal_has_colors_unless_they_are_not_wanted(project: Project) -> N
     colored = project.screen("run", FLOW, *QUICK, NO_COLOR="")
     assert "\x1b[36m\x1b[1magent \x1b[0m" in colored
     assert "\x1b" not in project.screen("run", FLOW, *QUICK, NO_COLOR="1")
+
+
+def test_who_sits_at_a_terminal_is_told_to_type(project: Project) -> None:
+    with project.talk(*QUICK) as talk:
+        talk.until("agent.said")
+        talk.hang_up()
+        talk.finish()
+    assert "Ctrl-D hangs up" in talk.errors
+    assert "Ctrl-D" not in project.say(options=QUICK).errors
