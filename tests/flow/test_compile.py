@@ -259,7 +259,8 @@ def test_a_persona_stands_as_written(restaurant: Flow) -> None:
 
 def test_no_lock_is_told_with_what_to_do() -> None:
     problems = check(FILE.read_text(), FILE.name)
-    assert [(p.code, p.hint) for p in problems] == [("T021", "run `orchestrator mcp pin`")] * 2
+    hint = "register it with `orchestrator mcp add menu …`, then run `orchestrator mcp pin`"
+    assert [(p.code, p.hint) for p in problems] == [("T021", hint)] * 2
 
 
 def test_what_is_no_flow_is_told() -> None:
