@@ -20,11 +20,12 @@ from typing import TypeAlias, get_args
 import anyio
 from pydantic_core import to_jsonable_python
 
+from orchestrator.backoff import Backoff
 from orchestrator.dispatch import acts, keys
 from orchestrator.dispatch.call import Call, Json, Outcome, Priority, Progress, Rate
 from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.errors import QueueUnavailable, ServiceError, UsageError
-from orchestrator.link import Backoff, Link, connect
+from orchestrator.link import Link, connect
 
 __all__ = ["Client"]
 

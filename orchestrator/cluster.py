@@ -32,10 +32,10 @@ from redis import exceptions as redis_errors
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
 from orchestrator.addresses import ClusterAddress, Node
+from orchestrator.backoff import Backoff
 from orchestrator.errors import QueueUnavailable, ServiceError
 from orchestrator.link import (
     LIMIT,
-    Backoff,
     Command,
     Line,
     Link,

@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 
 import anyio
 
+from orchestrator.backoff import Backoff
 from orchestrator.dispatch import keys
 from orchestrator.dispatch.call import Json
 from orchestrator.errors import QueueUnavailable
-from orchestrator.link import Backoff, Link, Script
+from orchestrator.link import Link, Script
 
 __all__ = ["RedisJournal"]
 

@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 import hashlib
 import importlib.resources
-import random
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,11 +25,11 @@ import hiredis
 from redis import exceptions as redis_errors
 
 from orchestrator.addresses import Address, ServerAddress, address
+from orchestrator.backoff import Backoff
 from orchestrator.errors import QueueUnavailable, ServiceError
 
 __all__ = [
     "LIMIT",
-    "Backoff",
     "Command",
     "Line",
     "Link",
@@ -103,22 +102,6 @@ class Script:
         files = importlib.resources.files(package)
         text = "\n".join(files.joinpath(name).read_text("utf-8") for name in names)
         return cls(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
-
-
-class Backoff:
-    """Growing pauses with jitter, in seconds, so that a crowd does not come back in step."""
-
-    def __init__(self, first: float = 0.05, most: float = 2.0) -> None:
-        self._first, self._most = first, most
-        self._failures = 0
-
-    def next(self) -> float:
-        pause = min(self._most, self._first * 2.0**self._failures)
-        self._failures += 1
-        return random.uniform(pause / 2, pause)
-
-    def reset(self) -> None:
-        self._failures = 0
 
 
 class Line(Protocol):

@@ -6,11 +6,12 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import anyio
 
+from orchestrator.backoff import Backoff
 from orchestrator.dispatch import keys
 from orchestrator.dispatch.call import Json
 from orchestrator.errors import QueueUnavailable
 from orchestrator.interfaces import Signal
-from orchestrator.link import Backoff, Link
+from orchestrator.link import Link
 
 __all__ = ["RedisSignals"]
 

@@ -11,13 +11,14 @@ from redis.crc import key_slot
 from orchestrator import cluster as cluster_module
 from orchestrator import server as server_module
 from orchestrator.addresses import ClusterAddress, address
+from orchestrator.backoff import Backoff
 from orchestrator.cluster import ClusterLink
 from orchestrator.dispatch import keys
 from orchestrator.dispatch.call import Outcome
 from orchestrator.dispatch.claims import StreamClaims
 from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.errors import QueueUnavailable, ServiceError
-from orchestrator.link import Backoff, Command, Link, RedisRefused, Reply, connect
+from orchestrator.link import Command, Link, RedisRefused, Reply, connect
 from tests.dispatch.samples import other
 from tests.redis_cluster import RedisCluster, home_of, lone_node, running_cluster
 from tests.redis_server import RedisServer, free_port, running_redis

@@ -9,8 +9,9 @@ import pytest
 from anyio.abc import SocketAttribute, SocketStream
 
 from orchestrator import server as server_module
+from orchestrator.backoff import Backoff
 from orchestrator.errors import QueueUnavailable, ServiceError, UsageError
-from orchestrator.link import Backoff, Link, RedisRefused, Script, connect
+from orchestrator.link import Link, RedisRefused, Script, connect
 from tests.redis_server import RedisServer, free_port, running_redis
 
 SECRET = "hunter2-swordfish"
@@ -189,6 +190,12 @@ def test_pauses_grow_up_to_a_limit_and_start_again() -> None:
     pauses.append(backoff.next())
     for pause, whole in zip(pauses, [1, 2, 4, 8, 8, 8, 1], strict=True):
         assert whole / 2 <= pause <= whole
+
+
+def test_pauses_stay_as_long_as_they_may_be_in_an_outage_of_hours() -> None:
+    backoff = Backoff(first=1.0, most=8.0)
+    pauses = [backoff.next() for _ in range(5_000)]
+    assert all(4 <= pause <= 8 for pause in pauses[3:])
 
 
 def script(text: str) -> Script:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import anyio
 
+from orchestrator.backoff import Backoff
 from orchestrator.crashpoints import crashpoint
 from orchestrator.dispatch import acts, keys
 from orchestrator.dispatch.acts import LANES, Act, Ended, Held
@@ -22,7 +23,7 @@ from orchestrator.dispatch.sweep import Sweep, bury, read_entry
 from orchestrator.dispatch.telling import Telling
 from orchestrator.errors import QueueUnavailable
 from orchestrator.interfaces import Claimed, Settlement
-from orchestrator.link import Backoff, Command, Link, RedisRefused
+from orchestrator.link import Command, Link, RedisRefused
 
 __all__ = ["LEASE", "TRIES", "StreamClaims"]
 

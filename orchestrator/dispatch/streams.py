@@ -12,12 +12,13 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 import anyio
 
+from orchestrator.backoff import Backoff
 from orchestrator.dispatch import acts, keys
 from orchestrator.dispatch.call import Call, Outcome, Progress, Settler
 from orchestrator.dispatch.news import News
 from orchestrator.dispatch.progress import heard
 from orchestrator.errors import QueueUnavailable, ServiceError
-from orchestrator.link import Backoff, Command, Link, RedisRefused
+from orchestrator.link import Command, Link, RedisRefused
 
 __all__ = ["REPLIES", "OpenCalls", "StreamCalls", "pairs", "readable", "signal"]
 

@@ -16,15 +16,15 @@ is handed back to be run by others, and else its outcome is unknown.
 
 import asyncio
 import logging
-import random
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal, TypeAlias, TypeVar
 
 import anyio
 
+from orchestrator.backoff import Backoff
 from orchestrator.crashpoints import crashpoint
 from orchestrator.dispatch.call import Call, Outcome
 from orchestrator.errors import QueueUnavailable, ServiceError
@@ -235,18 +235,10 @@ class Worker:
 
 async def _insisting(act: Callable[[], Awaitable[_Answer]]) -> _Answer:
     """Do it, however long Redis is away."""
-    for pause in _pauses():
+    backoff = Backoff(first=0.1, most=5.0)
+    while True:
         try:
             return await act()
         except QueueUnavailable as away:
             log.warning("what calls came to cannot be told yet: %s", away)
-            await anyio.sleep(pause)
-    raise AssertionError
-
-
-def _pauses() -> Iterator[float]:
-    """Seconds between tries: growing to five, jittered so that workers do not return as one."""
-    pause = 0.1
-    while True:
-        yield pause * random.uniform(0.5, 1.0)
-        pause = min(pause * 2, 5.0)
+            await anyio.sleep(backoff.next())
