@@ -218,9 +218,7 @@ class Disguise:
 def _digits(flow: Flow) -> Iterator[str]:
     """The keys that something in the flow waits for: they are choices, and decide the way."""
     for each in flow.family:
-        edges = (edge.trigger for state in each.states.values() for edge in state.next)
-        interrupts = (interrupt.trigger for interrupt in each.interrupts)
-        for trigger in (*edges, *interrupts):
+        for trigger in each.triggers:
             if isinstance(trigger, Digit):
                 yield trigger.digit
 

@@ -41,8 +41,7 @@ def _named(root: Flow) -> frozenset[str]:
 
 def _names(flow: Flow) -> Iterator[str]:
     yield from flow.unanswered
-    edges = (edge.trigger for state in flow.states.values() for edge in state.next)
-    for trigger in (*edges, *(interrupt.trigger for interrupt in flow.interrupts)):
+    for trigger in flow.triggers:
         match trigger:
             case On(event=event):
                 yield event

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from orchestrator.dispatch.call import Json
-from orchestrator.flow.definition.states import Guard, Interrupt, On, State
+from orchestrator.flow.definition.states import Guard, Interrupt, On, State, Trigger
 from orchestrator.flow.definition.steps import Step
 from orchestrator.flow.definition.texts import Variable
 from orchestrator.flow.definition.tools import Tool
@@ -155,10 +155,15 @@ class Flow:
 
     @property
     def hears_signals(self) -> bool:
-        return any(flow._hears_signals for flow in self.family)
+        triggers = (trigger for flow in self.family for trigger in flow.triggers)
+        return any(isinstance(t, On) and t.event.startswith("signal.") for t in triggers)
 
     @property
-    def _hears_signals(self) -> bool:
-        edges = (edge.trigger for state in self.states.values() for edge in state.next)
-        triggers = (*edges, *(interrupt.trigger for interrupt in self.interrupts))
-        return any(isinstance(t, On) and t.event.startswith("signal.") for t in triggers)
+    def triggers(self) -> Iterator[Trigger]:
+        """What its edges and interrupts wait for."""
+        for edge in (edge for state in self.states.values() for edge in state.next):
+            if edge.trigger is not None:
+                yield edge.trigger
+        for interrupt in self.interrupts:
+            if interrupt.trigger is not None:
+                yield interrupt.trigger
