@@ -20,7 +20,7 @@ from orchestrator.memory import (
     MemoryDeadLetters,
     MemoryJournal,
 )
-from tests.dispatch.guarded import as_user, guarded_redis, version
+from tests.dispatch.guarded import guarded_redis, links_by_role, version
 from tests.redis_cluster import RedisCluster
 from tests.redis_server import RedisServer, running_redis
 
@@ -136,12 +136,10 @@ async def by_role(guarded: RedisServer) -> AsyncGenerator[OnRedis]:
     """Each side as its user of docs/redis.acl."""
     async with (
         connect(guarded.url) as admin,
-        connect(as_user(guarded.url, "session")) as session,
-        connect(as_user(guarded.url, "worker")) as worker,
-        connect(as_user(guarded.url, "operator")) as operator,
+        links_by_role(guarded.url) as roles,
     ):
         await admin.ask(("FLUSHALL",))
-        yield OnRedis(admin, (session, worker, operator))
+        yield OnRedis(admin, roles)
 
 
 @pytest.fixture(scope="session")
@@ -166,13 +164,8 @@ async def on_cluster(shared_cluster: RedisCluster) -> AsyncGenerator[OnRedis]:
     """Each side as its user."""
     shared_cluster.flush()
     url = shared_cluster.url
-    async with (
-        connect(url) as link,
-        connect(as_user(url, "session")) as session,
-        connect(as_user(url, "worker")) as worker,
-        connect(as_user(url, "operator")) as operator,
-    ):
-        yield OnRedis(link, (session, worker, operator))
+    async with connect(url) as link, links_by_role(url) as roles:
+        yield OnRedis(link, roles)
 
 
 @pytest.fixture(params=["memory", "on_redis", "by_role", "on_oldest_redis", "on_cluster"])

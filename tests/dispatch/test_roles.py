@@ -9,7 +9,7 @@ from orchestrator.dispatch.overview import queue_names, queue_state, record
 from orchestrator.dispatch.roster import Present, Roster
 from orchestrator.dispatch.streams import OpenCalls, StreamCalls
 from orchestrator.link import Command, RedisRefused, connect
-from tests.dispatch.guarded import as_user
+from tests.dispatch.guarded import as_user, links_by_role
 from tests.dispatch.samples import other
 from tests.redis_server import RedisServer
 
@@ -76,9 +76,7 @@ async def test_a_worker_lists_itself_and_an_operator_sees_it_and_its_queue(
     call = other(1, deadline=time.time() + 60)
     async with (
         connect(guarded.url) as admin,
-        connect(as_user(guarded.url, "session")) as session,
-        connect(as_user(guarded.url, "worker")) as worker,
-        connect(as_user(guarded.url, "operator")) as operator,
+        links_by_role(guarded.url) as (session, worker, operator),
     ):
         await admin.ask(("FLUSHALL",))
         await StreamCalls(session, "asker").publish(call)

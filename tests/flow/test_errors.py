@@ -222,9 +222,9 @@ LOOKS = SHOP.replace(
 )
 
 
-def within() -> Scene:
+def within(text: str = LOOKS) -> Scene:
     """The flow around the address follows an interrupt, and waits for its tool."""
-    scene = families.play(LOOKS)
+    scene = families.play(text)
     scene.model("Hello.")
     scene.caller("A book, please.")
     scene.model(go_order={})
@@ -243,14 +243,7 @@ def test_what_fails_in_an_interrupt_around_a_sub_flow_is_an_error_at_once() -> N
 
 def test_other_events_of_the_flow_around_wait_until_the_sub_flow_is_over() -> None:
     edges = "      - {event: text, goto: human}\n      - {goto: talk}\n"
-    text = LOOKS.replace("      - {goto: talk}\n", edges)
-    scene = families.play(text)
-    scene.model("Hello.")
-    scene.caller("A book, please.")
-    scene.model(go_order={})
-    scene.model("Where to?")
-    scene.caller("When are you open?")
-    scene.model(go_hours={})
+    scene = within(LOOKS.replace("      - {goto: talk}\n", edges))
     scene.caller("Well?")
     scene.settle("look", Outcome("worker"))
     scene.model("From nine.")

@@ -137,7 +137,8 @@ def test_a_yes_does_not_count_for_arguments_that_would_be_others_now() -> None:
     assert not scene.dispatches("order")
 
 
-def test_a_value_that_a_tool_changes_after_the_read_back_voids_the_yes() -> None:
+def changed_after_the_read_back() -> Scene:
+    """The caller has said yes to five; meanwhile a tool has made it seven."""
     scene = play(BANK.replace('{allowed: "${result.ok}"}', "{amount: 7}"))
     scene.caller("A card for five.")
     scene.model(go_amount={"amount": 5}, order={})
@@ -145,6 +146,11 @@ def test_a_value_that_a_tool_changes_after_the_read_back_voids_the_yes() -> None
     scene.caller("Yes.")
     scene.model(balance={})
     scene.settle("balance", Outcome("worker", {"ok": True}))
+    return scene
+
+
+def test_a_value_that_a_tool_changes_after_the_read_back_voids_the_yes() -> None:
+    scene = changed_after_the_read_back()
     [yes] = scene.model(confirm_order={})
     assert scene.output(yes)["error"] == "not_available"
 
@@ -432,13 +438,7 @@ def test_what_a_state_empties_on_its_entry_is_asked_for() -> None:
 
 
 def test_a_call_whose_read_back_no_longer_holds_may_be_asked_for_again() -> None:
-    scene = play(BANK.replace('{allowed: "${result.ok}"}', "{amount: 7}"))
-    scene.caller("A card for five.")
-    scene.model(go_amount={"amount": 5}, order={})
-    scene.model("Five, is that right?")
-    scene.caller("Yes.")
-    scene.model(balance={})
-    scene.settle("balance", Outcome("worker", {"ok": True}))
+    scene = changed_after_the_read_back()
     scene.model(confirm_order={})
     assert "order" in offered(scene.flow, scene.snapshot)
 
