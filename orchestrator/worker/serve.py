@@ -52,12 +52,11 @@ async def serve(
 ) -> None:
     """Serve these handlers until told to stop.
 
-    `slots` calls run at a time on each of their queues, and with
-    `limit` no more than that on each over all workers, which must say so, too. One line on
-    standard output says what is served, as JSON with `ready`; with `lifeline` the end of standard
-    input stops it. Running calls then have `grace` seconds to finish. Lifespans
-    are open from before the first call to after the last. A worker that was not heard of for
-    `lease` seconds counts as dead.
+    `slots` calls run at a time on each of their queues, and with `limit` no more than that on each
+    over all workers, which must say so, too. One line on standard output says what is served, as
+    JSON with `ready`; with `lifeline` the end of standard input stops it. Running calls then have
+    `grace` seconds to finish. Lifespans are open from before the first call to after the last. A
+    worker that was not heard of for `lease` seconds counts as dead.
     Raises `UsageError` for a lifespan that fails, `ServiceError` without Redis.
     """
     async with connect(redis_url) as link, handlers.opened():
