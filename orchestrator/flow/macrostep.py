@@ -6,15 +6,14 @@ whole, so that putting the snapshot together again costs nothing that did not ch
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
-from functools import cache
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import AddItem, AnswerCall, Command, Report, Say
-from orchestrator.flow.definition import Flow, Mark, State, Template, Tool
+from orchestrator.flow.definition import Flow, Mark, Scope, State, Template, Tool
 from orchestrator.flow.events import Event
 from orchestrator.flow.heeded import MOST_EVENTS, MOST_ITEMS, counts, may_come_again, shortens
 from orchestrator.flow.records import replace
+from orchestrator.flow.scope import Extended, Names
 from orchestrator.flow.snapshot import (
     Cursor,
     Frame,
@@ -26,7 +25,7 @@ from orchestrator.flow.snapshot import (
     Values,
 )
 
-__all__ = ["Macrostep", "local_time"]
+__all__ = ["Macrostep"]
 
 
 PAST_THE_END = 1_000_000
@@ -34,16 +33,6 @@ NOWHERE = State("", Mark("", 0, 0))
 """The state before the first one."""
 RECENT = 100
 """Items of the conversation that the service may tell of again."""
-
-
-def local_time(at: float, offset: int) -> datetime:
-    """The moment `at` (epoch seconds) on the session's clock, `offset` seconds from UTC."""
-    return datetime.fromtimestamp(at, _zone(offset))
-
-
-@cache
-def _zone(offset: int) -> timezone:
-    return timezone(timedelta(seconds=offset))
 
 
 class Macrostep:
@@ -68,9 +57,6 @@ class Macrostep:
         self.commands: list[Command] = []
         self.verdicts: dict[str, Json] = {}  # of tools about values that are held, by call
         self._ids = 0
-        self._constant: Mapping[str, Json] = {}
-        self._scope: Mapping[str, Json] = {}
-        self._scope_of: tuple[object, ...] = (None, None, None)
 
     def snapshot(self) -> Snapshot:
         return Snapshot(
@@ -161,36 +147,10 @@ class Macrostep:
         self._ids += 1
         return f"{prefix}_{self.run.seq}_{self._ids}"
 
-    def scope(self, **extra: Json) -> Mapping[str, Json]:
+    def scope(self, **extra: Json) -> Scope:
         """What expressions see now."""
-        values, turns, place = self._scope_of
-        if self.place is not place or self.values is not values or self.talk.turns != turns:
-            self._scope = self._names()
-            self._scope_of = (self.values, self.talk.turns, self.place)
-        return {**self._scope, **extra} if extra else self._scope
-
-    def _names(self) -> Mapping[str, Json]:
-        values, place = self.values, self.place
-        self._constant = self._constant or self._names_of_the_step()
-        return {
-            **values.vars,
-            **values.results,
-            **self._constant,
-            "event": place.steps[-1].event if place.steps else None,
-            "turns": self.talk.turns,
-            "visits": place.visits.get(place.state, 0),
-        }
-
-    def _names_of_the_step(self) -> Mapping[str, Json]:
-        run, now = self.run, local_time(self.at, self.run.offset)
-        call = {
-            "id": run.session,
-            "caller": run.caller,
-            "to": run.to,
-            "direction": run.direction,
-            "seconds": int(self.at - run.started),
-        }
-        return {"call": call, "now": now.isoformat(), "daypart": _daypart(now.hour)}
+        names = Names(self.run, self.place, self.values, self.talk.turns)
+        return Extended(names, extra) if extra else names
 
     def text(self, template: Template) -> str:
         return template.text(self.scope())
@@ -263,11 +223,3 @@ class Macrostep:
             return waiting
         self.report("event.forgotten", name=oldest.name, **self.here)
         return tuple(each for each in waiting if each is not oldest)
-
-
-def _daypart(hour: int) -> str:
-    if hour < 5 or hour >= 22:
-        return "night"
-    if hour < 12:
-        return "morning"
-    return "afternoon" if hour < 18 else "evening"

@@ -9,10 +9,11 @@ from functools import lru_cache
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import Purpose
 from orchestrator.flow.definition import Intent, Interrupt, State, Tool
-from orchestrator.flow.macrostep import Macrostep, local_time
+from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.menu import Decide, Offer, Schema, Use, function, go, menu
 from orchestrator.flow.operations import as_json
 from orchestrator.flow.remembered import remembered
+from orchestrator.flow.scope import local_time
 from orchestrator.flow.snapshot import Confirmation
 
 __all__ = [

@@ -17,6 +17,7 @@ from orchestrator.flow.events import CallSettled
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import gate_is_open
 from orchestrator.flow.records import replace
+from orchestrator.flow.scope import Extended
 from orchestrator.flow.snapshot import Confirmation, OpenCall
 from orchestrator.flow.telling import answer, failure, note, tell
 from orchestrator.flow.variables import give
@@ -433,7 +434,7 @@ def _is_made_of(m: Macrostep, call: OpenCall, before: Mapping[str, Json]) -> boo
     """Whether something that the author gave to this call was another one before: a variable that
     its step read, or an argument that is bound."""
     scope = m.scope()
-    old = {**scope, **before}
+    old = Extended(scope, before)
     bound = m.tool(call).bound.values()
     return any(old.get(name) != scope.get(name) for name in call.sources) or any(
         each.evaluate(old) != each.evaluate(scope) for each in bound
