@@ -5,7 +5,7 @@ whole, so that putting the snapshot together again costs nothing that did not ch
 """
 
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import AddItem, AnswerCall, Command, Report, Say
@@ -31,6 +31,8 @@ __all__ = ["Macrostep"]
 PAST_THE_END = 1_000_000
 NOWHERE = State("", Mark("", 0, 0))
 """The state before the first one."""
+HERE = nullcontext()
+"""Where the talk is already."""
 RECENT = 100
 """Items of the conversation that the service may tell of again."""
 
@@ -83,12 +85,12 @@ class Macrostep:
     def tool(self, call: OpenCall) -> Tool:
         return self.root.named(call.flow).tools[call.tool]
 
-    @contextmanager
-    def within(self, frame: int, flow: str = "") -> Generator[None]:
+    def within(self, frame: int, flow: str = "") -> AbstractContextManager[None]:
         """Be in this frame of the flow, which may wait meanwhile; nowhere, if it is over."""
-        if frame == self.place.frame:
-            yield
-            return
+        return HERE if frame == self.place.frame else self._elsewhere(frame, flow)
+
+    @contextmanager
+    def _elsewhere(self, frame: int, flow: str) -> Generator[None]:
         here, waiting = Frame(self.place, self.values), self.frames.get(frame)
         there = waiting or self._over(frame, flow)
         self.go_to(there.place)
