@@ -101,7 +101,7 @@ from orchestrator.flow.offer import offers
 from orchestrator.flow.records import replace
 from orchestrator.flow.requests import tool_asked
 from orchestrator.flow.settling import settle
-from orchestrator.flow.snapshot import Happened, Kept, OpenAsk, Snapshot
+from orchestrator.flow.snapshot import Happened, OpenAsk, Snapshot
 from orchestrator.flow.talk import rest
 
 __all__ = ["MAX_ROUNDS", "SEMANTICS", "offered", "replay", "step"]
@@ -157,7 +157,7 @@ def _take_in(m: Macrostep, event: Event) -> None:
         case CallerStopped():
             hearing.caller_stopped(m)
         case TurnCommitted(item=item):
-            m.keep(Kept(item))
+            m.keep(item)
             hearing.committed(m)
         case TranscriptFinal(text=text, item=item):
             hearing.line(m)
@@ -167,7 +167,7 @@ def _take_in(m: Macrostep, event: Event) -> None:
             silence.broken(m)
             m.happen(f"dtmf:{digit}")
         case AgentSaid(item=item):
-            m.keep(Kept(item))
+            m.keep(item)
             agent_said(m, event)
             guards.said(m, event.speak, event.text)
         case AgentSaying(speak=speak, text=text):
@@ -177,7 +177,7 @@ def _take_in(m: Macrostep, event: Event) -> None:
         case AgentCutOff(speak=speak):
             hearing.cut_off(m, speak)
         case ToolAsked(item=item, call=call):
-            m.keep(Kept(item, "call", call))
+            m.keep(item, call)
             tool_asked(m, event)
         case AnswerEnded():
             pay(m, event.usage)

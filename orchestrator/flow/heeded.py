@@ -20,10 +20,9 @@ _FROM_OUTSIDE = (
 )  # fmt: skip
 
 
-def counts(root: Flow, happened: Happened) -> bool:
+def counts(root: Flow, event: str) -> bool:
     """Whether anything may come of this event, now or when steps are over."""
-    by_engine = happened.fatal_in is not None or happened.name.startswith(_NAMED_BY_THE_ENGINE)
-    return by_engine or happened.name in _named(root)
+    return event in _named(root) or event.startswith(_NAMED_BY_THE_ENGINE)
 
 
 def may_come_again(happened: Happened) -> bool:

@@ -116,6 +116,10 @@ class Macrostep:
 
     def emit(self, command: Command) -> None:
         self.commands.append(command)
+        if shortens(self.root):
+            self._note(command)
+
+    def _note(self, command: Command) -> None:
         match command:
             case AddItem(item=item, first=True):
                 self.items = (Kept(item), *self.items)
@@ -126,15 +130,15 @@ class Macrostep:
             case _:
                 pass
 
-    def keep(self, kept: Kept) -> None:
+    def keep(self, item: str, call: str = "") -> None:
         """From now on this stands in the conversation; what the service tells twice does once."""
-        namesakes = (other for other in self.items[-RECENT:] if other.item == kept.item)
-        if kept.item and kept not in namesakes:
-            self._append(kept)
+        if item and shortens(self.root):
+            kept = Kept(item, "call" if call else "message", call)
+            if kept not in self.items[-RECENT:]:
+                self._append(kept)
 
     def _append(self, kept: Kept) -> None:
-        if shortens(self.root):
-            self.items = (*self.items, kept)[-MOST_ITEMS:]
+        self.items = (*self.items, kept)[-MOST_ITEMS:]
 
     def report(self, what: str, /, **data: Json) -> None:
         self.emit(Report(what, data))
@@ -209,11 +213,10 @@ class Macrostep:
 
     def happen(self, name: str, /, *, fatal_in: int | None = None, **data: Json) -> None:
         """Queue an event for the edges; while the epoch is `fatal_in`, one must take it."""
-        self.queue(Happened(name, data, fatal_in))
+        if fatal_in is not None or counts(self.root, name):
+            self.queue(Happened(name, data, fatal_in))
 
     def queue(self, happened: Happened) -> None:
-        if not counts(self.root, happened):
-            return
         waiting = (*self.place.outcomes, happened)
         if len(waiting) > MOST_EVENTS:
             waiting = self._without_the_oldest(waiting)
