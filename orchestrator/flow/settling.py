@@ -45,7 +45,10 @@ def settle(m: Macrostep) -> None:
 def _settles(m: Macrostep) -> bool:
     """Each event that has waited, for steps to be over, may lead to as much as one alone."""
     most = MAX_MICROSTEPS * max(1, len(m.place.outcomes))
-    return any(not _microstep(m) for _ in range(most))
+    for _ in range(most):
+        if not _microstep(m):
+            return True
+    return False
 
 
 def _microstep(m: Macrostep) -> bool:
