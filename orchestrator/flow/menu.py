@@ -5,14 +5,26 @@ contract: docs/prompt.md.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.definition import Edge, Flow, Intent, Interrupt, State, Tool
 from orchestrator.flow.remembered import remembered
 
-__all__ = ["Decide", "Go", "Menu", "Offer", "Schema", "SetValues", "Use", "function", "go", "menu"]
+__all__ = [
+    "EMPTY",
+    "Decide",
+    "Go",
+    "Menu",
+    "Offer",
+    "Schema",
+    "SetValues",
+    "Use",
+    "function",
+    "go",
+    "menu",
+]
 
 CONFIRMED = (
     "Call this as soon as the goal is reached: "
@@ -59,12 +71,14 @@ Offer: TypeAlias = Go | SetValues | Decide | Use
 
 @dataclass(frozen=True, slots=True)
 class Menu:
-    """By what it is that decides whether they are offered; `store` is for what is collected."""
+    """By what it is that decides whether they are offered; `store` is for what is collected.
+    `called` is what has one name, a menu as well."""
 
     moves: tuple[tuple[Edge, Go], ...]
     interrupts: tuple[tuple[Interrupt, Go], ...]
     store: SetValues | None
     tools: tuple[Use, ...]
+    called: Mapping[str, "Menu"] = field(default_factory=dict[str, "Menu"])
 
     @property
     def offers(self) -> tuple[Offer, ...]:
@@ -72,11 +86,16 @@ class Menu:
         return (*moves, *((self.store,) if self.store else ()), *self.tools)
 
 
+EMPTY = Menu((), (), None, ())
+
+
 def menu(flow: Flow, state: State) -> Menu:
     """Of a state of this flow."""
     menus = _menus(flow)
     if state.name not in menus:
-        menus[state.name] = _menu(flow, state)
+        whole = _menu(flow, state)
+        names = [offer.schema["name"] for offer in whole.offers]
+        menus[state.name] = replace(whole, called={name: _called(whole, name) for name in names})
     return menus[state.name]
 
 
@@ -100,6 +119,15 @@ def _menu(flow: Flow, state: State) -> Menu:
         ),
         _store(flow, state),
         tuple(_use(flow.tools[name]) for name in state.tools),
+    )
+
+
+def _called(whole: Menu, name: str) -> Menu:
+    return Menu(
+        tuple((edge, go) for edge, go in whole.moves if go.schema["name"] == name),
+        tuple((interrupt, go) for interrupt, go in whole.interrupts if go.schema["name"] == name),
+        whole.store if whole.store and whole.store.schema["name"] == name else None,
+        tuple(use for use in whole.tools if use.schema["name"] == name),
     )
 
 

@@ -10,11 +10,11 @@ from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import Purpose
 from orchestrator.flow.definition import Intent, Interrupt, State, Tool
 from orchestrator.flow.macrostep import Macrostep
-from orchestrator.flow.menu import Decide, Offer, Schema, Use, function, go, menu
+from orchestrator.flow.menu import EMPTY, Decide, Menu, Offer, Schema, Use, function, go, menu
 from orchestrator.flow.operations import as_json
 from orchestrator.flow.remembered import remembered
 from orchestrator.flow.scope import local_time
-from orchestrator.flow.snapshot import Confirmation
+from orchestrator.flow.snapshot import Confirmation, Place
 
 __all__ = [
     "around",
@@ -39,11 +39,21 @@ NEWS = "Tell the caller what the last system message brings. Then go on: "
 def offers(m: Macrostep) -> dict[str, Offer]:
     """Everything that the model may ask for now, by the name that it asks with: what is around
     the flow of the talk comes last."""
-    own: dict[str, Offer] = {offer.schema["name"]: offer for offer in _offers(m)}
+    return _offers(m, menu(m.flow, m.state))
+
+
+def offered(m: Macrostep, name: str) -> Offer | None:
+    """What the model asks *us* for by this name; the rest it has from the Realtime service."""
+    offer = _offers(m, menu(m.flow, m.state).called.get(name, EMPTY)).get(name)
+    return None if isinstance(offer, Use) and offer.tool.native else offer
+
+
+def _offers(m: Macrostep, may: Menu) -> dict[str, Offer]:
+    found: dict[str, Offer] = {offer.schema["name"]: offer for offer in _own(m, may)}
     for path, interrupt in around(m):
         if isinstance(interrupt.trigger, Intent):
-            own.setdefault(f"go_{interrupt.id}", go(m.flow, path, interrupt.trigger))
-    return own
+            found.setdefault(f"go_{interrupt.id}", go(m.flow, path, interrupt.trigger))
+    return found
 
 
 def around(m: Macrostep, **event: Json) -> Iterator[tuple[str, Interrupt]]:
@@ -63,14 +73,8 @@ def around(m: Macrostep, **event: Json) -> Iterator[tuple[str, Interrupt]]:
         frame = outer
 
 
-def offered(m: Macrostep, name: str) -> Offer | None:
-    """What the model asks *us* for by this name; the rest it has from the Realtime service."""
-    offer = offers(m).get(name)
-    return None if isinstance(offer, Use) and offer.tool.native else offer
-
-
-def _offers(m: Macrostep) -> Iterator[Offer]:
-    may, confirming = menu(m.flow, m.state), m.work.confirming
+def _own(m: Macrostep, may: Menu) -> Iterator[Offer]:
+    confirming = m.work.confirming
     for edge, move in may.moves:
         if edge.condition is None or edge.condition.evaluate(m.scope()):
             yield move
@@ -103,15 +107,17 @@ def gate_is_open(m: Macrostep, tool: Tool) -> bool:
 def may_interrupt(m: Macrostep, interrupt: Interrupt, **event: Json) -> bool:
     """Not where it leads to, not while it is cooling, and not an ending; detours do not go deep."""
     place = m.place
-    elsewhere = interrupt.goto != place.state and place.state not in interrupt.except_in
-    rested = place.cooling.get(interrupt.id, 0) <= m.run.entered
-    if not (elsewhere and rested) or m.state.final or _too_deep(m, interrupt):
+    if place.cooling.get(interrupt.id, 0) > m.run.entered or m.state.final:
+        return False
+    if interrupt.goto == place.state or place.state in interrupt.except_in:
+        return False
+    if place.steps and _too_deep(place, interrupt):
         return False
     return interrupt.condition is None or interrupt.condition.evaluate(m.scope(**event)) is True
 
 
-def _too_deep(m: Macrostep, interrupt: Interrupt) -> bool:
-    under_way = [step.path for step in m.place.steps if step.path.startswith("interrupt:")]
+def _too_deep(place: Place, interrupt: Interrupt) -> bool:
+    under_way = [step.path for step in place.steps if step.path.startswith("interrupt:")]
     return len(under_way) >= MAX_DEPTH or f"interrupt:{interrupt.id}" in under_way
 
 

@@ -44,11 +44,10 @@ def settle(m: Macrostep) -> None:
 
 def _settles(m: Macrostep) -> bool:
     """Each event that has waited, for steps to be over, may lead to as much as one alone."""
-    most = MAX_MICROSTEPS * max(1, len(m.place.outcomes))
-    for _ in range(most):
-        if not _microstep(m):
-            return True
-    return False
+    left = MAX_MICROSTEPS * max(1, len(m.place.outcomes))
+    while left and _microstep(m):
+        left -= 1
+    return left > 0
 
 
 def _microstep(m: Macrostep) -> bool:
