@@ -17,7 +17,6 @@ import contextlib
 import random
 import time
 from collections.abc import (
-    AsyncIterator,
     Awaitable,
     Callable,
     Coroutine,
@@ -253,6 +252,7 @@ class ClusterLine:
         self._link = link
         self._cluster = cluster
         self._lines: dict[Node, ServerLine] = {}
+        self._ear: Node | None = None  # where it hears a channel
 
     async def ask(self, command: Command, wait: float = 0.0) -> Reply:
         async def send(node: Node, commands: Sequence[Command]) -> Sequence[Reply]:
@@ -262,14 +262,15 @@ class ClusterLine:
         [reply] = await self._link.routed([command], send)
         return checked(reply, self._cluster.place)
 
-    async def subscribe(self, channel: str) -> AsyncIterator[str | None]:
+    async def hear(self, channel: str, wait: float) -> Sequence[str] | None:
         # What is published anywhere is heard everywhere.
-        node = random.choice(await self._link.owners())
+        if self._ear is None:
+            self._ear = random.choice(await self._link.owners())
         try:
-            async for message in self._at(node).subscribe(channel):
-                yield message
+            return await self._at(self._ear).hear(channel, wait)
         except QueueUnavailable:
             self._link.doubt()
+            self._ear = None
             raise
 
     async def close(self) -> None:

@@ -19,10 +19,9 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "asker.withdrawn": "the call is settled from the asking side, which was not told",
         "worker.claimed": "the call is leased, nothing has run",
         "worker.after_effect": "the handler has returned, nothing is settled",
-        "worker.settled": "the call is settled, its asker was not signalled",
-        "worker.signalled": "the asker was signalled, the worker has not gone on",
+        "worker.settled": "the call is settled and its asker told, the worker has not gone on",
         "sweep.found": "a lapsed lease was seen, nothing is judged",
-        "sweep.judged": "a lapsed call is settled, its asker was not signalled",
+        "sweep.judged": "lapsed calls are judged, and their askers told, the sweep has not gone on",
         "drain.handed_back": "an unfinished call was handed back by a worker that stops",
     }
 )

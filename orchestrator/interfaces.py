@@ -35,7 +35,7 @@ class Calls(Protocol):
 
     @property
     def reply_to(self) -> str:
-        """The name of this process's reply stream, for `Call.reply_to`."""
+        """The name of this process, for `Call.reply_to`."""
         ...
 
     async def publish(self, call: Call) -> None:
@@ -148,7 +148,7 @@ class Claims(Protocol):
         ...
 
     async def settle(self, claimed: Claimed, outcome: Outcome) -> Settlement:
-        """Record the outcome, remember it under the call's key if ok, acknowledge, signal.
+        """Record the outcome, remember it under the call's key if ok, acknowledge, tell who asked.
 
         Saying the same again has the same answer, so that a settle that raised
         `QueueUnavailable` is simply repeated.
@@ -156,16 +156,10 @@ class Claims(Protocol):
         ...
 
     async def settle_all(self, ended: Sequence[tuple[Claimed, Outcome]]) -> Sequence[Settlement]:
-        """`settle` for some calls at once, which costs less; who asked is only told by `tell`.
+        """`settle` for some calls at once, which costs less.
 
         The answers are in their order: `refused` for one whose record cannot be written,
         whatever becomes of the others.
-        """
-        ...
-
-    async def tell(self) -> None:
-        """Tell who asked what was settled, as well as that goes. May take as long as a service
-        that is away; any number may run at a time, beside everything else.
         """
         ...
 

@@ -51,6 +51,8 @@ _hiredis: Any = hiredis
 
 LIMIT = 2.0
 """Seconds within which Redis must answer, connecting included."""
+SILENCE = 10.0
+"""Seconds without a message after which a subscription asks whether Redis is there."""
 OLDEST = 7
 """The major version of Redis that has every command used here."""
 
@@ -111,8 +113,11 @@ class Line(Protocol):
         """One reply, which may take `wait` seconds. Raises `QueueUnavailable` or `RedisRefused`."""
         ...
 
-    def subscribe(self, channel: str) -> AsyncIterator[str | None]:
-        """`None` once the subscription stands, then messages. Raises `QueueUnavailable`."""
+    async def hear(self, channel: str, wait: float) -> Sequence[str] | None:
+        """What is said on a channel, the only one of this line: waits up to `wait` seconds for
+        something. `None` says that the subscription stands (again): what was said before is lost.
+        Raises `QueueUnavailable`.
+        """
         ...
 
     async def close(self) -> None: ...
@@ -220,11 +225,13 @@ class Link(ABC):
         try:
             while True:
                 try:
-                    async for message in line.subscribe(channel):
-                        backoff.reset()
-                        yield message
+                    heard = await line.hear(channel, SILENCE)
                 except QueueUnavailable:
                     await anyio.sleep(backoff.next())
+                    continue
+                backoff.reset()
+                for message in (None,) if heard is None else heard:
+                    yield message
         finally:
             self._lines.remove(line)
             await line.close()

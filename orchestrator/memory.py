@@ -181,7 +181,6 @@ class MemoryClaims:
         self._tries = tries
         self._limit = limit
         self._leased: dict[str, Claimed] = {}
-        self._untold: list[tuple[Call, Outcome]] = []
 
     @property
     def lease(self) -> float:
@@ -206,7 +205,6 @@ class MemoryClaims:
 
     async def settle(self, claimed: Claimed, outcome: Outcome) -> Settlement:
         [settlement] = await self.settle_all([(claimed, outcome)])
-        await self.tell()
         return settlement
 
     async def settle_all(self, ended: Sequence[tuple[Claimed, Outcome]]) -> Sequence[Settlement]:
@@ -217,12 +215,8 @@ class MemoryClaims:
         settlement = self._queue.settle(claimed, self._consumer, outcome)
         self._leased.pop(claimed.entry, None)
         if settlement == "settled":
-            self._untold.append((claimed.call, outcome))
+            self._tell([(claimed.call, outcome)])
         return settlement
-
-    async def tell(self) -> None:
-        untold, self._untold = self._untold, []
-        self._tell(untold)
 
     async def withdrawn(self) -> AsyncIterator[str]:
         listeners = self._broker.listeners(self._name)

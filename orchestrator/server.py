@@ -9,13 +9,11 @@ what failed.
 """
 
 import asyncio
-import math
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import anyio
 from redis import exceptions as redis_errors
 
 from orchestrator.addresses import ServerAddress
@@ -25,8 +23,6 @@ from orchestrator.wire import Wire
 
 __all__ = ["ServerLine", "ServerLink"]
 
-SILENCE = 10.0
-"""Seconds without a message after which a subscription asks whether Redis is there."""
 PATIENCE = 1000
 """Milliseconds within which the replicas must have what was written, where that is wanted."""
 
@@ -50,9 +46,7 @@ class ServerLine:
         """
         try:
             async with asyncio.timeout(wait + LIMIT):
-                wire = self._wire
-                if wire is None or wire.lost:
-                    wire = self._wire = await self._opened()
+                wire = self._open() or await self._opened()
                 replies = await wire.exchange(packed)
             for reply in replies:
                 if isinstance(reply, _ELSEWHERE):
@@ -65,17 +59,14 @@ class ServerLine:
         [reply] = await self.exchange([pack(command)], wait)
         return checked(reply, self._place)
 
-    async def subscribe(self, channel: str) -> AsyncIterator[str | None]:
+    async def hear(self, channel: str, wait: float) -> Sequence[str] | None:
         try:
-            with anyio.fail_after(LIMIT):
-                await self._connection.connect()
-                await self._connection.send_command("SUBSCRIBE", channel, check_health=False)
-                await self._pushed(math.inf)
-            yield None
-            while True:
-                kind, *rest = await self._pushed(SILENCE) or await self._alive()
-                if kind == "message":
-                    yield rest[1]
+            if wire := self._open():
+                return await wire.messages(wait) or await self._silence(wire)
+            async with asyncio.timeout(LIMIT):
+                wire = await self._opened()
+                checked(await wire.subscribe(pack(("SUBSCRIBE", channel))), self._place)
+            return None
         except BaseException as error:
             raise await self._closed_by(error) from None
 
@@ -83,22 +74,19 @@ class ServerLine:
         self._wire = None
         await self._connection.disconnect(nowait=True)
 
+    async def _silence(self, wire: Wire) -> Sequence[str]:
+        async with asyncio.timeout(LIMIT):  # is it still there?
+            await wire.exchange([pack(("PING",))])
+        return ()
+
+    def _open(self) -> Wire | None:
+        return None if self._wire is None or self._wire.lost else self._wire
+
     async def _opened(self) -> Wire:
         await self.close()
         await self._connection.connect()
-        return Wire(self._connection)
-
-    async def _pushed(self, wait: float) -> Sequence[Any] | None:
-        pushed: Sequence[Any] | None = await self._connection.read_response(
-            timeout=wait, push_request=True
-        )
-        return pushed
-
-    async def _alive(self) -> Sequence[Any]:
-        await self._connection.send_command("PING", check_health=False)
-        if (answer := await self._pushed(LIMIT)) is None:
-            raise TimeoutError
-        return ("pong",) if isinstance(answer, str) else answer
+        self._wire = Wire(self._connection)
+        return self._wire
 
     async def _closed_by(self, error: BaseException) -> BaseException:
         """A connection whose exchange did not end is never used again."""

@@ -13,6 +13,8 @@ import hiredis
 __all__ = ["Wire"]
 
 _PUSHED: Any = getattr(hiredis, "PushNotification")  # noqa: B009 - its types are partial
+UNREAD = 10_000
+"""So many messages may wait to be taken before nothing more is read."""
 
 
 class Wire(asyncio.Protocol):
@@ -27,6 +29,8 @@ class Wire(asyncio.Protocol):
         self._replies: list[Any] = []
         self._awaited = 0
         self._answer: asyncio.Future[list[Any]] | None = None
+        self._said: list[str] | None = None  # on the channel, if there is one
+        self._bell: asyncio.Future[None] | None = None
         # These are not public: tests/test_wire.py tells when they are others.
         self._parser: Any = connection._parser._reader
         if self._parser.has_data() or connection._reader._buffer:
@@ -42,17 +46,45 @@ class Wire(asyncio.Protocol):
         self._transport.write(b"".join(packed))
         return await self._answer
 
+    async def subscribe(self, packed: bytes) -> Any:
+        """Send a SUBSCRIBE; an error reply if it is refused. `messages` then gives what is said.
+        Raises `OSError`.
+        """
+        self._said = []
+        # Redis confirms a subscription by a push, which is no reply, and refuses it by an error.
+        return (await self.exchange([packed + b"PING\r\n"]))[0]
+
+    async def messages(self, wait: float) -> list[str]:
+        """What was said, waiting up to `wait` seconds for something. Raises `OSError`."""
+        if not self._said:
+            loop = asyncio.get_running_loop()
+            self._bell = bell = loop.create_future()
+            timer = loop.call_later(wait, _end, bell)
+            try:
+                await bell
+            finally:
+                timer.cancel()
+        said, self._said = self._said or [], []
+        self._transport.resume_reading()
+        return said
+
     def data_received(self, data: bytes) -> None:
         try:
             self._parser.feed(data)
             while (reply := self._parser.gets()) is not self._nothing:
                 if not isinstance(reply, _PUSHED):
                     self._replies.append(reply)
+                elif self._said is not None and reply[0] == "message":
+                    self._said.append(reply[2])
         except Exception as garbage:
             self._lose(ConnectionError(f"not what Redis says: {garbage}"))
             return
-        if self._answer and len(self._replies) >= self._awaited and not self._answer.done():
-            self._answer.set_result(self._replies)
+        if len(self._replies) >= self._awaited:
+            _end(self._answer, self._replies)
+        if self._said:
+            _end(self._bell)
+            if len(self._said) > UNREAD:
+                self._transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lose(ConnectionError(str(exc or "the connection was closed")))
@@ -60,5 +92,11 @@ class Wire(asyncio.Protocol):
     def _lose(self, why: ConnectionError) -> None:
         self.lost = True
         self._transport.abort()
-        if self._answer and not self._answer.done():
-            self._answer.set_exception(why)
+        for waiting in (self._answer, self._bell):
+            if waiting and not waiting.done():
+                waiting.set_exception(why)
+
+
+def _end(waiting: "asyncio.Future[Any] | None", result: Any = None) -> None:
+    if waiting and not waiting.done():
+        waiting.set_result(result)

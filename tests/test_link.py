@@ -8,6 +8,7 @@ import anyio.lowlevel
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
 
+from orchestrator import link as link_module
 from orchestrator import server as server_module
 from orchestrator.backoff import Backoff
 from orchestrator.errors import QueueUnavailable, ServiceError, UsageError
@@ -79,7 +80,7 @@ async def test_a_closed_link_says_so(shared_redis: RedisServer) -> None:
 
 
 async def test_a_quiet_subscription_is_kept(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "SILENCE", 0.001)
+    monkeypatch.setattr(link_module, "SILENCE", 0.001)
     listening = link.listen("news")
     with anyio.fail_after(30):
         assert await anext(listening) is None

@@ -18,7 +18,9 @@ __all__ = [
     "Act",
     "Ended",
     "Held",
+    "Letter",
     "admit",
+    "bury",
     "give_up",
     "go_round",
     "publish",
@@ -38,14 +40,14 @@ def stream(queue: str, lane: Priority) -> str:
     return keys.work(queue) if lane == "live" else keys.jobs(queue)
 
 
-def _load(name: str) -> Script:
-    return Script.load("orchestrator.dispatch", "parking.lua", f"{name}.lua")
+def _load(*names: str) -> Script:
+    return Script.load("orchestrator.dispatch", *(f"{name}.lua" for name in names))
 
 
-PUBLISH = Script.load("orchestrator.dispatch", "publish.lua")
-WITHDRAW = Script.load("orchestrator.dispatch", "withdraw.lua")
-SETTLE, ADMIT, WAKE = _load("settle"), _load("admit"), _load("wake")
-RETURN, GIVE_UP = _load("return"), _load("give_up")
+PUBLISH, WITHDRAW = _load("telling", "publish"), _load("telling", "withdraw")
+SETTLE, ADMIT = _load("telling", "parking", "settle"), _load("telling", "parking", "admit")
+GIVE_UP = _load("telling", "parking", "give_up")
+RETURN, WAKE = _load("parking", "return"), _load("parking", "wake")
 
 
 BUSY, RATE_LIMITED = Outcome.busy().to_json(), Outcome.rate_limited().to_json()
@@ -82,6 +84,14 @@ class Held:
         return keys.GROUP, self.holder, self.lane, self.entry, int(self.idle * 1000)
 
 
+class Letter(NamedTuple):
+    """A dead letter; `deliveries` is how often it was delivered."""
+
+    request: str
+    reason: str
+    deliveries: int
+
+
 class Ended(NamedTuple):
     """A call that a worker has ended; `outcome` is JSON, `started` in seconds since the epoch.
 
@@ -105,7 +115,7 @@ def publish(call: Call) -> Act:
         (record, key, stream(call.queue, call.priority)),
         (
             *(call.id, call.to_json(), call.fingerprint(), _conflict(call.tool)),
-            *(_keep_open(call), HOUR, call.backlog or 0, BUSY),
+            *(_keep_open(call), HOUR, call.backlog or 0, BUSY, _channel(call)),
         ),
     )
 
@@ -123,7 +133,7 @@ def withdraw(call: Call, outcome: Outcome, *, asking: bool = False) -> Act:
         (record, stream(call.queue, call.priority)),
         (
             *(call.id, call.to_json(), outcome.to_json(), HOUR),
-            *(keys.control(call.queue), keys.GROUP, int(asking)),
+            *(keys.control(call.queue), keys.GROUP, int(asking), _channel(call)),
         ),
     )
 
@@ -138,7 +148,7 @@ def admit(held: Held, call: Call) -> Act:
         (
             *(keys.GROUP, held.holder, held.lane, held.entry, call.id),
             *(call.deadline, call.created, *rate, RATE_LIMITED, HOUR, _keep_open(call)),
-            *(call.limit or 0, held.limit or 0),
+            *(_channel(call), call.limit or 0, held.limit or 0),
         ),
     )
 
@@ -152,7 +162,7 @@ def settle(queue: str, holder: str, ended: Sequence[Ended]) -> Act:
         if each.bounded:
             places += _bounds(queue, call.tool)
         words += each.lane, each.entry, call.id, each.outcome, int(each.ok)
-        words += call.fingerprint(), each.started, int(each.bounded)
+        words += call.fingerprint(), each.started, _channel(call), int(each.bounded)
     return Act(SETTLE, places, words)
 
 
@@ -164,24 +174,37 @@ def go_round(held: Held, call: Call, deliveries: int) -> Act:
     )
 
 
-def give_up(
+def give_up(held: Held, call: Call, outcome: Outcome, letter: Letter | tuple[()] = ()) -> Act:
+    return _give_up(held, call.id, call.tool, outcome, _channel(call), letter)
+
+
+def bury(held: Held, call_id: str, outcome: Outcome, letter: Letter) -> Act:
+    """Give an entry up that is no call; `call_id` is what it says that it is."""
+    return _give_up(held, call_id, "", outcome, "", letter)
+
+
+def _give_up(
     held: Held,
     call_id: str,
     tool: str,
     outcome: Outcome,
-    letter: tuple[str, str, int] | tuple[()] = (),
+    channel: str,
+    letter: Letter | tuple[()],
 ) -> Act:
-    """`letter` makes a dead letter: the request, the reason, how often it was delivered."""
     record = keys.call_record(held.queue, call_id)
     return Act(
         GIVE_UP,
         (record, *held.streams, keys.dead(held.queue), *_bounds(held.queue, tool)),
-        (*held.arguments, call_id, outcome.to_json(), HOUR, *letter),
+        (*held.arguments, call_id, outcome.to_json(), HOUR, channel, *letter),
     )
 
 
 def wake(queue: str) -> Act:
     return Act(WAKE, (keys.work(queue), keys.jobs(queue), keys.due(queue)), ())
+
+
+def _channel(call: Call) -> str:
+    return keys.replies(call.reply_to) if call.reply_to else ""  # else nobody waits
 
 
 def _bounds(queue: str, tool: str) -> tuple[str, ...]:

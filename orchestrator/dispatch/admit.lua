@@ -9,12 +9,12 @@
 -- ARGV: group, consumer, lane (live or job), entry, id, deadline, created (epoch s),
 --       calls in so many seconds (0 and 0: any),
 --       outcome of a refusal, how long to keep the record and what tells of parked calls (s),
---       calls of the tool at a time, calls of the queue at a time (0: any)
+--       the asker's channel, calls of the tool at a time, calls of the queue at a time (0: any)
 local record, work, jobs, rate, due = unpack(KEYS)
 local bounds = {select(6, unpack(KEYS))}
-local group, consumer, lane, entry, id, deadline, created, calls, period, refusal, keep, keep_open =
-  unpack(ARGV)
-local limits = {select(13, unpack(ARGV))}
+local group, consumer, lane, entry, id, deadline, created, calls, period, refusal, keep, keep_open,
+  channel = unpack(ARGV)
+local limits = {select(14, unpack(ARGV))}
 local parked = table.concat({lane, entry, deadline}, ' ')
 calls, period = tonumber(calls), tonumber(period)
 local lanes = {live = work, job = jobs}
@@ -89,6 +89,7 @@ if calls > 0 and not paid then
     redis.call('HSET', record, 'status', 'settled', 'outcome', refusal)
     redis.call('EXPIRE', record, keep)
     forget()
+    tell(channel, id, refusal)
     return {'refused', 0}
   end
   booked = math.max(booked, now) + pace

@@ -22,6 +22,7 @@ __all__ = [
     "Error",
     "ErrorCode",
     "Json",
+    "Message",
     "Outcome",
     "Priority",
     "Progress",
@@ -147,6 +148,23 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """What an asker is told of one of its calls: what it came to, or how far it is."""
+
+    call: str
+    outcome: Outcome | None = None
+    progress: Progress | None = None
+
+    def to_json(self) -> str:
+        return _text(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Message":
+        """Raises `ValueError` for what is none."""
+        return cast("Message", _read(cls, text))
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
     """`calls` in `seconds`, on average; as many may come at once after a quiet while."""
 
@@ -163,9 +181,9 @@ class Call:
     """One attempt of one request, as it lies in the record and in the stream entry.
 
     `timeout` is in seconds; `deadline` and `created` are seconds since the epoch.
-    `key` is the idempotency key, equal for all attempts of one request. `reply_to`
-    names the orchestrator process whose reply stream is signalled. `arguments` are
-    checked and frozen: what is published is what runs.
+    `key` is the idempotency key, equal for all attempts of one request. `reply_to` names
+    the process that is told; empty, nobody waits. `arguments` are checked and frozen: what is
+    published is what runs.
 
     `limit` is how many calls of the tool may run at a time and `rate` how often it may be
     called, over all workers; `backlog` is how many calls may lie in the queue before this

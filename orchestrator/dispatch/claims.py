@@ -18,9 +18,8 @@ from orchestrator.crashpoints import crashpoint
 from orchestrator.dispatch import acts, keys
 from orchestrator.dispatch.acts import LANES, Act, Ended, Held
 from orchestrator.dispatch.call import Call, Outcome, Priority
-from orchestrator.dispatch.streams import pairs, signal
+from orchestrator.dispatch.streams import pairs
 from orchestrator.dispatch.sweep import Sweep, bury, read_entry
-from orchestrator.dispatch.telling import Telling
 from orchestrator.errors import QueueUnavailable
 from orchestrator.interfaces import Claimed, Settlement
 from orchestrator.link import Command, Link, RedisRefused
@@ -85,7 +84,6 @@ class StreamClaims:
         self._lease = lease
         self._limit = limit
         self._sweep = Sweep(link, queue, lease, tries)
-        self._telling = Telling(link)
         self._reader = link.line()
         self._leased: dict[_Place, _Lease] = {}
         # A read gives as many jobs as live calls: those for which there was no slot. They wait
@@ -112,7 +110,6 @@ class StreamClaims:
 
     async def settle(self, claimed: Claimed, outcome: Outcome) -> Settlement:
         [settlement] = await self.settle_all([(claimed, outcome)])
-        await self.tell()
         return settlement
 
     async def settle_all(self, ended: Sequence[tuple[Claimed, Outcome]]) -> Sequence[Settlement]:
@@ -121,13 +118,7 @@ class StreamClaims:
         crashpoint("worker.settled")
         for each in told:
             self._leased.pop((each.lane, each.entry), None)
-        for each, became in zip(told, settlements, strict=True):
-            if became == "settled":
-                self._telling.put(each.call, each.outcome)
         return settlements
-
-    async def tell(self) -> None:
-        await self._telling.run()
 
     async def _settlements(self, ended: Sequence[Ended]) -> Sequence[Settlement]:
         """What Redis refuses of one call must cost no other its outcome: then each goes alone."""
@@ -294,23 +285,19 @@ class StreamClaims:
             acted = [acts.admit(self._held(each), each.call) for each in asked]
             verdicts = await self._link.act_all(acted)
             for claimed, verdict in zip(asked, verdicts, strict=True):
-                if not await self._heed_verdict(claimed, verdict):
+                if not self._may_run(claimed, verdict):
                     refused.add(_place(claimed))
         self._unsure = False
         return [each for each in taken if _place(each.claimed) not in refused]
 
-    async def _heed_verdict(self, claimed: Claimed, reply: tuple[str, int] | RedisRefused) -> bool:
-        """Whether it may run. What Redis cannot judge is left to the sweep, which gives it up."""
-        call = claimed.call
+    def _may_run(self, claimed: Claimed, reply: tuple[str, int] | RedisRefused) -> bool:
+        """What Redis cannot judge is left to the sweep, which gives it up."""
         if isinstance(reply, RedisRefused):
-            logger.error("call %s: whether it may run is refused: %s", call.id, reply)
+            logger.error("call %s: whether it may run is refused: %s", claimed.call.id, reply)
             return False
         verdict, wait = reply
         if verdict == "parked":
             self._due = min(self._due, time.monotonic() + wait / 1000)
-        elif verdict == "refused":
-            refused = Outcome.rate_limited().to_json()
-            await signal(self._link, [(call.reply_to, call, refused)])
         return verdict == "run"
 
     async def _wake(self) -> None:

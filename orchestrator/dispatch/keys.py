@@ -89,6 +89,7 @@ def control(queue: str) -> str:
 
 
 def replies(process: str) -> str:
+    """The pub/sub channel over which a process hears of its calls."""
     return f"{PREFIX}:{{p:{process}}}:replies"
 
 

@@ -1,31 +1,28 @@
 """What handlers report while they work, on its way to whoever asked: best effort.
 
-It travels on the reply stream of the asker as an entry with `call` and `progress`, which those
-who only want outcomes leave out. Only the newest of each call counts: a handler may report as
-often as it likes, and neither Redis nor a journal is flooded.
+It is said on the asker's channel, as outcomes are. Only the newest of each call counts: a handler
+may report as often as it likes, and neither Redis nor a journal is flooded.
 """
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
 
 import anyio
 
 from orchestrator.dispatch import keys
-from orchestrator.dispatch.call import Call, Progress
+from orchestrator.dispatch.call import Call, Message, Progress
 from orchestrator.dispatch.news import News
 from orchestrator.errors import ServiceError
-from orchestrator.link import Link
+from orchestrator.link import Command, Link
 
-__all__ = ["StreamProgress", "heard"]
+__all__ = ["StreamProgress"]
 
 log = logging.getLogger(__name__)
 
 PAUSE = 0.2
 """Seconds between two rounds of telling: each call reports at most so often."""
-TEXT, ENTRY = 500, 4096
+TEXT, REPORT = 500, 4096
 """How long a text may be, and a whole report; more text is cut, more data is left out."""
-REPLIES, HOUR = 10_000, 3600
 
 
 class StreamProgress:
@@ -53,26 +50,16 @@ class StreamProgress:
             news = await self._news.take()
             calls, self._calls = self._calls, {}
             try:
-                await self._link.ask(*(c for i, told in news for c in _entry(calls[i], told)))
+                await self._link.ask(*(_told(calls[name], progress) for name, progress in news))
             except ServiceError as error:
                 log.info("nobody was told how far %d calls are: %s", len(news), error)
             await anyio.sleep(PAUSE)
 
 
-def heard(fields: Mapping[str, str]) -> tuple[str, Progress] | None:
-    """What an entry of a reply stream reports, if it does: anybody can write to Redis."""
-    try:
-        return fields["call"], Progress.from_json(fields["progress"])
-    except (KeyError, ValueError):
-        return None
-
-
-def _entry(call: Call, progress: Progress) -> Iterator[Sequence[str | int]]:
+def _told(call: Call, progress: Progress) -> Command:
     text = progress.text[:TEXT]
-    told = Progress(text, progress.data).to_json()
-    if len(told) > ENTRY:
+    told = Message(call.id, progress=Progress(text, progress.data)).to_json()
+    if len(told) > REPORT:
         log.warning("call %s: the data that %s reports is too long to be told", call.id, call.tool)
-        told = Progress(text).to_json()
-    stream = keys.replies(call.reply_to)
-    yield ("XADD", stream, "MAXLEN", "~", REPLIES, "*", "call", call.id, "progress", told)
-    yield ("EXPIRE", stream, HOUR)
+        told = Message(call.id, progress=Progress(text)).to_json()
+    return ("PUBLISH", keys.replies(call.reply_to), told)

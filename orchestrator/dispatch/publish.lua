@@ -1,13 +1,18 @@
--- Record and signal of a call in one act. Returns the outcome if there is one already.
+-- Record and signal of a call in one act. Returns the outcome if there is one already, and tells it.
 -- KEYS: the call's record, its key's record, the stream of its lane
 -- ARGV: id, request, fingerprint of the arguments, outcome for a conflict,
 --       how long to keep the record while it is open, and once it is settled (s),
---       how many entries the stream may have before this one (0: any), outcome when it has more
+--       how many entries the stream may have before this one (0: any), outcome when it has more,
+--       the asker's channel
 local record, key, work = KEYS[1], KEYS[2], KEYS[3]
-local id, request, fingerprint, conflict, keep_open, keep, backlog, busy = unpack(ARGV)
+local id, request, fingerprint, conflict, keep_open, keep, backlog, busy, channel = unpack(ARGV)
 
 if redis.call('EXISTS', record) == 1 then
-  return redis.call('HGET', record, 'outcome')
+  local stood = redis.call('HGET', record, 'outcome')
+  if stood then
+    tell(channel, id, stood)
+  end
+  return stood
 end
 
 local arguments, outcome = unpack(redis.call('HMGET', key, 'arguments', 'outcome'))
@@ -19,6 +24,7 @@ end
 if outcome then
   redis.call('HSET', record, 'request', request, 'status', 'settled', 'outcome', outcome)
   redis.call('EXPIRE', record, keep)
+  tell(channel, id, outcome)
   return outcome
 end
 

@@ -1,12 +1,13 @@
 """Dispatch over Redis Streams: `Calls` for who asks. `claims` is for who works.
 
 The record of a call is the truth and its stream entry the signal; both change in one atomic act
-(`acts`), within the queue's hash tag. The asker's reply stream lies under another tag and is
-written afterwards: losing that costs time, because the records of unanswered calls are read
-again. See docs/redis.md.
+(`acts`), within the queue's hash tag. Who settles a call tells its asker in that act, over a
+channel: what is lost there costs time, because the records of unanswered calls are read again.
+See docs/redis.md.
 """
 
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
@@ -14,19 +15,14 @@ import anyio
 
 from orchestrator.backoff import Backoff
 from orchestrator.dispatch import acts, keys
-from orchestrator.dispatch.call import Call, Outcome, Progress, Settler
+from orchestrator.dispatch.call import Call, Message, Outcome, Progress, Settler
 from orchestrator.dispatch.news import News
-from orchestrator.dispatch.progress import heard
 from orchestrator.errors import QueueUnavailable, ServiceError
-from orchestrator.link import Command, Link, RedisRefused
+from orchestrator.link import Link, RedisRefused
 
-__all__ = ["REPLIES", "OpenCalls", "StreamCalls", "pairs", "readable", "signal"]
+__all__ = ["OpenCalls", "StreamCalls", "pairs", "readable"]
 
 logger = logging.getLogger(__name__)
-
-HOUR = 3600
-REPLIES = 10_000
-"""About how many replies a process may leave unread before the oldest go."""
 
 Answer = tuple[str, Outcome]
 
@@ -34,7 +30,7 @@ Answer = tuple[str, Outcome]
 class StreamCalls:
     """`Calls` of one process. `relook` is how often unanswered records are read, in seconds.
 
-    `process` names the reply stream and must be new for every start of a process.
+    `process` names the channel and must be new for every start of a process.
     """
 
     def __init__(self, link: Link, process: str, *, relook: float = 5.0) -> None:
@@ -44,9 +40,8 @@ class StreamCalls:
         self._unanswered: dict[str, Call] = {}
         self._published: set[str] = set()  # those of them that Redis has acknowledged
         self._news = News()
-        self._reader = link.line()
-        self._last: str = "0"
-        self._due = 0.0  # when records are read next, on the monotonic clock
+        self._ear = link.line()
+        self._due = math.inf  # when records are read next, on the monotonic clock
         self._backoff = Backoff()
 
     @property
@@ -58,15 +53,13 @@ class StreamCalls:
         known = call.id in self._unanswered  # somebody waits for it already
         self._unanswered[call.id] = call
         try:
-            outcome = await self._link.act(*act)
+            await self._link.act(*act)
         except ServiceError:
             if not known:
                 self._answered(call.id)
             raise
         if call.id in self._unanswered:
             self._published.add(call.id)
-        if outcome is not None:
-            await signal(self._link, [(self._process, call, outcome)])
 
     async def withdraw(self, call: Call, by: Settler) -> Outcome:
         try:
@@ -101,14 +94,14 @@ class StreamCalls:
                 answers = await self._read_records()
                 self._due = time.monotonic() + self._relook
             else:
-                answers = await self._read_replies(self._due - time.monotonic())
+                answers = await self._hear(self._due - time.monotonic())
         except QueueUnavailable:
             self._due = 0.0
             await anyio.sleep(self._backoff.next())
             return ()
         except RedisRefused as refusal:
             # A key of another type, say. What is withdrawn at its deadline is still answered.
-            logger.error("process %s: its replies cannot be read: %s", self._process, refusal)
+            logger.error("process %s: its answers cannot be heard: %s", self._process, refusal)
             self._due = 0.0
             await anyio.sleep(self._relook)
             return ()
@@ -149,24 +142,25 @@ class StreamCalls:
         outcome: str | None = await self._link.act(*act)
         return outcome
 
-    async def _read_replies(self, wait: float) -> Sequence[Answer]:
-        stream = keys.replies(self._process)
-        block = ("BLOCK", max(1, round(wait * 1000)))
-        reply = await self._reader.ask(("XREAD", *block, "STREAMS", stream, self._last), wait)
-        entries: Sequence[tuple[str, Sequence[str]]] = reply[stream] if reply else []
-        told: list[tuple[str, str]] = []
-        for entry, flat in entries:
-            self._last, fields = entry, pairs(flat)
-            if "progress" in fields:
-                self._hear(fields)
-            else:
-                told.append((fields.get("call", ""), fields.get("outcome", "")))
-        return _answers(told)
+    async def _hear(self, wait: float) -> Sequence[Answer]:
+        told = await self._ear.hear(keys.replies(self._process), wait)
+        if told is None:  # what was said before is lost
+            self._due = 0.0
+            return ()
+        heard = [each for text in told if (each := _message(text))]
+        for each in heard:
+            if each.progress and each.call in self._unanswered:
+                self._news.put(each.call, each.progress)
+        return [(each.call, each.outcome) for each in heard if each.outcome]
 
-    def _hear(self, fields: Mapping[str, str]) -> None:
-        report = heard(fields)
-        if report and report[0] in self._unanswered:
-            self._news.put(*report)
+
+def _message(text: str) -> Message | None:
+    """Anybody can write to Redis."""
+    try:
+        return Message.from_json(text)
+    except ValueError as error:
+        logger.error("a message to this process cannot be read: %s", error)
+        return None
 
 
 def _answers(told: Iterable[tuple[str, str]]) -> Sequence[Answer]:
@@ -203,9 +197,7 @@ class OpenCalls:
 
     async def settle(self, call: Call, outcome: Outcome) -> Outcome:
         """Settle from outside, as if a worker had; the outcome that stands returns."""
-        stood = await self._link.act(*acts.withdraw(call, outcome))
-        await signal(self._link, [(call.reply_to, call, stood)])
-        return Outcome.from_json(stood)
+        return Outcome.from_json(await self._link.act(*acts.withdraw(call, outcome)))
 
     async def _all(self) -> Sequence[Call]:
         streams = (keys.work(self._queue), keys.jobs(self._queue))
@@ -221,23 +213,6 @@ def readable(fields: Mapping[str, str]) -> Call | None:
     except (KeyError, ValueError) as error:
         logger.warning("an entry that is no call: %s", error)
         return None
-
-
-async def signal(link: Link, told: Iterable[tuple[str, Call, str]]) -> None:
-    """Tell askers (process, call, outcome), as well as we can: a record tells what is lost here."""
-    commands: list[Command] = []
-    streams: set[str] = set()
-    for process, call, outcome in told:
-        if process:  # else nobody waits
-            stream = keys.replies(process)
-            streams.add(stream)
-            fields = ("call", call.id, "queue", call.queue, "outcome", outcome)
-            commands.append(("XADD", stream, "MAXLEN", "~", REPLIES, "*", *fields))
-    commands += [("EXPIRE", stream, HOUR) for stream in streams]
-    try:
-        await link.ask(*commands)
-    except ServiceError as error:
-        logger.warning("%d askers were not told: %s", len(commands) - len(streams), error)
 
 
 def pairs(flat: Sequence[str]) -> dict[str, str]:

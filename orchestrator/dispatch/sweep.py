@@ -12,9 +12,9 @@ from typing import TypeAlias
 
 from orchestrator.crashpoints import crashpoint
 from orchestrator.dispatch import acts, keys
-from orchestrator.dispatch.acts import LANES, Act, Held
+from orchestrator.dispatch.acts import LANES, Act, Held, Letter
 from orchestrator.dispatch.call import Call, Outcome, Priority
-from orchestrator.dispatch.streams import pairs, signal
+from orchestrator.dispatch.streams import pairs
 from orchestrator.link import Link, RedisRefused
 
 __all__ = ["Sweep", "bury", "read_entry"]
@@ -43,8 +43,8 @@ def bury(held: Held, fields: Mapping[str, str], reason: str, deliveries: int) ->
     """Make a dead letter of an entry that cannot be read."""
     logger.error("queue %s: entry %s is dead: %s", held.queue, held.entry, reason)
     outcome = Outcome.failed("dead", "invalid", "it cannot be read")
-    letter = (fields.get("request", ""), reason, deliveries)
-    return acts.give_up(held, fields.get("call", ""), "", outcome, letter)
+    letter = Letter(fields.get("request", ""), reason, deliveries)
+    return acts.bury(held, fields.get("call", ""), outcome, letter)
 
 
 class Sweep:
@@ -77,36 +77,28 @@ class Sweep:
         judged = await self._judge([self._verdict(lane, row, fields) for row, fields in there])
         return rows if judged else ()  # those that cannot be judged are there the next time, too
 
-    async def _judge(self, verdicts: Sequence[tuple[Call | None, Act]]) -> bool:
+    async def _judge(self, verdicts: Sequence[Act]) -> bool:
         """Whether Redis took all of them."""
-        replies = await self._link.act_all([act for _, act in verdicts])
-        news: list[tuple[str, Call, str]] = []
-        for (call, _), reply in zip(verdicts, replies, strict=True):
-            if isinstance(reply, RedisRefused):
-                logger.error("queue %s: a verdict is refused: %s", self._queue, reply)
-            elif call and isinstance(reply, str):  # the outcome, if the act has settled the call
-                news.append((call.reply_to, call, reply))
-        if news:
-            crashpoint("sweep.judged")
-            await signal(self._link, news)  # together: leases wait for the end of this
-        return not any(isinstance(reply, RedisRefused) for reply in replies)
+        replies = await self._link.act_all(verdicts)
+        crashpoint("sweep.judged")
+        refusals = [reply for reply in replies if isinstance(reply, RedisRefused)]
+        for refusal in refusals:
+            logger.error("queue %s: a verdict is refused: %s", self._queue, refusal)
+        return not refusals
 
-    def _verdict(
-        self, lane: Priority, row: _Row, fields: Mapping[str, str]
-    ) -> tuple[Call | None, Act]:
+    def _verdict(self, lane: Priority, row: _Row, fields: Mapping[str, str]) -> Act:
         entry, holder, _, count = row
         held = Held(self._queue, lane, entry, holder, self._lease)
         read = read_entry(fields)
         if isinstance(read, str):
-            return None, bury(held, fields, read, count)
+            return bury(held, fields, read, count)
         call, before = read
         deliveries = before + count
         logger.warning("call %s: %s was not heard of any more", call.id, holder)
         if not call.rerun:
-            return call, acts.give_up(held, call.id, call.tool, Outcome.withdrawn("dead"))
+            return acts.give_up(held, call, Outcome.withdrawn("dead"))
         if deliveries < self._tries:
-            return call, acts.go_round(held, call, deliveries)
+            return acts.go_round(held, call, deliveries)
         reason = f"no worker lived to answer it in {deliveries} deliveries"
-        letter = (fields["request"], reason, deliveries)
-        outcome = Outcome.given_up(deliveries)
-        return call, acts.give_up(held, call.id, call.tool, outcome, letter)
+        letter = Letter(fields["request"], reason, deliveries)
+        return acts.give_up(held, call, Outcome.given_up(deliveries), letter)

@@ -1,9 +1,10 @@
 -- The asking side stops waiting; or (if `asking` is 1) it asks whoever runs the call to stop, and
 -- stops waiting only if nobody does. Returns the outcome that stands, false if it is still to come.
 -- KEYS: the call's record, the stream of its lane
--- ARGV: id, request, outcome, how long to keep the record (s), control channel, group, asking
+-- ARGV: id, request, outcome, how long to keep the record (s), control channel, group, asking,
+--       the asker's channel
 local record, work = KEYS[1], KEYS[2]
-local id, request, outcome, keep, control, group, asking = unpack(ARGV)
+local id, request, outcome, keep, control, group, asking, channel = unpack(ARGV)
 local entry, stood = unpack(redis.call('HMGET', record, 'entry', 'outcome'))
 
 if stood then
@@ -25,4 +26,5 @@ redis.call('EXPIRE', record, keep)
 if entry and not taken then
   redis.call('XDEL', work, entry)
 end
+tell(channel, id, outcome)
 return outcome

@@ -79,10 +79,10 @@ class Worker:
 
     async def serve(self) -> None:
         """Work until `stop` is called and the running calls are done, or out of grace."""
-        async with asyncio.TaskGroup() as telling, anyio.create_task_group() as beside:
+        async with anyio.create_task_group() as beside:
             beside.start_soon(self._heed_withdrawals)
             beside.start_soon(self._keep_leases)
-            beside.start_soon(self._settle, telling)
+            beside.start_soon(self._settle)
             async with asyncio.TaskGroup() as calls:  # whose tasks cost less than anyio's
                 try:
                     await self._claim_until_stopped(calls)
@@ -159,10 +159,8 @@ class Worker:
             log.exception("%s failed (call %s)", call.tool, call.id)
             return Outcome.failed("worker", "error", f"{call.tool} failed unexpectedly.")
 
-    async def _settle(self, telling: asyncio.TaskGroup) -> None:
-        """Say how calls ended, together those that end meanwhile, for ever. An asker that cannot
-        be told holds nothing up: it is told beside that.
-        """
+    async def _settle(self) -> None:
+        """Say how calls ended, together those that end meanwhile, for ever."""
         while True:
             await self._some_ended.wait()
             self._some_ended = anyio.Event()
@@ -172,7 +170,6 @@ class Worker:
                 # However long Redis is away: the work is done already.
                 settlements = await _insisting(partial(self._claims.settle_all, told))
                 self._free(*(running for running, _ in ended))
-                telling.create_task(self._claims.tell())
                 for (claimed, _), settlement in zip(told, settlements, strict=True):
                     if settlement != "settled":
                         name = claimed.call.id

@@ -222,7 +222,6 @@ async def test_calls_that_are_settled_together_are_judged_each_by_itself(twins: 
     gone = Claimed(other(5), "1-0")
     ended = [(first, DONE), (gone, DONE), (second, BROKEN), (third, DONE)]
     assert await claims.settle_all(ended) == ["settled", "gone", "settled", "late"]
-    await claims.tell()
     assert await answers(calls, 2) == [(first.call.id, DONE), (second.call.id, BROKEN)]
     fourth = await one(others)  # in the slot that the second has left
     assert await claims.settle_all([(fourth, DONE), (first, DONE)]) == ["fenced", "settled"]

@@ -32,7 +32,8 @@ OTHERS: tuple[tuple[str, Command], ...] = (
     ("worker", ("GET", keys.remembered("+1", "name"))),
     ("session", ("SET", keys.drain("w1"), "1")),
     ("session", ("XREADGROUP", "GROUP", "g", "c", "STREAMS", keys.work("q"), ">")),
-    ("session", ("SUBSCRIBE", keys.control("q"))),
+    ("session", ("SUBSCRIBE", "somebody:elses")),
+    ("operator", ("SUBSCRIBE", keys.replies("p"))),
     ("operator", ("XREADGROUP", "GROUP", "g", "c", "STREAMS", keys.work("q"), ">")),
     ("worker", ("SUBSCRIBE", "somebody:elses")),
 )

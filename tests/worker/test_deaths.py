@@ -94,7 +94,6 @@ def lines(project: Path) -> int:
         ("worker.claimed", 1),
         ("worker.after_effect", 2),  # a handler that commits the call's key would have one
         ("worker.settled", 1),
-        ("worker.signalled", 1),
     ],
 )
 async def test_a_call_that_may_run_twice_is_answered_wherever_its_worker_dies(

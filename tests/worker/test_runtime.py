@@ -401,9 +401,6 @@ class Wrapped:
     async def settle_all(self, ended: Sequence[tuple[Claimed, Outcome]]) -> Sequence[Settlement]:
         return await self._claims.settle_all(ended)
 
-    async def tell(self) -> None:
-        await self._claims.tell()
-
     def withdrawn(self) -> AsyncIterator[str]:
         return self._claims.withdrawn()
 
@@ -469,46 +466,6 @@ async def test_a_settle_rides_out_an_absence_of_redis_without_running_again(desk
 
     async with working(Worker(Flaky(desk.claims, failures=2), count)):
         assert await desk.ask(call()) == {"s.1.1": Outcome("worker", 1)}
-
-
-async def test_an_asker_that_cannot_be_told_holds_up_no_call(desk: Desk) -> None:
-    class Untold(Wrapped):
-        async def tell(self) -> None:
-            told.set()
-            await anyio.sleep_forever()
-
-    told, second = anyio.Event(), anyio.Event()
-
-    async def run(call: Call) -> Outcome:
-        if call.id == "s.2.1":
-            await told.wait()
-            second.set()
-        return Outcome("worker")
-
-    with anyio.fail_after(30):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(Worker(Untold(desk.claims), run, slots=1).serve)
-            await desk.calls.publish(call(1))
-            await desk.calls.publish(call(2))
-            await second.wait()
-            tasks.cancel_scope.cancel()
-
-
-async def test_a_worker_that_stops_has_told_what_it_settled(desk: Desk) -> None:
-    class Slow(Wrapped):
-        async def tell(self) -> None:
-            await anyio.wait_all_tasks_blocked()
-            await super().tell()
-
-    async def stop(call: Call) -> Outcome:
-        worker.stop()
-        return Outcome("worker")
-
-    worker = Worker(Slow(desk.claims), stop)
-    await desk.calls.publish(call(1))
-    with anyio.fail_after(30):
-        await worker.serve()
-    assert await desk.outcomes(1) == {call(1).id: Outcome("worker")}
 
 
 async def test_an_outcome_that_does_not_count_is_mentioned_and_dropped(

@@ -16,6 +16,7 @@ import anyio
 import pytest
 
 from orchestrator import broker
+from orchestrator.dispatch import keys
 from orchestrator.dispatch.call import Call, Outcome, Progress
 from orchestrator.dispatch.roster import Roster
 from orchestrator.dispatch.streams import StreamCalls
@@ -23,6 +24,7 @@ from orchestrator.link import connect
 from orchestrator.settings import Settings
 from orchestrator.worker.process import consumer_name
 from tests.processes import running, signs
+from tests.redis_server import subscribed
 
 HANDLERS = """
 import threading, time
@@ -147,9 +149,10 @@ async def test_what_a_handler_reports_arrives_before_its_outcome_is_needed(proje
         with worker(project, redis.url) as process:
             ready(process)
             asked = replace(call("waits", "tell"), reply_to="asker")
-            await calls.publish(asked)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(outcomes, calls)
+                await subscribed(link, keys.replies("asker"))
+                await calls.publish(asked)
                 told = await anext(calls.progressed())
                 assert told == (asked.id, Progress("Half of it."))
                 tasks.cancel_scope.cancel()
