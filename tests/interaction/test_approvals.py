@@ -28,8 +28,12 @@ def desk(project: Project) -> Project:
 
 
 def waiting(desk: Project) -> str:
-    listed = desk.command("approvals", "list", "--json")
-    [row] = [json.loads(line) for line in listed.stdout.splitlines()]
+    rows: list[dict[str, object]] = []
+    while not rows:  # what the session has asked for is on its way to Redis
+        listed = desk.command("approvals", "list", "--json")
+        assert listed.returncode == 0, listed.stderr
+        rows = [json.loads(line) for line in listed.stdout.splitlines()]
+    [row] = rows
     assert (row["tool"], row["channel"], row["arguments"]) == ("reset", "oncall", {"user": "ana"})
     return str(row["call"])
 
