@@ -1,6 +1,7 @@
 """What `Wire` makes of the bytes of a server. The rest of a connection is in test_link.py."""
 
 import asyncio
+import math
 import socket
 from collections.abc import AsyncGenerator
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import hiredis
 import pytest
 from redis import exceptions as redis_errors
 
+from orchestrator import wire as wire_module
 from orchestrator.addresses import ServerAddress, address
 from orchestrator.link import pack
 from orchestrator.wire import Wire
@@ -81,6 +83,65 @@ async def test_a_connection_that_is_closed_meanwhile_is_lost(
     with pytest.raises(ConnectionError):
         await wire.exchange([b"PING\r\n"])
     assert wire.lost
+
+
+SUBSCRIBED = b">3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n+PONG\r\n"
+
+
+def said(*words: str) -> bytes:
+    return b"".join(pack(("message", "news", word)).replace(b"*", b">", 1) for word in words)
+
+
+async def subscribed(wire: Wire, theirs: socket.socket, *behind: bytes) -> None:
+    theirs.send(SUBSCRIBED + b"".join(behind))
+    assert await wire.subscribe(b"SUBSCRIBE news\r\n") == "PONG"
+
+
+async def test_a_subscription_gives_what_is_said_from_its_beginning_on(
+    ends: tuple[Wire, socket.socket],
+) -> None:
+    wire, theirs = ends
+    await subscribed(wire, theirs, said("a", "b"))
+    assert await wire.messages(0) == ["a", "b"]
+    theirs.send(said("c") + PUSH + said("d"))
+    assert await wire.messages(math.inf) == ["c", "d"]
+    assert await wire.messages(0) == []
+
+
+async def test_what_is_said_is_no_reply(ends: tuple[Wire, socket.socket]) -> None:
+    wire, theirs = ends
+    await subscribed(wire, theirs)
+    assert await told(wire, theirs, said("a") + b"+PONG\r\n") == ["PONG"]
+    assert await wire.messages(0) == ["a"]
+
+
+async def test_a_subscription_that_is_refused_says_why(ends: tuple[Wire, socket.socket]) -> None:
+    wire, theirs = ends
+    theirs.send(b"-NOPERM no\r\n+PONG\r\n")
+    assert str(await wire.subscribe(b"SUBSCRIBE news\r\n")) == "NOPERM no"
+
+
+async def test_who_waits_for_messages_hears_that_the_connection_is_lost(
+    ends: tuple[Wire, socket.socket],
+) -> None:
+    wire, theirs = ends
+    await subscribed(wire, theirs)
+    theirs.close()
+    with pytest.raises(ConnectionError):
+        await wire.messages(math.inf)
+    assert wire.lost
+
+
+async def test_no_more_is_read_than_is_taken(
+    ends: tuple[Wire, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire_module, "UNREAD", 2)
+    wire, theirs = ends
+    await subscribed(wire, theirs, said("a", "b", "c"))
+    theirs.send(said("d"))
+    await anyio.wait_all_tasks_blocked()
+    assert await wire.messages(0) == ["a", "b", "c"]
+    assert await wire.messages(math.inf) == ["d"]
 
 
 @pytest.fixture
