@@ -121,13 +121,37 @@ def test_the_engine_imports_where_only_pydantic_and_pyyaml_are() -> None:
     subprocess.run([sys.executable, "-c", block], check=True, cwd=ROOT)
 
 
+NEEDLESS = {
+    *("anyio", "asyncio", "hiredis", "logging", "mcp", "redis"),
+    *("orchestrator.flow.estimate", "orchestrator.flow.macrostep"),
+    *("orchestrator.mcp_host.registry", "orchestrator.worker.declare"),
+}  # fmt: skip
+
+
 def test_a_flow_is_checked_without_what_runs_it() -> None:
     program = (
         "import sys\n"
         "from orchestrator.cli.main import cli\n"
         "assert cli.main(['check', 'flows'], standalone_mode=False) == 0\n"
-        "heavy = {'orchestrator.flow.macrostep', 'redis', 'hiredis', 'anyio', 'mcp'}\n"
-        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        f"needless = {NEEDLESS!r} & set(sys.modules)\n"
+        "assert not needless, needless\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+
+
+def test_of_all_models_a_check_builds_only_the_document_and_the_lock() -> None:
+    """Building one costs milliseconds; a model that stands in another is built with it."""
+    program = (
+        "from pydantic import BaseModel\n"
+        "from orchestrator.cli.main import cli\n"
+        "assert cli.main(['check', 'flows'], standalone_mode=False) == 0\n"
+        "def models(root):\n"
+        "    for each in root.__subclasses__():\n"
+        "        yield from (each, *models(each))\n"
+        "built = [each for each in models(BaseModel) if each.__pydantic_complete__]\n"
+        "names = {f'{each.__module__}.{each.__name__}' for each in built}\n"
+        "assert names == {'orchestrator.flow.document.flow.Document',\n"
+        "                 'orchestrator.mcp_host.lock._Document'}, names\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
 

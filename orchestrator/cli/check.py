@@ -1,16 +1,14 @@
 """`orchestrator check`: every problem of some flows, in one run."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
 
 from orchestrator.cli import problems
-from orchestrator.cli.flows import Stamp, check_file, flow_files, load, stamp
+from orchestrator.cli.flows import Stamp, check_file, flow_files, stamp
 from orchestrator.errors import Problem, UsageError
-from orchestrator.flow.estimate import ASSUMED, estimate
-from orchestrator.flow.prices import AS_OF
 
 __all__ = ["command"]
 
@@ -44,24 +42,15 @@ def command(flows: tuple[Path, ...], form: str, online: bool, cost: bool, watch:
         _watch(flows, form)
     code = _check(flows, form, {}, online=online)
     if cost and code == 0:
-        for file in flow_files(flows):
-            _estimate(file)
+        _tell_costs(flow_files(flows))
     return code
 
 
-def _estimate(file: Path) -> None:
-    from orchestrator.cli.run import DEFAULT_MODEL  # brings along a session
+def _tell_costs(files: Iterable[Path]) -> None:
+    from orchestrator.cli.costs import tell_cost  # brings along a session
 
-    flow, _ = load(file)
-    model = flow.session.model or DEFAULT_MODEL
-    found = estimate(flow, model)
-    if found is None:
-        click.echo(f"{file}: no model talks in this flow")
-        return
-    click.echo(f"{file}: a call costs about (estimated; {model}, prices of {AS_OF})")
-    click.echo(f"  prompting: per_state  ${found.per_state:.3f}")
-    click.echo(f"  prompting: stable     ${found.stable:.3f}")
-    click.echo(f"  assumed: {ASSUMED}")
+    for file in files:
+        tell_cost(file)
 
 
 def _check(

@@ -15,7 +15,7 @@ from orchestrator.flow.definition import Flow
 from orchestrator.flow.document import Document
 from orchestrator.flow.images import data_uri, is_image
 from orchestrator.flow.loader import MAX_SIZE
-from orchestrator.mcp_host.lock import FILE as LOCK
+from orchestrator.mcp_host import LOCK
 from orchestrator.mcp_host.lock import read_lock
 
 __all__ = [

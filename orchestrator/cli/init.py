@@ -11,7 +11,7 @@ from string import Template
 import click
 
 from orchestrator.errors import UsageError
-from orchestrator.mcp_host import lock
+from orchestrator.mcp_host import LOCK, lock
 
 __all__ = ["command"]
 
@@ -60,7 +60,7 @@ def _files(name: str) -> Mapping[str, str]:
         path.removesuffix(SUFFIX).replace("NAME", name): _Blank(text).substitute(name=name)
         for path, text in _templates(resources.files("orchestrator") / "templates")
     }
-    return {**files, lock.FILE: lock.Lock().pinned(name, [_tool(name)]).to_json()}
+    return {**files, LOCK: lock.Lock().pinned(name, [_tool(name)]).to_json()}
 
 
 def _templates(directory: Traversable, within: str = "") -> Iterator[tuple[str, str]]:

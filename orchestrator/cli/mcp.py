@@ -13,7 +13,7 @@ from orchestrator.cli.projects import project_around
 from orchestrator.dispatch.call import Json
 from orchestrator.errors import Problem, ServiceError, UsageError
 from orchestrator.files import read_text
-from orchestrator.mcp_host import lock, registry
+from orchestrator.mcp_host import LOCK, REGISTRY, lock, registry
 from orchestrator.mcp_host.lock import Lock, Tool, Tools
 from orchestrator.mcp_host.registry import Registry, Server, Stdio
 
@@ -26,11 +26,11 @@ class _Project:
 
     @property
     def registry(self) -> Path:
-        return self.directory / registry.FILE
+        return self.directory / REGISTRY
 
     @property
     def lock(self) -> Path:
-        return self.directory / lock.FILE
+        return self.directory / LOCK
 
     @property
     def logs(self) -> Path:

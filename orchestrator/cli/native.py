@@ -8,7 +8,8 @@ import anyio
 from orchestrator.errors import UsageError
 from orchestrator.flow.definition import Flow
 from orchestrator.interfaces import Connection
-from orchestrator.mcp_host.registry import FILE, Http, Registry, read_registry
+from orchestrator.mcp_host import REGISTRY
+from orchestrator.mcp_host.registry import Http, Registry, read_registry
 from orchestrator.realtime.native import Address
 
 __all__ = ["addresses", "listed"]
@@ -36,7 +37,7 @@ def addresses(flow: Flow, directory: Path) -> Mapping[str, Address]:
 def _address(name: str, registry: Registry) -> Address | str:
     """The address, or why there is none."""
     if name not in registry:
-        return f"no server '{name}' in {FILE}: orchestrator mcp add --transport http {name} URL"
+        return f"no server '{name}' in {REGISTRY}: orchestrator mcp add --transport http {name} URL"
     transport = registry[name].transport
     if not isinstance(transport, Http):
         return f"server '{name}' has a command: the Realtime service needs a url (or via: host)"

@@ -15,7 +15,7 @@ from orchestrator.flow.checks.surroundings import Surroundings, check_surroundin
 from orchestrator.flow.document import Document
 from orchestrator.flow.part import Report
 from orchestrator.link import connect
-from orchestrator.mcp_host import lock, registry
+from orchestrator.mcp_host import LOCK, lock, registry
 from orchestrator.mcp_host.lock import Tools
 from orchestrator.settings import from_environ
 
@@ -53,7 +53,7 @@ def _look(project: Path, documents: Collection[Document]) -> Surroundings:
 
 
 def _pinned(project: Path) -> lock.Lock:
-    return lock.read_lock(project / lock.FILE)
+    return lock.read_lock(project / LOCK)
 
 
 def _offered(

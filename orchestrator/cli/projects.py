@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from orchestrator.errors import UsageError
-from orchestrator.mcp_host.lock import FILE as LOCK
-from orchestrator.mcp_host.registry import FILE as REGISTRY
+from orchestrator.mcp_host import LOCK, REGISTRY
 
 __all__ = ["project_around", "project_here", "project_of"]
 

@@ -134,7 +134,7 @@ class Part(BaseModel):
     false if something was left out, so that nobody draws conclusions from what is missing.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     later: ClassVar[frozenset[str]] = frozenset()
     short: ClassVar[str] = ""

@@ -3,3 +3,8 @@
 `registry` and `lock` are pure readers of two files and import nothing heavy;
 `server`, `supervisor` and `host` import `mcp` and are themselves imported late.
 """
+
+__all__ = ["LOCK", "REGISTRY"]
+
+REGISTRY = ".mcp.json"
+LOCK = "mcp.lock.json"

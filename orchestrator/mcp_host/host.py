@@ -29,7 +29,7 @@ from pydantic import ValidationError
 from orchestrator.dispatch.call import Call, Json, Outcome, Progress
 from orchestrator.dispatch.roster import Handled
 from orchestrator.errors import UsageError
-from orchestrator.mcp_host import lock
+from orchestrator.mcp_host import LOCK, lock
 from orchestrator.mcp_host.lock import Tools
 from orchestrator.mcp_host.registry import Registry
 from orchestrator.mcp_host.server import ServerDown
@@ -63,7 +63,7 @@ class Host:
     def __init__(self, registry: Registry, directory: Path, logs: Path) -> None:
         """Raises `UsageError` for a lock that cannot be read."""
         self.tell = lambda call, progress: None
-        self._path = directory / lock.FILE
+        self._path = directory / LOCK
         self._lock = lock.read_lock(self._path)
         self.supervisors: Mapping[str, Supervisor] = {
             server.queue: Supervisor(server, logs, partial(self._warn_of_changes, name))

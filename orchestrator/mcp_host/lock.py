@@ -21,9 +21,7 @@ from orchestrator.errors import Problem, UsageError
 from orchestrator.files import read_text
 from orchestrator.mcp_host.positions import JsonPath, lines, nearest
 
-__all__ = ["FILE", "Lock", "Tool", "Tools", "alias", "parse_lock", "read_lock", "write_lock"]
-
-FILE = "mcp.lock.json"
+__all__ = ["Lock", "Tool", "Tools", "alias", "parse_lock", "read_lock", "write_lock"]
 
 ALIAS_LENGTH = 64  # what the Realtime API takes for the name of a function
 
@@ -127,7 +125,7 @@ def write_lock(path: Path, lock: Lock) -> None:
 
 
 class _Tool(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     alias: str
     hash: str
@@ -137,13 +135,13 @@ class _Tool(BaseModel):
 
 
 class _Server(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     tools: dict[str, _Tool]
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     version: Literal[1]
     servers: dict[str, _Server]

@@ -24,10 +24,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from orchestrator.dispatch.call import Json
 from orchestrator.errors import Problem, UsageError
 from orchestrator.files import read_text
+from orchestrator.mcp_host import REGISTRY
 from orchestrator.mcp_host.positions import JsonPath, lines, nearest
 
 __all__ = [
-    "FILE",
     "Http",
     "Registry",
     "Server",
@@ -38,8 +38,6 @@ __all__ = [
     "with_server",
     "without_server",
 ]
-
-FILE = ".mcp.json"
 
 _SECTIONS = ("mcpServers", "servers")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")
@@ -118,7 +116,7 @@ def read_registry(
 
     Raises `UsageError` with every problem of the file.
     """
-    path = directory / FILE
+    path = directory / REGISTRY
     if not path.exists():
         return {}, ()
     registry, problems = parse_registry(read_text(path), str(path), environment)
@@ -148,7 +146,7 @@ def with_server(text: str, name: str, entry: Mapping[str, Json]) -> str:
     """
     document, section = _editable(text)
     if _holders(document, name):
-        raise UsageError(f"{FILE}: there is a server {name!r} already; remove it first")
+        raise UsageError(f"{REGISTRY}: there is a server {name!r} already; remove it first")
     document.setdefault(section, {})[name] = dict(entry)
     return _written(document)
 
@@ -158,7 +156,7 @@ def without_server(text: str, name: str) -> str:
     document, _ = _editable(text)
     holders = _holders(document, name)
     if not holders:
-        raise UsageError(f"{FILE}: there is no server {name!r}")
+        raise UsageError(f"{REGISTRY}: there is no server {name!r}")
     for servers in holders:
         del servers[name]
     return _written(document)
@@ -174,11 +172,11 @@ def _editable(text: str) -> tuple[dict[str, Json], str]:
     try:
         document: Json = json.loads(text or "{}")
     except json.JSONDecodeError as error:
-        raise UsageError(f"{FILE}:{error.lineno}: this is not JSON: {error.msg}") from None
+        raise UsageError(f"{REGISTRY}:{error.lineno}: this is not JSON: {error.msg}") from None
     root = _object(document)
     section = next((name for name in _SECTIONS if root and name in root), _SECTIONS[0])
     if root is None or _object(root.get(section, {})) is None:
-        raise UsageError(f'{FILE}: expected {{"mcpServers": {{…}}}}')
+        raise UsageError(f'{REGISTRY}: expected {{"mcpServers": {{…}}}}')
     return root, section
 
 

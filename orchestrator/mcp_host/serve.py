@@ -12,8 +12,9 @@ from orchestrator.dispatch.progress import StreamProgress
 from orchestrator.dispatch.roster import Present
 from orchestrator.errors import UsageError
 from orchestrator.link import connect
+from orchestrator.mcp_host import REGISTRY
 from orchestrator.mcp_host.host import Host
-from orchestrator.mcp_host.registry import FILE, read_registry
+from orchestrator.mcp_host.registry import read_registry
 from orchestrator.worker.listing import listed
 from orchestrator.worker.process import announce, consumer_name, run
 from orchestrator.worker.runtime import Worker
@@ -35,9 +36,9 @@ def host_of(servers: Sequence[str] = (), project: Path = Path()) -> Host:
     for warning in warnings:
         log.warning("%s", warning)
     if not registry:
-        raise UsageError(f"no MCP server is registered in {project / FILE}")
+        raise UsageError(f"no MCP server is registered in {project / REGISTRY}")
     if unknown := sorted(set(servers) - registry.keys()):
-        raise UsageError(f"not registered in {project / FILE}: {', '.join(unknown)}")
+        raise UsageError(f"not registered in {project / REGISTRY}: {', '.join(unknown)}")
     registry = {name: server for name, server in registry.items() if name in (servers or registry)}
     return Host(registry, project, project / ".orchestrator" / "logs")
 

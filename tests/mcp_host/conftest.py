@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from orchestrator.dispatch.call import Call, Json
-from orchestrator.mcp_host import lock
+from orchestrator.mcp_host import LOCK, lock
 from orchestrator.mcp_host.host import Host
 from orchestrator.mcp_host.registry import Server, Stdio
 from orchestrator.mcp_host.server import look
@@ -112,4 +112,4 @@ async def pin(directory: Path, *servers: Server) -> None:
     pinned = lock.Lock()
     for server in servers:
         pinned = pinned.pinned(server.name, (await look(server, directory / "logs")).values())
-    lock.write_lock(directory / lock.FILE, pinned)
+    lock.write_lock(directory / LOCK, pinned)

@@ -18,7 +18,7 @@ from mcp.types import (
 )
 
 from orchestrator.dispatch.call import Error, Outcome
-from orchestrator.mcp_host import lock
+from orchestrator.mcp_host import LOCK, lock
 from orchestrator.mcp_host.host import KEY, RESULT_SIZE, Host, outcome_of
 from orchestrator.mcp_host.registry import Server, Stdio
 from orchestrator.memory import MemoryBroker, MemoryCalls, MemoryClaims
@@ -181,7 +181,7 @@ async def test_a_tool_that_changes_is_off_until_it_is_pinned_anew(
         added = await host.run(call("new"))
         dropped = await host.run(call("meta"))
         session = await host.supervisors["mcp.plain"].session(1)
-        path = tmp_path / lock.FILE
+        path = tmp_path / LOCK
         lock.write_lock(path, lock.Lock().pinned("plain", session.tools.values()))
         on = await answered(host, call)
     assert off.error == Error(
@@ -198,7 +198,7 @@ async def test_a_tool_that_changed_before_the_host_started_is_off(
     plain: Plain, call: MakeCall, tmp_path: Path
 ) -> None:
     await pin(tmp_path, plain())
-    path = tmp_path / lock.FILE
+    path = tmp_path / LOCK
     pinned = lock.read_lock(path).tools("plain")
     before = replace(pinned["answer"], description="Said otherwise once.")
     lock.write_lock(path, lock.Lock().pinned("plain", {**pinned, "answer": before}.values()))

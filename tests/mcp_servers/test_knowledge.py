@@ -4,7 +4,7 @@ from mcp import Client
 
 from mcp_servers import knowledge
 from orchestrator.dispatch.call import Json
-from orchestrator.mcp_host import lock
+from orchestrator.mcp_host import LOCK, lock
 
 PROJECT = Path(__file__).parents[2]
 
@@ -30,6 +30,6 @@ async def test_an_article_that_was_found_can_be_read() -> None:
 async def test_the_lock_holds_what_the_server_offers() -> None:
     async with Client(knowledge.server) as client:
         offered = (await client.list_tools()).tools
-    assert {tool.name for tool in offered} == lock.read_lock(PROJECT / lock.FILE).definitions()[
+    assert {tool.name for tool in offered} == lock.read_lock(PROJECT / LOCK).definitions()[
         "knowledge"
     ].keys()

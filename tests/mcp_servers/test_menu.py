@@ -9,7 +9,7 @@ from mcp import Client
 
 from mcp_servers import menu
 from orchestrator.dispatch.call import Call, Json
-from orchestrator.mcp_host import lock, registry
+from orchestrator.mcp_host import LOCK, lock, registry
 from orchestrator.mcp_host.host import Host
 
 PROJECT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ async def ask(host: Host, server: str, tool: str, **given: Json) -> Json:
 @pytest.mark.parametrize("name", ["menu", "time"])
 async def test_the_lock_holds_what_the_server_offers(host: Host, name: str) -> None:
     session = await host.supervisors[f"mcp.{name}"].session(30)
-    assert session.tools == lock.read_lock(PROJECT / lock.FILE).tools(name)
+    assert session.tools == lock.read_lock(PROJECT / LOCK).tools(name)
     assert all(tool.repeatable for tool in session.tools.values())
 
 

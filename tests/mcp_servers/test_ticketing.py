@@ -6,7 +6,7 @@ from mcp.types import RequestParamsMeta
 
 from mcp_servers import ticketing
 from orchestrator.dispatch.call import Json
-from orchestrator.mcp_host import lock
+from orchestrator.mcp_host import LOCK, lock
 from orchestrator.mcp_host.host import KEY
 
 PROJECT = Path(__file__).parents[2]
@@ -52,7 +52,7 @@ async def test_a_comment_needs_a_ticket() -> None:
 async def test_the_lock_holds_what_the_server_offers() -> None:
     async with Client(ticketing.server) as client:
         offered = (await client.list_tools()).tools
-    pinned = lock.read_lock(PROJECT / lock.FILE).definitions()["ticketing"]
+    pinned = lock.read_lock(PROJECT / LOCK).definitions()["ticketing"]
     assert {tool.name: tool.description for tool in offered} == {
         name: definition["description"] for name, definition in pinned.items()
     }
