@@ -1,7 +1,7 @@
 """`orchestrator queues`: how much waits where, and who is there to work."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import anyio
@@ -24,15 +24,16 @@ def command(as_json: bool, watch: bool) -> None:
     """The queues, with the calls that wait, run or are parked, and the workers that serve them.
 
     `oldest` is how many seconds ago the oldest of these calls came; `dead` counts dead letters;
-    `came` and `went` count calls ever since, and with --watch those a minute since the look before.
+    `limits` are what its workers were given as --limit, which must be the same; `came` and `went`
+    count calls ever since, and with --watch those a minute since the look before.
     """
-    anyio.run(_show, as_json, watch)
+    anyio.run(_watch, as_json, watch)
 
 
-async def _show(as_json: bool, watch: bool) -> None:
+async def _watch(as_json: bool, watch: bool) -> None:
     async with linked() as link:
         states = await _look(link)
-        show([asdict(state) for state in states.values()], as_json, "no queues yet")
+        _show([asdict(state) for state in states.values()], as_json)
         while watch:
             looked = time.monotonic()
             await anyio.sleep(PAUSE)
@@ -40,7 +41,21 @@ async def _show(as_json: bool, watch: bool) -> None:
             minutes = (time.monotonic() - looked) / 60
             rows = [with_rates(state, before.get(name), minutes) for name, state in states.items()]
             click.clear()  # on a terminal
-            show(rows, as_json, "no queues yet")
+            _show(rows, as_json)
+
+
+def _show(rows: Sequence[dict[str, Json]], as_json: bool) -> None:
+    told = [{**row, "limits": _limits(row["limits"])} for row in rows]
+    show(rows if as_json else told, as_json, "no queues yet")
+    for row in rows:
+        if len(row["limits"]) > 1:
+            differ = f"its workers have different limits: {_limits(row['limits'])}"
+            click.echo(f"{row['queue']}: {differ}; give all the same --limit", err=True)
+
+
+def _limits(limits: Sequence[int | None]) -> str:
+    words = ["none" if limit is None else str(limit) for limit in limits]
+    return ", ".join(words) if any(limits) else "-"
 
 
 async def _look(link: Link) -> Mapping[str, QueueState]:

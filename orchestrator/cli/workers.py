@@ -65,6 +65,7 @@ def _short(worker: Present) -> dict[str, Json]:
         "worker": worker.name,
         "up": age(max(0.0, time.time() - worker.started)),
         "slots": worker.slots,
+        "limit": worker.limit,
         "state": "draining" if worker.draining else "serving",
         "queues": "; ".join(queues),
     }

@@ -3,15 +3,16 @@
 Nothing here is one atomic look: the figures of a busy queue are of almost the same moment.
 """
 
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.dispatch import keys
 from orchestrator.dispatch.acts import LANES, stream
 from orchestrator.dispatch.call import Call
-from orchestrator.dispatch.roster import Roster
+from orchestrator.dispatch.roster import Present, Roster
 from orchestrator.dispatch.streams import OpenCalls, pairs, readable
 from orchestrator.link import Link, RedisRefused
 
@@ -25,7 +26,8 @@ MOST = 10_000
 class QueueState:
     """`waiting` calls were taken by nobody yet, `running` ones are some worker's, `parked` ones
     are held back by a limit or rate. `oldest` is how many seconds ago the oldest
-    of all these entered its stream; None if there is none. `dead` counts dead letters.
+    of all these entered its stream; None if there is none. `dead` counts dead letters. `limits`
+    are those that its workers were started with, each once (None: no limit); they should be one.
 
     `came` and `went` count the entries that were ever added to the queue's streams and removed.
     Redis keeps these counts anyway. Who goes round again, after being parked, comes and goes twice.
@@ -37,6 +39,7 @@ class QueueState:
     parked: int
     oldest: float | None
     workers: int
+    limits: Sequence[int | None]
     dead: int
     came: int
     went: int
@@ -60,18 +63,25 @@ async def queue_state(link: Link, queue: str) -> QueueState:
     running, parked = len(await held_by(link, queue)), await _parked(link, queue)
     since = [_since(info["first-entry"][0]) for info in infos if info["first-entry"]]
     [dead] = await link.ask(("XLEN", keys.dead(queue)))
-    present = await Roster(link).present()
+    serving = [each for each in await Roster(link).present() if queue in each.queues]
     return QueueState(
         queue,
         waiting=max(0, there - running - parked),
         running=running,
         parked=parked,
         oldest=round(max(since), 1) if since else None,
-        workers=sum(queue in worker.queues for worker in present),
+        workers=len(serving),
+        limits=_limits(serving),
         dead=dead,
         came=came,
         went=came - there,
     )
+
+
+def _limits(workers: Iterable[Present]) -> Sequence[int | None]:
+    """Those by which calls are taken now; ascending, None last."""
+    limits = {worker.limit for worker in workers if not worker.draining}
+    return sorted(limits, key=lambda limit: limit or math.inf)
 
 
 async def _info(link: Link, name: str) -> Mapping[str, Any]:

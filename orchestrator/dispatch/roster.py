@@ -39,7 +39,8 @@ class Handled:
 @dataclass(frozen=True, slots=True)
 class Present:
     """One worker. `queues` maps queue to handler's name to what it takes and gives;
-    `slots` calls of each queue run at a time; `started` is in seconds since the epoch."""
+    `slots` calls of each queue run at a time, and no more than `limit` of all its workers
+    together (None: any); `started` is in seconds since the epoch."""
 
     name: str
     started: float
@@ -48,6 +49,7 @@ class Present:
         default_factory=dict[str, Mapping[str, Handled]]
     )
     draining: bool = False  # it claims nothing more, and ends
+    limit: int | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))
@@ -65,7 +67,8 @@ class Present:
                 for queue, handlers in data["queues"].items()
             }
             name, started, slots = str(data["name"]), float(data["started"]), int(data["slots"])
-            return cls(name, started, slots, queues, bool(data.get("draining")))
+            limit = None if data.get("limit") is None else int(data["limit"])
+            return cls(name, started, slots, queues, bool(data.get("draining")), limit)
         except (KeyError, TypeError, AttributeError, RecursionError) as problem:
             raise ValueError(f"not a worker: {problem!r}") from None
 

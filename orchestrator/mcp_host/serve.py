@@ -74,7 +74,8 @@ async def serve(
         progress = StreamProgress(link)
         host.tell = progress.tell
         sessions.start_soon(progress.run)
-        async with listed(link, Present(consumer, time.time(), slots, host.handled), workers):
+        present = Present(consumer, time.time(), slots, host.handled, limit=limit)
+        async with listed(link, present, workers):
 
             def up() -> None:
                 sessions.start_soon(_announce, host, ready)

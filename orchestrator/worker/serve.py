@@ -67,7 +67,7 @@ async def serve(
         workers = [Worker(each, handlers.run, slots, grace=grace) for each in claims]
         progress = StreamProgress(link)
         handlers.tell = progress.tell
-        present = _present(name, handlers, slots)
+        present = _present(name, handlers, slots, limit)
         async with beside(progress.run), listed(link, present, workers):
             await run(
                 workers, lifeline=lifeline, ready=partial(announce, handlers.queues, as_json=ready)
@@ -75,11 +75,11 @@ async def serve(
     _leave_threads(handlers)
 
 
-def _present(name: str, handlers: Handlers, slots: int) -> Present:
+def _present(name: str, handlers: Handlers, slots: int, limit: int | None) -> Present:
     served: dict[str, dict[str, Handled]] = {queue: {} for queue in handlers.queues}
     for each in handlers.all:
         served[each.queue][each.name] = Handled(each.schema, each.returns)
-    return Present(name, time.time(), slots, served)
+    return Present(name, time.time(), slots, served, limit=limit)
 
 
 def _leave_threads(handlers: Handlers) -> None:

@@ -65,15 +65,16 @@ def test_queues_tell_what_runs_and_what_waits(
     found = {row.pop("queue"): row for row in rows(project, "queues")}
     oldest = {queue: row.pop("oldest") for queue, row in found.items()}
     assert oldest["sums"] is None and oldest["waits"] >= 0 and oldest["idle"] >= 0
-    nothing = {"waiting": 0, "running": 0, "parked": 0, "workers": 0, "dead": 0}
-    nothing |= {"came": 0, "went": 0}
+    nothing: dict[str, Any] = {"waiting": 0, "running": 0, "parked": 0, "workers": 0, "limits": []}
+    nothing |= {"dead": 0, "came": 0, "went": 0}
+    served = {**nothing, "workers": 1, "limits": [None]}
     assert found == {
         "idle": {**nothing, "waiting": 2, "came": 2},
-        "sums": {**nothing, "workers": 1},
-        "waits": {**nothing, "running": 1, "workers": 1, "came": 1},
+        "sums": served,
+        "waits": {**served, "running": 1, "came": 1},
     }
     head, *lines = project.command("queues").stdout.splitlines()
-    shown = ["waiting", "running", "parked", "oldest", "workers", "dead", "came", "went"]
+    shown = ["waiting", "running", "parked", "oldest", "workers", "limits", "dead", "came", "went"]
     assert head.split() == ["queue", *shown]
     assert [line.split()[0] for line in lines] == ["idle", "sums", "waits"]
 
@@ -103,6 +104,23 @@ def busy(project: Served, running: int, parked: int) -> None:
     project.on_redis(look)
 
 
+def test_workers_of_one_queue_that_were_given_different_limits_are_told(project: Served) -> None:
+    worker = ("worker", "tools.py", "--drain=0")
+    with project.part(*worker, "--limit=5"), project.part(*worker, "--limit=5"):
+        told = project.command("queues")
+        assert (told.stdout.splitlines()[1].split()[:7], told.stderr) == (
+            ["sums", "0", "0", "0", "-", "2", "5"],
+            "",
+        )
+        assert [row["limit"] for row in rows(project, "workers", "list")] == [5, 5]
+        with project.part(*worker, "--queue=sums"):
+            told = project.command("queues")
+            assert told.stderr == (
+                "sums: its workers have different limits: 5, none; give all the same --limit\n"
+            )
+            assert [row["limits"] for row in rows(project, "queues")] == [[5, None], [5]]
+
+
 def test_queues_are_looked_at_again_until_somebody_has_seen_enough(project: Served) -> None:
     project.publish(call("c1", "idle", "x"))
     with running(
@@ -121,7 +139,7 @@ def test_queues_are_looked_at_again_until_somebody_has_seen_enough(project: Serv
 
 
 def test_rates_are_of_the_time_between_two_looks() -> None:
-    before = QueueState("sums", 0, 0, 0, None, 1, 0, came=100, went=90)
+    before = QueueState("sums", 0, 0, 0, None, 1, [], 0, came=100, went=90)
     row = with_rates(replace(before, came=130, went=110), before, minutes=0.5)
     assert (row["came_per_min"], row["went_per_min"]) == (60, 40)
     row = with_rates(before, None, minutes=0.5)
@@ -188,10 +206,10 @@ def test_workers_are_listed_with_what_they_take(
 ) -> None:
     [worker] = rows(project, "workers", "list")
     assert str(process.pid) in worker["worker"]
-    assert (worker["slots"], worker["state"]) == (10, "serving")
+    assert (worker["slots"], worker["limit"], worker["state"]) == (10, None, "serving")
     assert list(worker["queues"]["sums"]["add"]["arguments"]["properties"]) == ["a", "b"]
     head, line = project.command("workers", "list").stdout.splitlines()
-    assert head.split() == ["worker", "up", "slots", "state", "queues"]
+    assert head.split() == ["worker", "up", "slots", "limit", "state", "queues"]
     assert line.endswith("serving  sums: add; waits: hang")
 
 

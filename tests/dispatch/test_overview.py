@@ -6,6 +6,7 @@ from orchestrator.dispatch import keys
 from orchestrator.dispatch.call import Rate
 from orchestrator.dispatch.claims import StreamClaims
 from orchestrator.dispatch.overview import queue_names, queue_state
+from orchestrator.dispatch.roster import Present, Roster
 from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.interfaces import Claimed
 from orchestrator.link import Link
@@ -76,6 +77,14 @@ async def test_of_a_queue_that_nobody_has_used_there_is_nothing_to_tell(link: Li
     state = await queue_state(link, "new")
     assert (state.waiting, state.running, state.parked, state.oldest) == (0, 0, 0, None)
     assert (state.came, state.went, state.workers, state.dead) == (0, 0, 0, 0)
+
+
+async def test_a_worker_that_drains_has_no_say_in_the_limits(link: Link) -> None:
+    for number, (limit, draining) in enumerate([(None, False), (3, False), (3, False), (4, True)]):
+        worker = Present(f"w{number}", 0.0, 1, {QUEUE: {}}, draining, limit)
+        await Roster(link).come(worker)
+    state = await queue_state(link, QUEUE)
+    assert (state.workers, state.limits) == (4, [3, None])
 
 
 async def test_the_oldest_is_what_entered_its_stream_first(link: Link) -> None:

@@ -11,7 +11,7 @@ from tests.redis_server import RedisServer
 
 BOOK = Handled({"type": "object", "properties": {"day": {"type": "string"}}}, {"type": "string"})
 ANA = Present("ana-7", 1000.5, 10, {"booking": {"book": BOOK, "cancel": Handled({})}})
-BEN = Present("ben-8", 1001.0, 2, {"sums": {"add": Handled({})}})
+BEN = Present("ben-8", 1001.0, 2, {"sums": {"add": Handled({})}}, limit=5)
 
 
 async def test_who_has_come_is_listed_by_name_until_it_leaves(link: Link) -> None:
@@ -79,6 +79,10 @@ async def test_what_cannot_be_read_is_left_out_and_told(
         await link.ask(("SADD", keys.workers(), name), ("SET", keys.worker(name), text))
     assert await workers.present() == [BEN]
     assert len(caplog.records) == 3
+
+
+def test_what_an_earlier_version_does_not_say_has_its_default() -> None:
+    assert Present.from_json('{"name":"x","started":1,"slots":2,"queues":{}}').limit is None
 
 
 async def test_what_a_later_version_adds_is_left_out(link: Link) -> None:
