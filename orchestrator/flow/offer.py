@@ -3,7 +3,7 @@
 The layout of the instructions and the names of the tools are a contract: docs/prompt.md.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from orchestrator.dispatch.call import Json
@@ -165,7 +165,7 @@ def instructions(m: Macrostep, purpose: Purpose, text: str = "", *, role: bool =
             ("Still needed", _lines(_needed(m)) if purpose != "prompt" else ""),
             ("Sample phrases", _lines(m.state.examples)),
         ]
-    return "\n\n".join(f"# {title}\n{body}" for title, body in sections if body)
+    return "\n\n".join([f"# {title}\n{body}" for title, body in sections if body])
 
 
 def _goal(m: Macrostep, purpose: Purpose, text: str) -> str:
@@ -212,5 +212,5 @@ def _needed(m: Macrostep) -> Iterator[str]:
         yield f"{name}: {m.flow.variables[name].describe or name.replace('_', ' ')}"
 
 
-def _lines(items: Iterator[str] | tuple[str, ...]) -> str:
-    return "\n".join(f"- {item}" for item in items)
+def _lines(items: Iterable[str]) -> str:
+    return "\n".join([f"- {item}" for item in items])
