@@ -13,7 +13,7 @@ from orchestrator.emulator.server import serve
 from orchestrator.emulator.servers import Outcome
 from orchestrator.emulator.wire import Event
 from orchestrator.realtime.connection import Socket, connect
-from tests.emulator.test_emulated_session import Client, kinds
+from tests.emulator.client import Client, kinds
 from tests.processes import over_http
 
 KNOWLEDGE = Path(__file__).with_name("knowledge_server.py")

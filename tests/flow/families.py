@@ -163,3 +163,17 @@ def play(root: str = SHOP, *, begun: Mapping[str, Json] | None = None, **others:
     scene = Scene(compiled(root, **others))
     scene.start(**(begun or {}))
     return scene
+
+
+def flows(scene: Scene) -> list[str]:
+    """Every state that was entered, with its flow."""
+    entered = scene.reports("state.entered")
+    return [".".join(filter(None, (r.data.get("flow"), str(r.data["state"])))) for r in entered]
+
+
+def asked_for_the_street(address: str = ADDRESS) -> Scene:
+    scene = play(address=address)
+    scene.model("Hello.")
+    scene.caller("A book, please.")
+    scene.model(go_order={})
+    return scene

@@ -5,7 +5,7 @@ from typing import Literal
 import pytest
 
 from orchestrator.dispatch.call import Outcome
-from orchestrator.flow.commands import AskToStop, Hush, Transfer
+from orchestrator.flow.commands import Transfer
 from orchestrator.flow.engine import offered
 from orchestrator.flow.events import (
     AgentCutOff,
@@ -21,71 +21,7 @@ from orchestrator.flow.events import (
 from orchestrator.flow.snapshot import quiescent
 from tests.flow.scene import Scene
 from tests.flow.small import BANK, play
-
-DESK = """
-tools:
-  safe: {queue: desk, describe: Look., safe: true, on_interrupt: cancel}
-  write:
-    queue: desk
-    describe: Write down.
-    on_interrupt: cancel
-    retry: {max: 2, on: [timeout, cancelled]}
-  kept: {queue: desk, describe: Write., filler: {after: 1s, every: 1s, say: One moment.}}
-start: desk
-states:
-  desk:
-    goal: Help.
-    tools: [safe, kept, write]
-    next:
-      - {event: tool.write.cancelled, do: [{note: Not written.}]}
-      - {event: transcript.final, if: event.text == 'Bye.', goto: bye}
-      - {event: tool.safe.cancelled, do: [{note: Stopped.}]}
-      - {event: response.cancelled, do: [{note: Cut off.}]}
-      - {intent: The caller wants a person., id: person, goto: person}
-      - {intent: The caller wants details., id: details, goto: details}
-      - {intent: The caller is done., id: done, goto: bye}
-  details:
-    voice: {interrupt: false}
-    do: [{say: First.}, {say: Second.}]
-    goal: Tell details.
-    next: [{intent: The caller is done., id: done, goto: bye}]
-  person:
-    do: [{say: One moment.}]
-    transfer: {to: "sip:desk@x.example", on_failed: bye}
-  bye:
-    do: [{say: Goodbye.}]
-    end: {reason: completed}
-"""
-
-
-def call(flow: str = DESK) -> Scene:
-    return play(flow, channel="websocket")
-
-
-def says(scene: Scene, words: str = "Well.") -> str:
-    """The open answer is given, and not yet heard; its id."""
-    answer = scene.speaking
-    assert answer
-    scene.apply(AgentSaid(scene.at, answer, words))
-    scene.apply(AnswerEnded(scene.at, answer, "completed"))
-    return answer
-
-
-def heard(scene: Scene, words: str = "Well.") -> None:
-    scene.apply(AgentFinished(scene.at, says(scene, words)))
-
-
-def turn(scene: Scene, words: str = "") -> None:
-    """The caller says something; its words come after the turn, if at all."""
-    scene.apply(CallerBegan(scene.at))
-    scene.apply(CallerStopped(scene.at))
-    scene.apply(TurnCommitted(scene.at, "item_1"))
-    if words:
-        scene.apply(TranscriptFinal(scene.at, "item_1", words))
-
-
-def hushed(scene: Scene) -> list[str]:
-    return [command.speak for command in scene.commands if isinstance(command, Hush)]
+from tests.flow.sound import DESK, call, heard, hushed, says, turn
 
 
 def test_a_turn_is_answered_once_when_it_is_committed_and_not_again_for_its_words() -> None:
@@ -191,59 +127,6 @@ def test_a_session_may_forbid_to_cut_in_and_a_state_allow_it() -> None:
     scene.model(go_details={})
     scene.apply(CallerBegan(scene.at))
     assert len(hushed(scene)) == 1
-
-
-def test_a_harmless_tool_is_cancelled_if_it_says_so_and_another_is_kept() -> None:
-    scene = call()
-    scene.model(safe={}, kept={})
-    scene.apply(CallerBegan(scene.at))
-    assert [w.call for w in scene.withdrawals] == [scene.dispatches("safe")[0].call]
-    assert [c.tool for c in scene.snapshot.work.calls.values()] == ["kept"]
-    assert scene.output("call_0")["error"] == "cancelled"
-    assert scene.notes == ["Stopped."]
-
-
-def stopping() -> tuple[Scene, str]:
-    """The caller cuts in while something with an effect is running; the model's call for it."""
-    scene = call()
-    [asked] = scene.model(write={})
-    scene.apply(CallerBegan(scene.at))
-    return scene, asked
-
-
-def test_what_may_take_effect_is_asked_to_stop_once_and_stays_open() -> None:
-    scene, _ = stopping()
-    scene.apply(CallerStopped(scene.at))
-    scene.apply(CallerBegan(scene.at))
-    [dispatch] = scene.dispatches("write")
-    assert scene.stops == [AskToStop(dispatch.call, 1)]
-    assert scene.withdrawals == []
-    assert [c.tool for c in scene.snapshot.work.calls.values()] == ["write"]
-
-
-def test_only_its_outcome_closes_it() -> None:
-    scene, asked = stopping()
-    scene.settle("write", Outcome.withdrawn("cancel"))
-    assert scene.output(asked) == {"error": "cancelled", "message": "it was stopped on the way"}
-    assert len(scene.reports("call.cancelled")) == 1
-    turn(scene)
-    assert scene.notes == ["Not written."]
-    assert not scene.snapshot.work.calls
-    assert len(scene.dispatches("write")) == 1, "it is not tried again"
-
-
-def test_what_was_done_before_it_could_stop_counts() -> None:
-    scene, asked = stopping()
-    scene.settle("write", Outcome("worker", {"ref": "A1"}))
-    assert scene.output(asked) == {"ref": "A1"}
-    assert scene.reports("call.done")
-
-
-def test_what_was_asked_to_stop_and_failed_is_not_tried_again() -> None:
-    scene, asked = stopping()
-    scene.settle("write", Outcome.failed("worker", "timeout"))
-    assert scene.output(asked)["error"] == "timeout"
-    assert len(scene.dispatches("write")) == 1
 
 
 def test_a_filler_waits_until_the_last_words_were_heard() -> None:
@@ -377,16 +260,6 @@ states:
     assert scene.snapshot.run.ended == "6 lines"
 
 
-def test_who_may_not_cut_in_stops_no_tool() -> None:
-    scene = call("session: {turns: {interrupt: false}}" + DESK)
-    heard(scene)
-    turn(scene)
-    scene.model("I look.", safe={})
-    scene.apply(CallerBegan(scene.at))
-    assert scene.withdrawals == []
-    assert scene.snapshot.work.calls
-
-
 def test_who_cuts_in_stops_what_is_heard_and_what_is_about_to_be() -> None:
     scene = call(DESK.replace("describe: Write down.", "describe: Write.\n    mode: background"))
     heard(scene)
@@ -417,56 +290,6 @@ def test_the_end_of_other_words_is_not_the_end_of_what_is_being_heard() -> None:
     assert answer and scene.snapshot.talk.hearing == answer
 
 
-def test_a_tool_is_kept_unless_it_says_so() -> None:
-    scene = call()
-    heard(scene)
-    turn(scene)
-    scene.model("I write.", kept={})
-    scene.apply(CallerBegan(scene.at))
-    assert (scene.withdrawals, scene.stops) == ([], [])
-
-
-def test_what_would_be_tried_again_is_not_when_the_caller_cuts_in() -> None:
-    scene = call()
-    heard(scene)
-    turn(scene)
-    scene.model("I write.", write={})
-    scene.settle("write", Outcome.failed("worker", "timeout"))
-    scene.apply(CallerBegan(scene.at))
-    assert not scene.snapshot.work.calls
-    assert scene.reports("call.cancelled")
-
-
-CHECKED = """
-vars: {code: {type: text, validate: {tool: check}}}
-tools: {check: {queue: q, params: {value: text}, returns: {ok: bool}, on_interrupt: cancel}}
-on_error: bye
-start: desk
-states:
-  desk: {goal: Help., collect: {vars: [code]}, next: [{event: collected, goto: bye}]}
-  bye: {end: {reason: completed}}
-"""
-
-
-def test_a_look_at_a_value_goes_on_when_the_caller_cuts_in() -> None:
-    scene = call(CHECKED)
-    heard(scene)
-    turn(scene)
-    scene.model("I look.", set_desk={"code": "A1"})
-    scene.apply(CallerBegan(scene.at))
-    assert (scene.withdrawals, scene.stops) == ([], [])
-
-
-def test_a_call_that_somebody_else_cancelled_has_failed() -> None:
-    scene = call()
-    heard(scene)
-    turn(scene)
-    scene.model("I write.", kept={})
-    scene.settle("kept", Outcome.withdrawn("cancel"))
-    assert scene.reports("call.failed")
-    assert not scene.reports("call.cancelled")
-
-
 def test_a_read_back_that_was_heard_is_not_unheard_by_what_is_told_afterwards() -> None:
     scene, read_back = reading()
     scene.apply(AgentFinished(scene.at, read_back))
@@ -492,106 +315,6 @@ def test_a_read_back_whose_words_were_heard_before_its_end_counts_if_it_was_whol
     assert "confirm_pay" not in offered(scene.flow, scene.snapshot)
     scene.apply(AnswerEnded(scene.at, read_back, how))
     assert ("confirm_pay" in offered(scene.flow, scene.snapshot)) == (how == "completed")
-
-
-WAITS = """
-tools:
-  ask: {queue: q, describe: Ask., on_interrupt: cancel, approval: human}
-  write:
-    queue: q
-    describe: Write.
-    params: {what: text}
-    on_interrupt: cancel
-    concurrency: 1
-    undo: erase
-  look: {queue: q, safe: true, on_interrupt: cancel}
-  file: {queue: q, on_interrupt: cancel}
-  erase: {queue: q}
-on_error: bye
-start: desk
-states:
-  desk:
-    goal: Help.
-    tools: [ask, write]
-    next:
-      - {event: tool.write.cancelled, do: [{note: Not written.}]}
-      - {intent: The caller wants it looked up., id: look, goto: look}
-      - {intent: The caller wants it filed., id: file, goto: file}
-  look:
-    do: [{tool: look}, {note: Looked up.}]
-    goal: Help.
-    next: [{intent: The caller is done., id: done, goto: bye}]
-  file:
-    do: [{tool: file}, {note: Filed.}]
-    goal: Help.
-    next: [{intent: The caller is done., id: done, goto: bye}]
-  bye: {end: {reason: completed}}
-"""
-
-
-def waiting() -> Scene:
-    scene = call(WAITS)
-    heard(scene)
-    turn(scene)
-    return scene
-
-
-def test_what_a_person_has_not_approved_yet_is_withdrawn_when_the_caller_cuts_in() -> None:
-    scene = waiting()
-    scene.model("I ask.", ask={})
-    scene.apply(CallerBegan(scene.at))
-    assert [withdrawn.by for withdrawn in scene.withdrawals] == ["cancel"]
-    assert not scene.snapshot.work.calls
-
-
-def test_of_two_that_write_the_one_that_has_begun_is_asked_to_stop_and_the_other_given_up() -> None:
-    scene = waiting()
-    answer = scene.speaking or ""
-    scene.apply(AgentSaid(scene.at, answer, "I write."))
-    for what in ("a", "a"):
-        scene.asks("write", {"what": what})
-    scene.apply(AnswerEnded(scene.at, answer, "completed"))
-    begun, queued = scene.snapshot.work.calls
-    scene.apply(CallerBegan(scene.at))
-    assert [stop.call for stop in scene.stops] == [begun]
-    assert [report.data["call"] for report in scene.reports("call.cancelled")] == [queued]
-    assert list(scene.snapshot.work.calls) == [begun]
-
-
-@pytest.mark.parametrize("step", ["look", "file"])
-def test_steps_whose_call_the_caller_has_stopped_are_over(step: str) -> None:
-    scene = waiting()
-    scene.asks(f"go_{step}", {})
-    scene.apply(AnswerEnded(scene.at, scene.speaking or "", "completed"))
-    scene.apply(CallerBegan(scene.at))
-    scene.apply(CallerStopped(scene.at))
-    scene.apply(TurnCommitted(scene.at, "item_2"))
-    if step == "file":
-        scene.settle("file", Outcome.withdrawn("cancel"))
-    scene.model("As you like.")
-    assert scene.state == step
-    assert scene.notes == []
-
-
-def test_what_nobody_wants_any_more_is_no_event_though_it_could_be_stopped() -> None:
-    scene = waiting()
-    [first] = scene.model("I write.", write={"what": "a"})
-    scene.apply(CallerBegan(scene.at))
-    turn(scene)
-    scene.model("I write that.", write={"what": "b"})
-    scene.settle("write", Outcome.withdrawn("cancel"))
-    assert first not in scene.snapshot.work.calls
-    assert "Not written." not in scene.notes
-
-
-def test_who_hangs_up_while_a_call_is_open_leaves_no_event_behind() -> None:
-    scene = call()
-    heard(scene)
-    turn(scene)
-    scene.model("I look.", safe={})
-    scene.apply(CallerLeft(scene.at))
-    assert scene.reports("call.cancelled")
-    assert scene.snapshot.place.outcomes == ()
 
 
 def test_who_hangs_up_hears_nothing_any_more() -> None:

@@ -14,12 +14,12 @@ from orchestrator.flow.engine import replay
 from orchestrator.flow.events import from_json, to_json
 from orchestrator.flow.snapshot import drained
 from orchestrator.mcp_host.lock import read_lock
+from tests.flow.chance import Chance
 from tests.flow.families import compiled
 from tests.flow.generated import generated
 from tests.flow.restaurant import DETAILS, ROOT
 from tests.flow.test_native import FLOW as NATIVE
 from tests.flow.test_native import LOCK as NATIVE_LOCK
-from tests.flow.world import World
 
 
 @dataclass(frozen=True)
@@ -111,12 +111,12 @@ def _flow(play: Play) -> Flow:
     return replace(made, session=replace(made.session, prompting="stable")) if play.stable else made
 
 
-def played(play: Play, seed: int) -> World:
+def played(play: Play, seed: int) -> Chance:
     """A conversation by chance, the same for the same seed."""
-    return _played(World(_flow(play), play.values), play.begin, seed)
+    return _played(Chance(_flow(play), play.values), play.begin, seed)
 
 
-def _played(world: World, begin: Mapping[str, Json], seed: int) -> World:
+def _played(world: Chance, begin: Mapping[str, Json], seed: int) -> Chance:
     chance = Random(seed)
     world.start(**begin)
     for _ in range(chance.randrange(20, 160)):
@@ -124,19 +124,19 @@ def _played(world: World, begin: Mapping[str, Json], seed: int) -> World:
     return world
 
 
-def of_a_flow_by_chance(seed: int) -> World:
+def of_a_flow_by_chance(seed: int) -> Chance:
     values: Sequence[Json] = [{"day": "2026-11-24", "fine": True}, {}, {"fine": 1}, "not json"]
     channel = ("text", "websocket")[seed % 2]
-    return _played(World(generated(seed), values), {"channel": channel}, seed)
+    return _played(Chance(generated(seed), values), {"channel": channel}, seed)
 
 
-def rests(world: World) -> None:
+def rests(world: Chance) -> None:
     world.come_to_rest()
     assert sorted(world.closed) == sorted(world.begun)
     assert drained(world.snapshot) if world.ended else all(world.asked.values())
 
 
-def replays(world: World, seed: int) -> None:
+def replays(world: Chance, seed: int) -> None:
     events = [from_json(to_json(event)) for event in world.events]
     cut = seed % len(events)
     head = replay(world.flow, events[:cut])

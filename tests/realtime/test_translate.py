@@ -1,3 +1,5 @@
+"""The adapter: what our commands send, and what answers, calls and errors of the service mean."""
+
 import pytest
 
 from orchestrator.dispatch.call import Json
@@ -18,77 +20,29 @@ from orchestrator.flow.commands import (
 )
 from orchestrator.flow.definition import Session
 from orchestrator.flow.events import (
-    AgentCutOff,
-    AgentFinished,
     AgentSaid,
     AgentSaying,
     Answered,
     AnswerEnded,
-    CallerBegan,
-    CallerStopped,
-    DigitPressed,
-    Event,
     ProviderLost,
     ToolAsked,
-    TranscriptFinal,
-    TurnCommitted,
 )
 from orchestrator.realtime.protocol import Invalid, parse_client
 from orchestrator.realtime.settings import session_object
 from orchestrator.realtime.translate import Realtime, complaint
-
-AT = 1_800_000_000.0
-TOOL: Json = {"type": "function", "name": "go_book", "description": "Book", "parameters": {}}
-SPEAK = Speak("s.1", "goal", 3, "# Goal\nGreet.", (TOOL,))
-
-
-def created(response: str = "resp_1", speak: str | None = "s.1") -> Json:
-    return {"type": "response.created", "response": _response(response, speak, "in_progress")}
-
-
-def done(
-    response: str = "resp_1", speak: str | None = "s.1", status: str = "completed", **more: Json
-) -> Json:
-    return {"type": "response.done", "response": _response(response, speak, status) | more}
-
-
-def _response(response: str, speak: str | None, status: str) -> dict[str, Json]:
-    metadata = {"id": speak, "epoch": "3", "purpose": "goal"} if speak else None
-    return {"id": response, "status": status, "metadata": metadata, "conversation_id": "conv_1"}
-
-
-def item_done(item: Json, response: str = "resp_1") -> Json:
-    return {"type": "response.output_item.done", "response_id": response, "item": item}
-
-
-def message(text: str, item: str = "item_1", kind: str = "text") -> Json:
-    part = {"type": f"output_{'text' if kind == 'text' else 'audio'}", kind: text}
-    return {"id": item, "type": "message", "status": "completed", "content": [part]}
-
-
-def function_call(status: str = "completed", item: str = "item_2") -> Json:
-    return {
-        "id": item,
-        "type": "function_call",
-        "status": status,
-        "call_id": "call_1",
-        "name": "go_book",
-        "arguments": '{"n": 2}',
-    }
-
-
-def failure(code: str, event_id: str | None = None) -> Json:
-    error = {"type": "invalid_request_error", "code": code, "message": "…", "event_id": event_id}
-    return {"type": "error", "error": error}
-
-
-@pytest.fixture
-def speaking() -> Realtime:
-    """An adapter whose answer `s.1` is being given by `resp_1`."""
-    realtime = Realtime()
-    realtime.perform(SPEAK)
-    realtime.receive(created(), AT)
-    return realtime
+from tests.realtime.frames import (
+    ASK,
+    AT,
+    SPEAK,
+    TOOL,
+    aside,
+    created,
+    done,
+    failure,
+    function_call,
+    item_done,
+    message,
+)
 
 
 def test_a_speak_asks_for_a_response_with_whole_instructions_and_its_tools() -> None:
@@ -308,81 +262,6 @@ def test_the_emulators_rules_accept_every_event_that_we_send() -> None:
     assert not [event for send in sends if isinstance(event := parse_client(send), Invalid)]
 
 
-ASK = Ask("ask.1", "classify", "# Classify\nWhich?")
-
-
-def aside(text: str, status: str = "completed", ask: str = "ask.1", **more: Json) -> Json:
-    """The end of a response out of band."""
-    event = done("resp_a", ask, status, output=[message(text, "item_a")] if text else [], **more)
-    event["response"]["conversation_id"] = None
-    return event
-
-
-def test_a_question_is_asked_out_of_band_and_beside_an_answer(speaking: Realtime) -> None:
-    (create,) = speaking.perform(ASK)
-    assert create == {
-        "type": "response.create",
-        "event_id": "ask.1",
-        "response": {
-            "conversation": "none",
-            "instructions": "# Classify\nWhich?",
-            "metadata": {"purpose": "classify", "id": "ask.1"},
-            "output_modalities": ["text"],
-            "tools": [],
-            "tool_choice": "none",
-        },
-    }
-
-
-def test_what_a_question_is_about_stands_in_for_the_conversation() -> None:
-    (create,) = Realtime().perform(Ask("ask.1", "guard", "…", "Your password is x."))
-    content = [{"type": "input_text", "text": "Your password is x."}]
-    assert create["response"]["input"] == [{"type": "message", "role": "user", "content": content}]
-
-
-def test_its_answer_is_heard_once_and_the_conversations_goes_on(speaking: Realtime) -> None:
-    speaking.perform(ASK)
-    begun = created("resp_a", "ask.1")
-    begun["response"]["conversation_id"] = None
-    assert speaking.receive(begun, AT) == ((), ())
-    assert speaking.receive(item_done(message("a", "item_a"), "resp_a"), AT) == ((), ())
-    assert speaking.receive(aside("a"), AT) == ((Answered(AT, "ask.1", True, "a"),), ())
-    assert speaking.receive(aside("a"), AT) == ((), ())
-    assert speaking.receive(done(), AT) == ((AnswerEnded(AT, "s.1", "completed"),), ())
-
-
-@pytest.mark.parametrize(
-    ("event", "why"),
-    [
-        (aside("", "failed", status_details={"error": {"code": "server_error"}}), "server_error"),
-        (aside("a", "cancelled"), "cancelled"),
-        (aside(""), "empty"),
-        (failure("invalid_value", "ask.1"), "invalid_value"),
-    ],
-)
-def test_a_question_without_an_answer_is_over_too(event: Json, why: str) -> None:
-    realtime = Realtime()
-    realtime.perform(ASK)
-    assert realtime.receive(event, AT) == ((Answered(AT, "ask.1", False, why),), ())
-
-
-def test_a_question_that_nobody_waits_for_is_stopped_at_the_service() -> None:
-    realtime = Realtime()
-    realtime.perform(ASK)
-    assert realtime.perform(Hush("ask.1")) == (), "there is nothing to stop yet"
-    realtime.receive(created("resp_a", "ask.1"), AT)
-    assert realtime.perform(Hush("ask.1")) == (
-        {"type": "response.cancel", "response_id": "resp_a"},
-    )
-
-
-def test_questions_are_lost_with_the_session() -> None:
-    realtime = Realtime()
-    realtime.perform(ASK)
-    lost = (ProviderLost(AT, "1001"), Answered(AT, "ask.1", False, "1001"))
-    assert realtime.lost("1001", AT) == (lost, ())
-
-
 def test_items_are_dropped_one_by_one_and_one_that_is_gone_is_no_error() -> None:
     realtime = Realtime()
     sends = realtime.perform(DropItems(("i1", "i2")))
@@ -459,56 +338,3 @@ def test_so_does_the_answer_to_a_question() -> None:
 @pytest.mark.parametrize("usage", [None, {}, {"input_token_details": {"text_tokens": "many"}}])
 def test_tokens_that_are_not_told_are_not_counted(speaking: Realtime, usage: Json) -> None:
     assert speaking.receive(done(usage=usage), AT)[0] == (AnswerEnded(AT, "s.1", "completed"),)
-
-
-SAID: Json = {"item_id": "item_9", "event_id": "e"}
-
-
-@pytest.mark.parametrize(
-    ("kind", "fields", "told"),
-    [
-        ("speech_started", {"audio_start_ms": 10}, CallerBegan(AT)),
-        ("speech_stopped", {"audio_end_ms": 900}, CallerStopped(AT)),
-        ("committed", {"previous_item_id": None}, TurnCommitted(AT, "item_9")),
-        ("dtmf_event_received", {"event": "5", "received_at": 1}, DigitPressed(AT, "5")),
-    ],
-)
-def test_what_the_caller_does_is_told(kind: str, fields: Json, told: Event) -> None:
-    event = {"type": f"input_audio_buffer.{kind}", **SAID, **fields}
-    assert Realtime().receive(event, AT) == ((told,), ())
-
-
-def test_what_the_caller_said_comes_when_it_is_final() -> None:
-    kind = "conversation.item.input_audio_transcription"
-    told = {"type": f"{kind}.completed", **SAID, "content_index": 0, "transcript": " Hello. "}
-    assert Realtime().receive(told, AT) == ((TranscriptFinal(AT, "item_9", "Hello."),), ())
-    part = {"type": f"{kind}.delta", **SAID, "content_index": 0, "delta": "Hel"}
-    assert Realtime().receive(part, AT) == ((), ())
-
-
-def sound(kind: str, response: str = "resp_1") -> Json:
-    return {"type": f"output_audio_buffer.{kind}", "event_id": "e", "response_id": response}
-
-
-@pytest.mark.parametrize(
-    ("kind", "told"),
-    [("stopped", AgentFinished(AT, "s.1")), ("cleared", AgentCutOff(AT, "s.1", 0))],
-)
-def test_how_an_answer_was_heard_is_told_once_and_after_its_end(
-    speaking: Realtime, kind: str, told: Event
-) -> None:
-    speaking.receive(done(), AT)
-    assert speaking.receive(sound("started"), AT) == ((), ())
-    assert speaking.receive(sound(kind), AT) == ((told,), ())
-    assert speaking.receive(sound(kind), AT) == ((), ())
-
-
-def test_the_sound_of_an_answer_that_is_not_ours_is_nobodys_business(speaking: Realtime) -> None:
-    assert speaking.receive(sound("stopped", "resp_other"), AT) == ((), ())
-
-
-def test_an_answer_that_is_only_being_heard_is_not_stopped_at_the_service(
-    speaking: Realtime,
-) -> None:
-    speaking.receive(done(), AT)
-    assert speaking.perform(Hush("s.1")) == ()
