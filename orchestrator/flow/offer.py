@@ -153,19 +153,29 @@ def missing(m: Macrostep) -> tuple[str, ...]:
 def instructions(m: Macrostep, purpose: Purpose, text: str = "", *, role: bool = True) -> str:
     """Whole instructions for one answer, or all but the `role`, which never changes. `text` is
     the author's, where the purpose has some."""
-    persona = m.session.session.persona.strip() if role else ""
-    today = _today(m.run.started, m.run.offset, m.run.zone)
-    sections = [("Role", persona), ("Date and zone", today)]
+    persona = m.session.session.persona if role else ""
+    head = _head(persona, m.run.started, m.run.offset, m.run.zone)
     if purpose == "say":
-        sections.append(("Say exactly", text))
-    else:
-        sections += [
-            ("Goal", _goal(m, purpose, text)),
-            ("Known values", _lines(_known(m))),
-            ("Still needed", _lines(_needed(m)) if purpose != "prompt" else ""),
-            ("Sample phrases", _lines(m.state.examples)),
-        ]
-    return "\n\n".join([f"# {title}\n{body}" for title, body in sections if body])
+        return head + _section("Say exactly", text)
+    return (
+        head
+        + _section("Goal", _goal(m, purpose, text))
+        + _section("Known values", _lines(_known(m)))
+        + _section("Still needed", _lines(_needed(m)) if purpose != "prompt" else "")
+        + _section("Sample phrases", _lines(m.state.examples))
+    )
+
+
+@lru_cache(maxsize=1_000)  # sessions
+def _head(persona: str, started: float, offset: int, zone: str) -> str:
+    """What is the same in all answers of a session."""
+    now = local_time(started, offset)
+    today = f"{now:%A} {now.day} {now:%B %Y, %H:%M} ({now.isoformat('T', 'minutes')}, {zone})"
+    return f"{_section('Role', persona.strip())}{_section('Date and zone', today)}".removeprefix("\n\n")
+
+
+def _section(title: str, body: str) -> str:
+    return f"\n\n# {title}\n{body}" if body else ""
 
 
 def _goal(m: Macrostep, purpose: Purpose, text: str) -> str:
@@ -181,12 +191,6 @@ def _goal(m: Macrostep, purpose: Purpose, text: str) -> str:
 
 def _no_goal(m: Macrostep) -> str:
     return COMPANY if m.work.calls else NO_GOAL
-
-
-@lru_cache(maxsize=1_000)  # sessions
-def _today(started: float, offset: int, zone: str) -> str:
-    now = local_time(started, offset)
-    return f"{now:%A} {now.day} {now:%B %Y, %H:%M} ({now.isoformat('T', 'minutes')}, {zone})"
 
 
 def _known(m: Macrostep) -> Iterator[str]:
