@@ -36,7 +36,12 @@ __all__ = [
 MAX_TEXT = 10_000
 MAX_NUMBER = 2**53
 
-as_json = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` would make one each time
+_encoded = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` would make one each time
+
+
+def as_json(value: Json) -> str:
+    """The encoder makes itself ready for a structure, whatever but text it is given."""
+    return str(value) if type(value) is int else _encoded(value)
 
 
 def is_list(value: object) -> TypeGuard[list[Json]]:
