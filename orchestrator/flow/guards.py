@@ -15,12 +15,13 @@ from orchestrator.flow import frames
 from orchestrator.flow.aside import ask, chosen, question
 from orchestrator.flow.asking import forbid
 from orchestrator.flow.commands import Hush
-from orchestrator.flow.definition import Guard, Rejected, Side, Then
+from orchestrator.flow.definition import Flow, Guard, Rejected, Side, Then
 from orchestrator.flow.hearing import cut_off
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.moves import enter
 from orchestrator.flow.operations import is_object
 from orchestrator.flow.records import replace
+from orchestrator.flow.remembered import remembered
 from orchestrator.flow.snapshot import OpenAsk, OpenCall
 from orchestrator.flow.talk import busy, patience, say
 from orchestrator.flow.variables import give
@@ -31,7 +32,7 @@ __all__ = ["answered", "heard", "said", "saying", "settled"]
 
 def heard(m: Macrostep, text: str) -> None:
     """The caller has said this."""
-    for frame in (m.place.frame, *frames.parents(m)):
+    for frame in _watching(m):
         with m.within(frame):
             for guard in _due(m, "input"):
                 _look(m, guard, text)
@@ -49,7 +50,7 @@ def said(m: Macrostep, speak: str, text: str) -> None:
 
 
 def _watch(m: Macrostep, speak: str, text: str, *, whole: bool) -> None:
-    for frame in (m.place.frame, *frames.parents(m)):
+    for frame in _watching(m):
         with m.within(frame):
             due = [guard for guard in _due(m, "output") if whole or guard.match]
         for guard in due:
@@ -59,6 +60,16 @@ def _watch(m: Macrostep, speak: str, text: str, *, whole: bool) -> None:
                 hit = _look(m, guard, text)
             if hit:
                 _act(m, guard, frame)
+
+
+def _watching(m: Macrostep) -> tuple[int, ...]:
+    """The frames whose guards watch: that of the talk and those around it."""
+    return (m.place.frame, *frames.parents(m)) if _has_guards(m.root) else ()
+
+
+@remembered
+def _has_guards(root: Flow) -> bool:
+    return any(flow.guards for flow in root.family)
 
 
 def _due(m: Macrostep, side: Side) -> Iterator[Guard]:

@@ -10,19 +10,18 @@ from orchestrator.flow.definition import Flow, Silence, Silent, State
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.records import replace
 from orchestrator.flow.remembered import remembered
-from orchestrator.flow.snapshot import AGAIN, Quiet, wait_for_the_caller
+from orchestrator.flow.snapshot import AGAIN, NO_SILENCE, wait_for_the_caller
 
 __all__ = ["TIMER", "broken", "item_at", "led_to", "mark", "passed", "watch"]
 
 TIMER = "silence:"
 """The only timer of silence; which mark it is for is found in the snapshot."""
-NONE = Quiet()
 
 
 def broken(m: Macrostep) -> None:
     """Somebody did something: the next silence begins at nought."""
-    if m.talk.quiet != NONE:
-        m.talk = replace(m.talk, quiet=NONE)
+    if m.talk.quiet is not NO_SILENCE:
+        m.talk = replace(m.talk, quiet=NO_SILENCE)
 
 
 def mark(epoch: int, seconds: float) -> str:

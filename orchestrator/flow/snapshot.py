@@ -12,6 +12,7 @@ from orchestrator.flow.commands import AskPurpose, Purpose
 
 __all__ = [
     "AGAIN",
+    "NO_SILENCE",
     "Asked",
     "Confirmation",
     "Cursor",
@@ -118,6 +119,9 @@ class Quiet:
     passed: float = 0.0
 
 
+NO_SILENCE = Quiet()
+
+
 @dataclass(frozen=True, slots=True)
 class Talk:
     """Who speaks. At most one answer is open; what should follow it is `owed`.
@@ -146,7 +150,7 @@ class Talk:
     caller: bool = False  # whether the caller is speaking
     hearing: str | None = None  # the answer that has ended and is not yet heard to its end
     heard: str | None = None  # an answer that was heard to its end before it was told to have ended
-    quiet: Quiet = Quiet()
+    quiet: Quiet = NO_SILENCE
 
 
 @dataclass(frozen=True, slots=True)
