@@ -263,7 +263,7 @@ def enter(m: Macrostep, name: str, by: str) -> None:
         m.place,
         state=name,
         epoch=m.run.entered,
-        steps=(),
+        steps=(Cursor(f"state:{name}"),),
         move=None,
         outcomes=outcomes,
         collected=False,
@@ -284,7 +284,6 @@ def enter(m: Macrostep, name: str, by: str) -> None:
     else:
         if state.context:
             shorten(m, state.context)
-        m.push(f"state:{name}")
         _arm(m)
         if state.collect and not missing(m) and not _wants_to_change(m.flow, by):
             m.place = replace(m.place, collected=True)

@@ -114,7 +114,9 @@ def _without(held: Held, call: str) -> Held:
 
 def _close_if_decided(m: Macrostep, held: Held) -> None:
     others = tuple(other for other in m.work.held if other.asked != held.asked)
-    m.work = replace(m.work, held=(*others, held) if held.waiting else others)
+    waiting = (*others, held) if held.waiting else others
+    if waiting != m.work.held:
+        m.work = replace(m.work, held=waiting)
     if not held.waiting:
         _close(m, held)
 

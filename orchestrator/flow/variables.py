@@ -73,8 +73,9 @@ def _cleared(m: Macrostep, accepted: Mapping[str, Json]) -> dict[str, Json]:
 def _store(m: Macrostep, values: Mapping[str, Json]) -> None:
     old = m.values.vars
     changed = {name: value for name, value in values.items() if value != old.get(name)}
-    if changed:
-        m.values = replace(m.values, vars={**old, **changed})
+    if not changed:
+        return
+    m.values = replace(m.values, vars={**old, **changed})
     for name, value in changed.items():
         m.report("value.set", name=name, value=value, **m.here)
     _remember(m, changed)
