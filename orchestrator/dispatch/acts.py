@@ -133,7 +133,8 @@ def withdraw(call: Call, outcome: Outcome, *, asking: bool = False) -> Act:
         (record, stream(call.queue, call.priority)),
         (
             *(call.id, call.to_json(), outcome.to_json(), HOUR),
-            *(keys.control(call.queue), keys.GROUP, int(asking), _channel(call)),
+            *(keys.control(call.queue), keys.GROUP, int(asking)),
+            *(_channel(call), call.fingerprint()),
         ),
     )
 
@@ -162,7 +163,7 @@ def settle(queue: str, holder: str, ended: Sequence[Ended]) -> Act:
         if each.bounded:
             places += _bounds(queue, call.tool)
         words += each.lane, each.entry, call.id, each.outcome, int(each.ok)
-        words += call.fingerprint(), each.started, _channel(call), int(each.bounded)
+        words += each.started, _channel(call), int(each.bounded)
     return Act(SETTLE, places, words)
 
 

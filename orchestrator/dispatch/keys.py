@@ -56,7 +56,7 @@ def call_record(queue: str, call_id: str) -> str:
 
 def key_record(queue: str, tool: str, key: str) -> str:
     """What an idempotency key came to. Keys are a tool's own. One cannot be read from this name."""
-    return f"{PREFIX}:{{q:{queue}}}:key:{tool}:{_sha256(key)}"
+    return f"{PREFIX}:{{q:{queue}}}:done:{tool}:{_sha256(key)}"
 
 
 def dead(queue: str) -> str:

@@ -65,15 +65,20 @@ local function release(bounds, lanes, id)
   pass_on(bounds[3], bounds[4], lanes, id)
 end
 
--- Takes an entry from its holder, if it is pending for that consumer and has been idle for so long (ms).
+-- Whether an entry is pending for that consumer and has been idle for so long (ms).
 -- An error means that there is no group.
-local function taken(stream, group, entry, holder, idle)
+local function holds(stream, group, entry, holder, idle)
   local pending = redis.pcall('XPENDING', stream, group, 'IDLE', idle, entry, entry, 1, holder)
-  if pending.err or #pending == 0 then
-    return false
+  return not pending.err and #pending > 0
+end
+
+-- Takes it from its holder then.
+local function taken(stream, group, entry, holder, idle)
+  local held = holds(stream, group, entry, holder, idle)
+  if held then
+    redis.call('XACK', stream, group, entry)
   end
-  redis.call('XACK', stream, group, entry)
-  return true
+  return held
 end
 
 -- A key is kept for as long as any of its members wants (s), not only the newest.

@@ -15,20 +15,24 @@ if redis.call('EXISTS', record) == 1 then
   return stood
 end
 
-local arguments, outcome = unpack(redis.call('HMGET', key, 'arguments', 'outcome'))
-if outcome and arguments ~= fingerprint then
-  outcome = conflict
-elseif not outcome and tonumber(backlog) > 0 and redis.call('XLEN', work) >= tonumber(backlog) then
+local outcome = false
+local known = redis.call('GET', key)  -- a fingerprint, a space, an outcome
+if known then
+  outcome = string.find(known, fingerprint .. ' ', 1, true) == 1
+    and string.sub(known, #fingerprint + 2) or conflict
+elseif tonumber(backlog) > 0 and redis.call('XLEN', work) >= tonumber(backlog) then
   outcome = busy
 end
 if outcome then
-  redis.call('HSET', record, 'request', request, 'status', 'settled', 'outcome', outcome)
+  redis.call('HSET', record, 'request', request, 'status', 'settled', 'outcome', outcome,
+    'fingerprint', fingerprint)
   redis.call('EXPIRE', record, keep)
   tell(channel, id, outcome)
   return outcome
 end
 
 local entry = redis.call('XADD', work, '*', 'call', id, 'request', request)
-redis.call('HSET', record, 'request', request, 'entry', entry, 'status', 'open')
+redis.call('HSET', record, 'request', request, 'entry', entry, 'status', 'open',
+  'fingerprint', fingerprint)
 redis.call('EXPIRE', record, keep_open)
 return false

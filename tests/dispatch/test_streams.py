@@ -110,7 +110,8 @@ async def test_the_record_of_an_open_call_is_as_documented(link: Link) -> None:
     await StreamCalls(link, "asker").publish(CALL)
     record = await hash_at(link, keys.call_record(CALL.queue, CALL.id))
     [[[entry, fields]]] = await link.ask(("XRANGE", keys.work(CALL.queue), "-", "+"))
-    assert record == {"request": CALL.to_json(), "entry": entry, "status": "open"}
+    told = {"request": CALL.to_json(), "entry": entry, "status": "open"}
+    assert record == {**told, "fingerprint": CALL.fingerprint()}
     assert fields == ["call", CALL.id, "request", CALL.to_json()]
 
 
@@ -119,9 +120,12 @@ async def test_the_record_of_a_settled_call_is_as_documented(link: Link) -> None
     await calls.publish(CALL)
     await claims.settle(await one(claims), DONE)
     record = await hash_at(link, keys.call_record(CALL.queue, CALL.id))
-    assert set(record) == {"request", "entry", "status", "outcome", "worker", "started"}
+    written = {"request", "fingerprint", "entry", "status", "outcome", "worker", "started"}
+    assert set(record) == written
     assert (record["status"], record["worker"]) == ("settled", "w1")
     assert Outcome.from_json(record["outcome"]) == DONE
+    [known] = await link.ask(("GET", keys.key_record(CALL.queue, CALL.tool, CALL.key)))
+    assert known == f"{CALL.fingerprint()} {DONE.to_json()}"
 
 
 async def test_a_late_outcome_is_kept_in_the_record(link: Link) -> None:
@@ -461,6 +465,8 @@ async def test_a_call_that_redis_refuses_costs_no_other_its_outcome(link: Link) 
     await spoil(link, other(1))
     settled = await claims.settle_all([(claimed, DONE) for claimed in held])
     assert settled == ["settled", "refused", "settled"]
+    [[count, *_]] = await link.ask(("XPENDING", keys.work(CALL.queue), keys.GROUP))
+    assert (count, await number(link, "XLEN", keys.work(CALL.queue))) == (1, 1)
     assert await answers(calls, 2) == {other(0).id: DONE, other(2).id: DONE}
 
 
