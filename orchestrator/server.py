@@ -44,10 +44,10 @@ class ServerLine:
         `wait` is how long the commands may block, in seconds. Raises `QueueUnavailable`; it
         is then unknown which of the commands were carried out.
         """
+        until = asyncio.get_running_loop().time() + wait + LIMIT
         try:
-            async with asyncio.timeout(wait + LIMIT):
-                wire = self._open() or await self._opened()
-                replies = await wire.exchange(packed)
+            wire = self._open() or await self._opened(until)
+            replies = await wire.exchange(packed, until)
             for reply in replies:
                 if isinstance(reply, _ELSEWHERE):
                     raise reply
@@ -63,9 +63,9 @@ class ServerLine:
         try:
             if wire := self._open():
                 return await wire.messages(wait) or await self._silence(wire)
-            async with asyncio.timeout(LIMIT):
-                wire = await self._opened()
-                checked(await wire.subscribe(pack(("SUBSCRIBE", channel))), self._place)
+            until = asyncio.get_running_loop().time() + LIMIT
+            wire = await self._opened(until)
+            checked(await wire.subscribe(pack(("SUBSCRIBE", channel)), until), self._place)
             return None
         except BaseException as error:
             raise await self._closed_by(error) from None
@@ -75,16 +75,17 @@ class ServerLine:
         await self._connection.disconnect(nowait=True)
 
     async def _silence(self, wire: Wire) -> Sequence[str]:
-        async with asyncio.timeout(LIMIT):  # is it still there?
-            await wire.exchange([pack(("PING",))])
+        until = asyncio.get_running_loop().time() + LIMIT
+        await wire.exchange([pack(("PING",))], until)  # is it still there?
         return ()
 
     def _open(self) -> Wire | None:
         return None if self._wire is None or self._wire.lost else self._wire
 
-    async def _opened(self) -> Wire:
-        await self.close()
-        await self._connection.connect()
+    async def _opened(self, until: float) -> Wire:
+        async with asyncio.timeout_at(until):
+            await self.close()
+            await self._connection.connect()
         self._wire = Wire(self._connection)
         return self._wire
 

@@ -39,20 +39,27 @@ class Wire(asyncio.Protocol):
         self._transport: Any = connection._writer.transport
         self._transport.set_protocol(self)
 
-    async def exchange(self, packed: Sequence[bytes]) -> list[Any]:
-        """A reply to each command, error replies as exceptions. Raises `OSError`."""
+    async def exchange(self, packed: Sequence[bytes], until: float) -> list[Any]:
+        """A reply to each command, error replies as exceptions. Raises `OSError`, at the latest at
+        `until` on the clock of the event loop.
+        """
+        loop = asyncio.get_running_loop()
         self._replies, self._awaited = [], len(packed)
-        self._answer = asyncio.get_running_loop().create_future()
-        self._transport.write(b"".join(packed))
-        return await self._answer
+        self._answer = loop.create_future()
+        timer = loop.call_at(until, self._lose, TimeoutError())
+        try:
+            self._transport.write(b"".join(packed))
+            return await self._answer
+        finally:
+            timer.cancel()
 
-    async def subscribe(self, packed: bytes) -> Any:
+    async def subscribe(self, packed: bytes, until: float) -> Any:
         """Send a SUBSCRIBE; an error reply if it is refused. `messages` then gives what is said.
         Raises `OSError`.
         """
         self._said = []
         # Redis confirms a subscription by a push, which is no reply, and refuses it by an error.
-        return (await self.exchange([packed + b"PING\r\n"]))[0]
+        return (await self.exchange([packed + b"PING\r\n"], until))[0]
 
     async def messages(self, wait: float) -> list[str]:
         """What was said, waiting up to `wait` seconds for something. Raises `OSError`."""
@@ -89,7 +96,7 @@ class Wire(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._lose(ConnectionError(str(exc or "the connection was closed")))
 
-    def _lose(self, why: ConnectionError) -> None:
+    def _lose(self, why: OSError) -> None:
         self.lost = True
         self._transport.abort()
         for waiting in (self._answer, self._bell):

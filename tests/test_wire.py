@@ -46,7 +46,7 @@ async def told(wire: Wire, theirs: socket.socket, *parts: bytes, commands: int =
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(say)
-        return await wire.exchange([b"PING\r\n"] * commands)
+        return await wire.exchange([b"PING\r\n"] * commands, math.inf)
     raise AssertionError
 
 
@@ -71,7 +71,7 @@ async def test_what_redis_would_not_say_ends_the_connection(
     wire, theirs = ends
     theirs.send(b"HTTP/1.1 400 Bad Request\r\n")
     with pytest.raises(ConnectionError, match="not what Redis says"):
-        await wire.exchange([b"PING\r\n"])
+        await wire.exchange([b"PING\r\n"], math.inf)
     assert wire.lost
 
 
@@ -81,7 +81,7 @@ async def test_a_connection_that_is_closed_meanwhile_is_lost(
     wire, theirs = ends
     theirs.close()
     with pytest.raises(ConnectionError):
-        await wire.exchange([b"PING\r\n"])
+        await wire.exchange([b"PING\r\n"], math.inf)
     assert wire.lost
 
 
@@ -94,7 +94,7 @@ def said(*words: str) -> bytes:
 
 async def subscribed(wire: Wire, theirs: socket.socket, *behind: bytes) -> None:
     theirs.send(SUBSCRIBED + b"".join(behind))
-    assert await wire.subscribe(b"SUBSCRIBE news\r\n") == "PONG"
+    assert await wire.subscribe(b"SUBSCRIBE news\r\n", math.inf) == "PONG"
 
 
 async def test_a_subscription_gives_what_is_said_from_its_beginning_on(
@@ -118,7 +118,7 @@ async def test_what_is_said_is_no_reply(ends: tuple[Wire, socket.socket]) -> Non
 async def test_a_subscription_that_is_refused_says_why(ends: tuple[Wire, socket.socket]) -> None:
     wire, theirs = ends
     theirs.send(b"-NOPERM no\r\n+PONG\r\n")
-    assert str(await wire.subscribe(b"SUBSCRIBE news\r\n")) == "NOPERM no"
+    assert str(await wire.subscribe(b"SUBSCRIBE news\r\n", math.inf)) == "NOPERM no"
 
 
 async def test_who_waits_for_messages_hears_that_the_connection_is_lost(
@@ -160,8 +160,8 @@ async def test_a_connection_of_redis_py_can_be_taken_over(opened: Any) -> None:
     size = 1_000_000  # more than is read at a time
     packed = [pack(("SET", "a", "b" * size)), pack(("GET", "a"))]
     with anyio.fail_after(30):
-        assert await wire.exchange(packed) == ["OK", "b" * size]
-        [error] = await wire.exchange([pack(("NONSENSE",))])
+        assert await wire.exchange(packed, math.inf) == ["OK", "b" * size]
+        [error] = await wire.exchange([pack(("NONSENSE",))], math.inf)
     assert isinstance(error, redis_errors.ResponseError)
 
 
