@@ -97,7 +97,7 @@ class RedisServer:
         process, self._process = self._process, None
         process.send_signal(how)
         process.send_signal(signal.SIGCONT)
-        process.wait(timeout=10)
+        process.wait(timeout=60)  # it may have much to write to a slow disk
         assert process.stdout is not None
         process.stdout.close()
 
