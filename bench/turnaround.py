@@ -29,7 +29,7 @@ from orchestrator.link import connect as connect_redis
 from orchestrator.realtime.connection import connect
 from orchestrator.realtime.settings import session_object
 from orchestrator.realtime.translate import Realtime
-from orchestrator.session import Session
+from orchestrator.session import Session, Stores
 from orchestrator.settings import Settings
 
 __all__ = ["measure"]
@@ -132,7 +132,7 @@ async def _alternate(watch: Stopwatch, link: Link, floor: Floor) -> tuple[list[f
     for frame in adapter.start(session_object(flow.session, "text", model=MODEL)):
         await watch.send(frame)
     calls = StreamCalls(link, "bench")
-    session = Session(flow, watch, adapter, calls, journal, session="bench")
+    session = Session(flow, watch, adapter, Stores(calls, journal), session="bench")
     below: list[float] = []
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(journal.run)

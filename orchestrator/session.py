@@ -14,6 +14,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, assert_never
 
 import anyio
@@ -59,11 +60,11 @@ from orchestrator.flow.events import (
 )
 from orchestrator.flow.replaying import header
 from orchestrator.flow.snapshot import Snapshot, drained, quiescent
-from orchestrator.flow.variables import has_number
 from orchestrator.interfaces import Callers, Calls, Connection, Journal, Outbox, Signals
+from orchestrator.recollection import Recollection
 from orchestrator.zone import zone
 
-__all__ = ["Adapter", "Session"]
+__all__ = ["Adapter", "Arrival", "Session", "Stores"]
 
 Frame: TypeAlias = Mapping[str, Json]
 _Step: TypeAlias = tuple[tuple[Event, ...], tuple[Frame, ...]]
@@ -90,6 +91,30 @@ PATIENCE = 3.0
 """Seconds that the last publishes, withdrawals and emits may take after the end."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where calls and their outcomes go, and what outlasts a session; None is done without."""
+
+    calls: Calls
+    journal: Journal
+    outbox: Outbox | None = None
+    callers: Callers | None = None
+    signals: Signals | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Who calls, with which headers, and which first values the flow's variables are given.
+
+    `model` is the one that answers, for what it costs.
+    """
+
+    caller: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    values: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    model: str = ""
+
+
 def _ignore(item: Event | Command, snapshot: Snapshot) -> None:
     """Nobody watches."""
 
@@ -106,38 +131,24 @@ class Session:
         flow: Flow,
         connection: Connection,
         adapter: Adapter,
-        calls: Calls,
-        journal: Journal,
-        outbox: Outbox | None = None,
-        signals: Signals | None = None,
+        stores: Stores,
         *,
         session: str,
-        caller: str | None = None,
-        callers: Callers | None = None,
-        headers: Mapping[str, str] | None = None,
-        values: Mapping[str, Json] | None = None,
-        model: str = "",
+        arrival: Arrival | None = None,
         observe: Observe = _ignore,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.flow = flow
         self.id = session
         self.snapshot = Snapshot()
-        self._caller = caller
-        self._callers = callers if has_number(caller) else None
-        self._unsaved: dict[str, tuple[Json, float]] = {}
-        self._saving = anyio.Lock()
-        self._headers = headers or {}
-        self._values = values or {}
-        self._model = model
         self._connection = connection
         self._adapter = adapter
-        self._journal = journal
-        self._outbox = outbox
-        self._signals = signals
+        self._stores = stores
+        self._arrival = arrival or Arrival()
         self._observe = observe
         self._clock = clock
-        self._desk = CallDesk(calls, session, self._post, clock)
+        self._desk = CallDesk(stores.calls, session, self._post, clock)
+        self._recollection = Recollection(session, self._arrival.caller, stores.callers)
         self._send, self._inbox = anyio.create_memory_object_stream[Event](256)
         self._changed = anyio.Event()
         self._waiting_turns = 0
@@ -167,7 +178,7 @@ class Session:
         return self.snapshot.run.ended or ""
 
     async def _converse(self, errands: TaskGroup) -> None:
-        await self._journal.append([header(self.flow, self.id)])
+        await self._stores.journal.append([header(self.flow, self.id)])
         await self._handle(await self._started(), errands)
         while not drained(self.snapshot):
             await self._handle(await self._inbox.receive(), errands)
@@ -199,30 +210,20 @@ class Session:
         self._changed = anyio.Event()
 
     async def _started(self) -> SessionStarted:
-        remembered = await self._recall()
-        at = self._clock()
+        remembered = await self._recollection.recall(self.flow.remembers)
+        at, arrival = self._clock(), self._arrival
         name, offset = zone(self.flow.session.zone, at)
         return SessionStarted(
             at,
             self.id,
             name,
             offset,
-            caller=self._caller,
-            values=self._values,
-            model=self._model,
+            caller=arrival.caller,
+            values=arrival.values,
+            model=arrival.model,
             remembered=remembered,
-            headers=self._headers,
+            headers=arrival.headers,
         )
-
-    async def _recall(self) -> Mapping[str, Json]:
-        """What the flow wants to know of this caller; nothing if that cannot be had now."""
-        if not (self._callers and self._caller and self.flow.remembers):
-            return {}
-        try:
-            return await self._callers.recall(self._caller, self.flow.remembers)
-        except ServiceError as problem:
-            log.warning("session %s: the caller is not recalled: %s", self.id, problem)
-            return {}
 
     async def _post(self, event: Event) -> None:
         """Put an event into the inbox; after the end there is nobody to read it."""
@@ -261,8 +262,9 @@ class Session:
 
     async def _heed_signals(self) -> None:
         """What is sent from outside, as long as the session lives; if the flow wants any."""
-        if self._signals and self.flow.hears_signals:
-            async for signal in self._signals.received(self.id, self.snapshot.run.signal or "0-0"):
+        signals = self._stores.signals
+        if signals and self.flow.hears_signals:
+            async for signal in signals.received(self.id, self.snapshot.run.signal or "0-0"):
                 now = self._clock()
                 await self._post(Signalled(now, signal.name, signal.data, signal.entry))
 
@@ -287,7 +289,7 @@ class Session:
     async def _handle(self, event: Event, errands: TaskGroup) -> None:
         if self.snapshot.run.ended is not None and not isinstance(event, CallSettled | TimerFired):
             return  # there is no conversation any more, only calls that are kept
-        await self._journal.append([events.to_json(event)])
+        await self._stores.journal.append([events.to_json(event)])
         self.snapshot, commands = step(self.flow, self.snapshot, event)
         if isinstance(event, CallerTyped | TranscriptFinal):
             self._waiting_turns -= 1
@@ -317,8 +319,8 @@ class Session:
             case Emit():
                 errands.start_soon(self._emit, command)
             case Remember():
-                self._unsaved.update(command.values)
-                errands.start_soon(self._remember)
+                self._recollection.take(command.values)
+                errands.start_soon(self._recollection.save)
             case Transfer():
                 # Not awaited: this is who empties the inbox.
                 errands.start_soon(self._post, TransferEnded(self._clock(), ok=True))
@@ -337,21 +339,10 @@ class Session:
         for frame in frames:
             await self._connection.send(frame)
 
-    async def _remember(self) -> None:
-        """One write at a time, so that the latest value is the last."""
-        async with self._saving:
-            values, self._unsaved = self._unsaved, {}
-            if not (values and self._callers and self._caller):
-                return
-            try:
-                await self._callers.remember(self._caller, values)
-            except ServiceError as problem:
-                log.warning("session %s: %s not remembered: %s", self.id, list(values), problem)
-
     async def _emit(self, command: Emit) -> None:
-        if self._outbox is None:
+        if self._stores.outbox is None:
             return
         try:
-            await self._outbox.emit(command.name, command.data)
+            await self._stores.outbox.emit(command.name, command.data)
         except ServiceError as problem:
             log.warning("session %s: %s was not emitted: %s", self.id, command.name, problem)

@@ -1,5 +1,6 @@
 """A driven session, with the twins of what it borrows and a service of few words."""
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -11,8 +12,9 @@ from orchestrator.flow.commands import Command, Report, Speak
 from orchestrator.flow.compile import compile_flow
 from orchestrator.flow.events import AgentSaid, AnswerEnded, Event, ProviderLost
 from orchestrator.flow.snapshot import Snapshot
+from orchestrator.interfaces import Journal
 from orchestrator.memory import MemoryBroker, MemoryCalls, MemoryJournal
-from orchestrator.session import Frame, Session
+from orchestrator.session import Arrival, Frame, Observe, Session, Stores
 
 Seen = TypeVar("Seen")
 
@@ -119,18 +121,33 @@ class OneWord:
 class Talk:
     """A session and everything around it; `seen` are its events and commands, in order."""
 
-    def __init__(self, text: str, calls: type[MemoryCalls] = MemoryCalls, **parts: Any) -> None:
+    def __init__(
+        self,
+        text: str,
+        calls: type[MemoryCalls] = MemoryCalls,
+        *,
+        journal: Journal | None = None,
+        caller: str | None = None,
+        observe: Observe | None = None,
+        clock: Callable[[], float] = time.time,
+        **stores: Any,
+    ) -> None:
         flow, _ = compile_flow(HEAD + text, "f.flow.yaml")
         self.broker = MemoryBroker()
         self.line = Line()
         self.calls = calls(self.broker, "p")
         self.seen: list[Event | Command] = []
         self._bell = anyio.Event()
-        given: dict[str, Any] = {
-            "journal": MemoryJournal(self.broker, "s"),
-            "observe": self.observe,
-        } | parts
-        self.session = Session(flow, self.line, OneWord(), self.calls, session="s", **given)
+        self.session = Session(
+            flow,
+            self.line,
+            OneWord(),
+            Stores(self.calls, journal or MemoryJournal(self.broker, "s"), **stores),
+            session="s",
+            arrival=Arrival(caller),
+            observe=observe or self.observe,
+            clock=clock,
+        )
 
     def observe(self, item: Event | Command, _: Snapshot) -> None:
         self.seen.append(item)

@@ -27,7 +27,7 @@ from orchestrator.memory import (
     MemoryJournal,
     MemorySignals,
 )
-from orchestrator.session import Session
+from orchestrator.session import Session, Stores
 from tests.driven import EMIT, HEAD, TALK, TRANSFER, Line, OneWord, Talk, work
 
 
@@ -157,8 +157,7 @@ async def test_a_typed_line_has_an_id_that_no_other_session_gives() -> None:
             flow,
             Line(),
             OneWord(),
-            MemoryCalls(broker, "p"),
-            MemoryJournal(broker, name),
+            Stores(MemoryCalls(broker, "p"), MemoryJournal(broker, name)),
             session=name,
             observe=lambda item, _: seen.append(item),
         )

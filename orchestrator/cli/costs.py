@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from orchestrator.cli.flows import load
-from orchestrator.cli.run import DEFAULT_MODEL
+from orchestrator.cli.opening import DEFAULT_MODEL
 from orchestrator.flow.estimate import ASSUMED, estimate
 from orchestrator.flow.prices import AS_OF
 

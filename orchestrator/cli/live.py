@@ -28,7 +28,7 @@ from orchestrator.memory import MemoryBroker, MemoryCallers, MemoryJournal
 from orchestrator.realtime.connection import connect
 from orchestrator.realtime.settings import session_object
 from orchestrator.realtime.translate import Realtime
-from orchestrator.session import Session
+from orchestrator.session import Arrival, Session, Stores
 from orchestrator.testing.document import Canned, Case, Suite, Turn
 from orchestrator.testing.judge import Failure, judge
 from orchestrator.testing.play import Around, Item, Played, around
@@ -116,17 +116,15 @@ class _Talk:
         if call.caller and has_number(call.caller):
             known = self._around.remembered.items()
             await callers.remember(call.caller, {k: (value, REMEMBERED) for k, value in known})
+        calls = _CannedCalls(self.flow, self._around.tools)
+        headers = {name.lower(): value for name, value in call.headers.items()}
         return Session(
             self.flow,
             connection,
             adapter,
-            _CannedCalls(self.flow, self._around.tools),
-            MemoryJournal(memory, call.id),
+            Stores(calls, MemoryJournal(memory, call.id), callers=callers),
             session=call.id,
-            caller=call.caller,
-            callers=callers,
-            headers={name.lower(): value for name, value in call.headers.items()},
-            values=case.start.vars if case.start else {},
+            arrival=Arrival(call.caller, headers, case.start.vars if case.start else {}),
             observe=self._observe,
             clock=_clock(self._around.now.timestamp()),
         )

@@ -10,7 +10,10 @@ from orchestrator.realtime.connection import Socket
 from orchestrator.realtime.settings import session_object
 from orchestrator.realtime.translate import Realtime
 
-__all__ = ["open_session"]
+__all__ = ["DEFAULT_MODEL", "OPENAI", "open_session"]
+
+OPENAI = "wss://api.openai.com/v1/realtime"
+DEFAULT_MODEL = "gpt-realtime-2.1"
 
 
 async def open_session(

@@ -90,7 +90,7 @@ def _live(url: str | None, model: str | None) -> Try:
     """Tries live cases, too. Raises `UsageError` where there is no model to talk to."""
     # What a session needs is not imported where nobody holds one.
     from orchestrator.cli.live import Service, try_live
-    from orchestrator.cli.run import DEFAULT_MODEL, OPENAI
+    from orchestrator.cli.opening import DEFAULT_MODEL, OPENAI
 
     check_realtime_url(url)
     settings = from_environ(os.environ)
