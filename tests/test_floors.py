@@ -123,7 +123,7 @@ def test_the_engine_imports_where_only_pydantic_and_pyyaml_are() -> None:
 
 NEEDLESS = {
     *("anyio", "asyncio", "hiredis", "logging", "mcp", "redis"),
-    *("orchestrator.flow.estimate", "orchestrator.flow.macrostep"),
+    *("orchestrator.flow.estimate", "orchestrator.flow.macrostep", "orchestrator.flow.snapshot"),
     *("orchestrator.mcp_host.registry", "orchestrator.worker.declare"),
 }  # fmt: skip
 

@@ -10,7 +10,6 @@ from orchestrator.flow.document import Tool
 from orchestrator.flow.functions import FUNCTIONS
 from orchestrator.flow.part import Report
 from orchestrator.flow.patterns import compile_pattern
-from orchestrator.flow.scope import Extended
 from orchestrator.flow.shapes import ID, Check, Shape, Variable
 from orchestrator.flow.symbols import EVERYWHERE, INPUT, Symbols, ToolSymbol
 from orchestrator.flow.texts import Texts
@@ -131,7 +130,7 @@ def _accept(given: Variable, symbols: Symbols, report: Report) -> made.Accept:
 
     def accept(value: Json, scope: made.Scope) -> Json:
         accepted = read(normalise(value), scope)
-        if valid and valid.evaluate(Extended(scope, {"value": accepted})) is not True:
+        if valid and valid.evaluate(made.Extended(scope, {"value": accepted})) is not True:
             raise made.Rejected(message or "is not possible here")
         return accepted
 

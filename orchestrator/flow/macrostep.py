@@ -9,11 +9,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import AddItem, AnswerCall, Command, Report, Say
-from orchestrator.flow.definition import Flow, Mark, Scope, State, Template, Tool
+from orchestrator.flow.definition import Extended, Flow, Mark, Scope, State, Template, Tool
 from orchestrator.flow.events import Event
 from orchestrator.flow.heeded import MOST_EVENTS, MOST_ITEMS, counts, may_come_again, shortens
 from orchestrator.flow.records import replace
-from orchestrator.flow.scope import Extended, Names
+from orchestrator.flow.scope import Names
 from orchestrator.flow.snapshot import (
     Cursor,
     Frame,

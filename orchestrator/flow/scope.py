@@ -6,10 +6,9 @@ from functools import cache
 from itertools import chain
 
 from orchestrator.dispatch.call import Json
-from orchestrator.flow.definition import Scope
 from orchestrator.flow.snapshot import Place, Run, Values
 
-__all__ = ["Extended", "Names", "local_time"]
+__all__ = ["Names", "local_time"]
 
 
 class Names(Mapping[str, Json]):
@@ -30,23 +29,6 @@ class Names(Mapping[str, Json]):
 
     def __iter__(self) -> Iterator[str]:
         return chain(*self._given, WORKED_OUT)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
-class Extended(Mapping[str, Json]):
-    """A scope with more names, which go before its own."""
-
-    def __init__(self, scope: Scope, more: Mapping[str, Json]) -> None:
-        self._scope = scope
-        self._more = more
-
-    def __getitem__(self, name: str) -> Json:
-        return self._more[name] if name in self._more else self._scope[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter({**self._scope, **self._more})
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -12,12 +12,11 @@ from typing import cast
 from orchestrator.dispatch.call import APPROVALS, Error, Json, Outcome
 from orchestrator.flow.attempts import about, begin, pause_after, put, take_turns
 from orchestrator.flow.commands import AnswerNative, AskToStop, Dispatch, Withdraw
-from orchestrator.flow.definition import ReadBack, Rejected, Review, Template, Tool
+from orchestrator.flow.definition import Extended, ReadBack, Rejected, Review, Template, Tool
 from orchestrator.flow.events import CallSettled
 from orchestrator.flow.macrostep import Macrostep
 from orchestrator.flow.offer import gate_is_open
 from orchestrator.flow.records import replace
-from orchestrator.flow.scope import Extended
 from orchestrator.flow.snapshot import Confirmation, OpenCall
 from orchestrator.flow.telling import answer, failure, note, tell
 from orchestrator.flow.variables import give

@@ -1,6 +1,7 @@
 """What expressions see."""
 
-from orchestrator.flow.scope import Extended, Names
+from orchestrator.flow.definition import Extended
+from orchestrator.flow.scope import Names
 from orchestrator.flow.snapshot import Cursor, Place, Run, Values
 from orchestrator.flow.symbols import EVERYWHERE
 

@@ -56,6 +56,7 @@ from orchestrator.flow.definition.steps import (
 from orchestrator.flow.definition.texts import (
     Accept,
     Expression,
+    Extended,
     Mark,
     Rejected,
     Scope,
@@ -77,6 +78,7 @@ __all__ = [
     "Emit",
     "End",
     "Expression",
+    "Extended",
     "Filler",
     "Find",
     "Flow",

@@ -1,18 +1,45 @@
 """Author's texts as they are compiled, and the values that they read. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.operations import as_text
 
-__all__ = ["Accept", "Expression", "Mark", "Rejected", "Scope", "Template", "Variable", "in_words"]
+__all__ = [
+    "Accept",
+    "Expression",
+    "Extended",
+    "Mark",
+    "Rejected",
+    "Scope",
+    "Template",
+    "Variable",
+    "in_words",
+]
 
 
 Scope: TypeAlias = Mapping[str, Json]
 """What an expression sees: variables, step results, `call`, `event`, `now` (ISO 8601 text
 with offset), `turns`, `visits`, `daypart`, and `result` and `args` where a tool's are."""
+
+
+class Extended(Mapping[str, Json]):
+    """A scope with more names, which go before its own."""
+
+    def __init__(self, scope: Scope, more: Mapping[str, Json]) -> None:
+        self._scope = scope
+        self._more = more
+
+    def __getitem__(self, name: str) -> Json:
+        return self._more[name] if name in self._more else self._scope[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._scope, **self._more})
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 class Rejected(ValueError):
