@@ -31,7 +31,7 @@ from orchestrator import redis_keeper
 from orchestrator.errors import QueueUnavailable, ServiceError, UsageError
 from orchestrator.settings import Settings
 
-__all__ = ["Broker", "find"]
+__all__ = ["Broker", "check_url", "find"]
 
 OLDEST = (7, 0)
 HOW_TO_GET_ONE = (
@@ -53,6 +53,17 @@ class Broker:
     embedded: bool
 
 
+def check_url(settings: Settings) -> None:
+    """Asks nobody and leaves nothing behind. Raises `UsageError` for a REDIS_URL that is none."""
+    from orchestrator.addresses import address
+
+    try:
+        if settings.redis_url:
+            address(settings.redis_url)
+    except UsageError as wrong:
+        raise UsageError(f"REDIS_URL: {wrong}") from None
+
+
 @asynccontextmanager
 async def find(settings: Settings) -> AsyncGenerator[Broker]:
     """The Redis of these settings, running for as long as the context is open.
@@ -60,6 +71,7 @@ async def find(settings: Settings) -> AsyncGenerator[Broker]:
     Raises `ServiceError` when there is none or it cannot be used, `UsageError` for a bad URL.
     """
     if settings.redis_url:
+        check_url(settings)
         yield await _given(settings.redis_url)
         return
     users, found = await anyio.to_thread.run_sync(_join, settings)
@@ -177,8 +189,6 @@ async def _given(url: str) -> Broker:
     try:
         async with connect(url) as link:
             [info] = await link.ask(("INFO", "server"))
-    except UsageError as wrong:
-        raise UsageError(f"REDIS_URL: {wrong}") from None
     except ServiceError as failure:
         start = "start what is missing, " if isinstance(failure, QueueUnavailable) else ""
         raise ServiceError(f"{str(failure).rstrip('.')}; {start}{OR_ELSE}") from None

@@ -95,6 +95,8 @@ class Line:
 
 async def converse(options: Options, settings: Settings) -> str:
     """One conversation from its first part to its last; how it ended."""
+    if not options.in_process:
+        broker.check_url(settings)  # before an emulator is started
     try:
         async with AsyncExitStack() as stack:
             return await _converse(options, settings, stack)

@@ -129,6 +129,7 @@ def test_a_redis_url_that_is_none(orchestrator: Orchestrator, url: str) -> None:
     status, said = orchestrator("run", FLOW, REDIS_URL=url)
     assert (status, "REDIS_URL: not a" in said) == (2, True), said
     assert "hush" not in said
+    assert not Path(".orchestrator").exists()
 
 
 def test_a_realtime_service_that_is_not_there(
