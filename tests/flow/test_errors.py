@@ -250,6 +250,17 @@ def test_other_events_of_the_flow_around_wait_until_the_sub_flow_is_over() -> No
     assert (scene.snapshot.place.flow, scene.state) == ("address", "ask")
 
 
+def test_what_failed_of_a_state_that_was_left_does_not_keep_the_talk_in_the_flow_around() -> None:
+    books = SHOP.replace("tools:\n", "tools:\n  book: {queue: shop, mode: background}\n", 1)
+    books = books.replace("    goal: Greet", "    do: [{tool: book}]\n    goal: Greet", 1)
+    books = books.replace("    run: address\n", "    do: [{tool: book}]\n    run: address\n", 1)
+    edge = "      - {event: tool.book.failed, goto: human}\n      - {goto: talk}\n"
+    scene = within(books.replace("      - {goto: talk}\n", edge, 1))
+    scene.settle("book", REFUSED)
+    scene.model("From nine.")
+    assert (scene.snapshot.place.flow, scene.state) == ("address", "ask")
+
+
 def test_the_flow_of_an_interrupt_that_failed_is_an_error_of_the_flow_around() -> None:
     scene = families.play()
     scene.model("Hello.")

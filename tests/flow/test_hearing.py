@@ -217,6 +217,21 @@ def test_a_read_back_whose_end_was_not_heard_of(how: str) -> None:
     assert ("confirm_pay" in offered(scene.flow, scene.snapshot)) == (how == "never told")
 
 
+def test_a_read_back_that_broke_off_with_a_call_is_made_again_though_it_was_heard() -> None:
+    scene = play(BANK, channel="websocket", caller="+33612345678")
+    heard(scene, "Hello.")
+    turn(scene)
+    scene.model(pay={"amount": 5})
+    read_back = scene.speaking or ""
+    scene.apply(AgentSaid(scene.at, read_back, "Five,"))
+    scene.asks("balance", {})
+    scene.apply(AnswerEnded(scene.at, read_back, "incomplete"))
+    scene.apply(AgentFinished(scene.at, read_back))
+    assert "confirm_pay" not in offered(scene.flow, scene.snapshot)
+    scene.settle("balance", Outcome("worker", {"ok": True}))
+    assert [answer.purpose for answer in scene.answers].count("readback") == 2
+
+
 def test_where_a_flow_only_transcribes_a_turn_is_not_answered() -> None:
     scene = play(
         """

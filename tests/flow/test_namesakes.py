@@ -1,4 +1,4 @@
-"""Two tools of one flow, and tools of one name in two flows of a session: neither minds the other."""
+"""Two tools of one flow, and tools of one name in two flows of a session: each for itself."""
 
 from collections.abc import Iterable
 
@@ -66,7 +66,7 @@ def shop(keys: str) -> Scene:
 
 def asks(scene: Scene, **to: str) -> None:
     """The model calls these tools in one answer, and the caller goes on."""
-    scene.model(**{tool: {"to": name} for tool, name in to.items()})
+    scene.model("", **{tool: {"to": name} for tool, name in to.items()})
     scene.caller("And then?")
 
 
