@@ -79,6 +79,36 @@ def test_instructions_keep_to_the_documented_layout() -> None:
     assert "- party_size: Number of guests" in prose
 
 
+GREETS = """
+session:
+  persona: |
+    You sell tickets.
+vars: {count: {type: int, default: 2}, day: {type: text, describe: Day of the show}}
+start: desk
+states:
+  desk:
+    do: [{prompt: Greet.}]
+    goal: Sell.
+    collect: {vars: [count, day]}
+    examples: [two for tonight]
+    next: [{event: collected, goto: bye}]
+  bye: {end: {reason: completed}}
+"""
+
+
+def test_each_section_stands_between_blank_lines_and_a_prompt_asks_for_nothing() -> None:
+    scene = play(GREETS)
+    scene.model("Hello.")
+    scene.caller("Hello.")
+    prompt, answer = (answer.instructions for answer in scene.answers)
+    now = "Sunday 22 November 2026, 10:00 (2026-11-22T10:00+01:00, Europe/Paris)"
+    head = f"# Role\nYou sell tickets.\n\n# Date and zone\n{now}\n\n"
+    known, phrases = "# Known values\n- count: 2\n\n", "# Sample phrases\n- two for tonight"
+    assert prompt == f"{head}# Goal\nGreet.\n\n{known}{phrases}"
+    needed = "# Still needed\n- day: Day of the show\n\n"
+    assert answer == f"{head}# Goal\nSell.\n\n{known}{needed}{phrases}"
+
+
 def test_a_say_in_a_voice_is_an_answer_of_its_own_and_the_callers_turn_follows() -> None:
     scene = play(BANK, channel="websocket")
     assert [answer.purpose for answer in scene.answers] == ["say"]
