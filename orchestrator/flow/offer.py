@@ -171,7 +171,7 @@ def _head(persona: str, started: float, offset: int, zone: str) -> str:
     """What is the same in all answers of a session."""
     now = local_time(started, offset)
     today = f"{now:%A} {now.day} {now:%B %Y, %H:%M} ({now.isoformat('T', 'minutes')}, {zone})"
-    head = _section("Role", persona.strip()) + _section("Date and zone", today)
+    head = _section("Role", persona) + _section("Date and zone", today)
     return head.removeprefix("\n\n")
 
 
