@@ -1,7 +1,7 @@
 """A link to one server: connections, and what travels together.
 
-A `ServerLink` owns one connection for everything that is answered at once. What is asked while it
-waits for an answer travels together in the next write, so that a process needs no pool.
+A `ServerLink` owns one connection for everything that is answered at once. What is asked in one
+turn of the event loop travels in one write, so that a process needs no pool.
 
 This uses redis-py's `Connection`, which brings addresses, TLS, authentication and parsing, and
 not its client, which costs more time per command than Redis does, reshapes replies and repeats
@@ -110,7 +110,6 @@ class ServerLink(Link):
         super().__init__(at.place)
         self._pool = at.pool
         self._replicas = at.replicas
-        self._sending = False
         self._waiting: list[_Request] = []
         self._wake = asyncio.Event()
         self._closed = False
@@ -120,10 +119,10 @@ class ServerLink(Link):
     async def submit(self, commands: Sequence[Command]) -> list[Reply]:
         if self._closed:
             raise QueueUnavailable("this link is closed")
-        packed = [pack(command) for command in commands]
-        if self._sending or self._waiting:
-            return await self._queued(packed)
-        return await self._alone(packed)  # which saves two turns of the event loop
+        future: asyncio.Future[list[Reply]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Request([pack(command) for command in commands], future))
+        self._wake.set()
+        return await future
 
     def new_line(self) -> ServerLine:
         return ServerLine(self._pool, self._place)
@@ -150,7 +149,7 @@ class ServerLink(Link):
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                while not self._sending and (batch := self._take()):
+                while batch := self._take():
                     await self._send(batch)
         finally:
             self.shut()
@@ -160,24 +159,6 @@ class ServerLink(Link):
         self._closed = True
         self._fail(self._take(), QueueUnavailable("this link is closed"))
 
-    async def _queued(self, packed: list[bytes]) -> list[Reply]:
-        future: asyncio.Future[list[Reply]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Request(packed, future))
-        return await future
-
-    async def _alone(self, packed: Sequence[bytes]) -> list[Reply]:
-        """One exchange at a time; who comes meanwhile travels with the next."""
-        self._sending = True
-        try:
-            return await self._copied(packed)
-        except ServiceError as error:
-            self._fail(self._take(), error)  # who has waited as long would now wait again
-            raise
-        finally:
-            self._sending = False
-            if self._waiting:
-                self._wake.set()
-
     def _take(self) -> list[_Request]:
         """Everything that is waiting, but for what its asker has given up."""
         taken, self._waiting = self._waiting, []
@@ -185,9 +166,10 @@ class ServerLink(Link):
 
     async def _send(self, batch: list[_Request]) -> None:
         try:
-            replies = iter(await self._alone([p for each in batch for p in each.packed]))
+            replies = iter(await self._copied([p for each in batch for p in each.packed]))
         except ServiceError as error:
-            self._fail(batch, error)
+            # Whoever came meanwhile has waited as long, and would now wait again.
+            self._fail(batch + self._take(), error)
             return
         except BaseException:
             self._fail(batch, QueueUnavailable("this link is closed"))
@@ -214,8 +196,6 @@ class ServerLink(Link):
         try:
             return await self._line.exchange(packed)
         except QueueUnavailable:
-            if self._closed:
-                raise
             return await self._line.exchange(packed, began - time.monotonic())  # what is left
 
     def _fail(self, requests: Iterable[_Request], error: ServiceError) -> None:

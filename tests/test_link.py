@@ -12,7 +12,7 @@ from orchestrator import link as link_module
 from orchestrator import server as server_module
 from orchestrator.backoff import Backoff
 from orchestrator.errors import QueueUnavailable, ServiceError, UsageError
-from orchestrator.link import Link, RedisRefused, Reply, Script, connect
+from orchestrator.link import Link, RedisRefused, Script, connect
 from tests.redis_server import RedisServer, free_port, running_redis
 
 SECRET = "hunter2-swordfish"
@@ -77,42 +77,6 @@ async def test_a_closed_link_says_so(shared_redis: RedisServer) -> None:
         pass
     with pytest.raises(QueueUnavailable, match="closed"):
         await link.ask(("PING",))
-
-
-async def test_who_asks_again_and_again_holds_up_nobody(link: Link) -> None:
-    asked = 0
-
-    async def insist() -> None:
-        nonlocal asked
-        while True:
-            await link.ask(("PING",))
-            asked += 1
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(insist)
-        await anyio.lowlevel.checkpoint()
-        with anyio.fail_after(30):
-            for _ in range(5):
-                before = asked
-                assert await link.ask(("PING",)) == ["PONG"]
-                assert asked <= before + 2
-        tasks.cancel_scope.cancel()
-
-
-async def test_an_asker_that_is_cancelled_costs_nobody_else_an_answer(link: Link) -> None:
-    told: list[list[Reply]] = []
-
-    async def ask() -> None:
-        told.append(await link.ask(("PING",)))
-
-    async with anyio.create_task_group() as others, anyio.create_task_group() as tasks:
-        tasks.start_soon(link.ask, ("PING",))
-        await anyio.lowlevel.checkpoint()  # it is under way
-        others.start_soon(ask)
-        await anyio.lowlevel.checkpoint()
-        tasks.cancel_scope.cancel()
-    assert told == [["PONG"]]
-    assert await link.ask(("PING",)) == ["PONG"]
 
 
 async def test_a_quiet_subscription_is_kept(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
