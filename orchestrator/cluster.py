@@ -252,7 +252,7 @@ class ClusterLine:
         self._link = link
         self._cluster = cluster
         self._lines: dict[Node, ServerLine] = {}
-        self._ear: Node | None = None  # where it hears a channel
+        self._subscribed: Node | None = None  # where it hears a channel
 
     async def ask(self, command: Command, wait: float = 0.0) -> Reply:
         async def send(node: Node, commands: Sequence[Command]) -> Sequence[Reply]:
@@ -264,16 +264,18 @@ class ClusterLine:
 
     async def hear(self, channel: str, wait: float) -> Sequence[str] | None:
         # What is published anywhere is heard everywhere.
-        if self._ear is None:
-            self._ear = random.choice(await self._link.owners())
+        if self._subscribed is None or not self._link.knows(self._subscribed):
+            self._subscribed = random.choice(await self._link.owners())
         try:
-            return await self._at(self._ear).hear(channel, wait)
+            return await self._at(self._subscribed).hear(channel, wait)
         except QueueUnavailable:
             self._link.doubt()
-            self._ear = None
+            self._subscribed = None
             raise
 
     async def close(self) -> None:
+        self._link.doubt()
+        self._subscribed = None
         for line in self._lines.values():
             await line.close()
 

@@ -79,6 +79,16 @@ async def test_a_closed_link_says_so(shared_redis: RedisServer) -> None:
         await link.ask(("PING",))
 
 
+async def test_an_asker_that_is_cancelled_costs_nobody_a_connection(link: Link) -> None:
+    [before] = await link.ask(("CLIENT", "ID"))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(link.ask, ("PING",))
+        await anyio.lowlevel.checkpoint()
+        await anyio.lowlevel.checkpoint()  # it is under way
+        tasks.cancel_scope.cancel()
+    assert await link.ask(("CLIENT", "ID")) == [before]
+
+
 async def test_a_quiet_subscription_is_kept(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link_module, "SILENCE", 0.001)
     listening = link.listen("news")

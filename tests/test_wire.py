@@ -56,6 +56,31 @@ async def test_replies_are_whole_however_they_arrive(ends: tuple[Wire, socket.so
         assert await told(*ends, *parts, commands=2) == [["a", 7], "OK"]
 
 
+async def test_who_was_answered_in_time_ends_no_connection_later(
+    ends: tuple[Wire, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire, theirs = ends
+    loop, timers = asyncio.get_running_loop(), list[asyncio.TimerHandle]()
+    call_at = loop.call_at
+
+    def noted(*arguments: Any, **options: Any) -> asyncio.TimerHandle:
+        timers.append(call_at(*arguments, **options))
+        return timers[-1]
+
+    theirs.send(b"+PONG\r\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "call_at", noted)
+        assert await wire.exchange([b"PING\r\n"], loop.time() + 60) == ["PONG"]
+    assert [timer.cancelled() for timer in timers] == [True]
+
+
+async def test_who_is_not_answered_in_time_hears_so(ends: tuple[Wire, socket.socket]) -> None:
+    wire, _ = ends
+    with pytest.raises(TimeoutError):
+        await wire.exchange([b"PING\r\n"], 0.0)
+    assert wire.lost
+
+
 async def test_an_error_reply_is_a_reply(ends: tuple[Wire, socket.socket]) -> None:
     [error] = await told(*ends, b"-ERR no\r\n")
     assert str(error) == "ERR no"

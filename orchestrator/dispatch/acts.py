@@ -45,7 +45,10 @@ def _load(*names: str) -> Script:
 
 
 PUBLISH, WITHDRAW = _load("telling", "publish"), _load("telling", "withdraw")
-SETTLE, ADMIT = _load("telling", "parking", "settle"), _load("telling", "parking", "admit")
+SETTLE, ADMIT = (
+    _load("roomless", "telling", "parking", "settle"),
+    _load("telling", "parking", "admit"),
+)
 GIVE_UP = _load("telling", "parking", "give_up")
 RETURN, WAKE = _load("parking", "return"), _load("parking", "wake")
 
@@ -126,15 +129,15 @@ def _conflict(tool: str) -> str:
 
 
 def withdraw(call: Call, outcome: Outcome, *, asking: bool = False) -> Act:
-    """`asking`: who runs it is asked to stop, and only what nobody runs is settled."""
+    """`asking`: who runs it is asked to stop, and only what nobody runs is settled. Who asks has
+    the outcome from the act."""
     record = keys.call_record(call.queue, call.id)
     return Act(
         WITHDRAW,
         (record, stream(call.queue, call.priority)),
         (
             *(call.id, call.to_json(), outcome.to_json(), HOUR),
-            *(keys.control(call.queue), keys.GROUP, int(asking)),
-            *(_channel(call), call.fingerprint()),
+            *(keys.control(call.queue), keys.GROUP, int(asking), "" if asking else _channel(call)),
         ),
     )
 

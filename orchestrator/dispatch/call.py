@@ -161,7 +161,7 @@ class Message:
     @classmethod
     def from_json(cls, text: str | bytes) -> "Message":
         """Raises `ValueError` for what is none."""
-        return cast("Message", _read(cls, text))
+        return cast("Message", _read(cls, text, DEPTH + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +267,7 @@ def _inside(value: Json) -> Iterable[Json]:
             return ()
 
 
-def _read(cls: Any, text: str | bytes) -> Any:
+def _read(cls: Any, text: str | bytes, depth: int = DEPTH) -> Any:
     """A `cls` from JSON that anybody may have written. Raises `ValueError`."""
     try:
         return _reader(cls).validate_json(text, strict=True)
@@ -275,7 +275,7 @@ def _read(cls: Any, text: str | bytes) -> Any:
         if invalid.errors(include_url=False)[0]["type"] != "json_invalid":
             raise ValueError(_problems(cls, invalid)) from None
     # Python's own parser takes more: what `_text` had to escape, deeper nesting.
-    return _from_data(cls, _parsed(text))
+    return _from_data(cls, _parsed(text, depth))
 
 
 def _from_data(cls: Any, data: Json) -> Any:
@@ -285,12 +285,12 @@ def _from_data(cls: Any, data: Json) -> Any:
         raise ValueError(_problems(cls, invalid)) from None
 
 
-def _parsed(text: str | bytes) -> Json:
+def _parsed(text: str | bytes, depth: int) -> Json:
     try:
         parsed = json.loads(text)
     except RecursionError:
         raise ValueError("JSON that is nested too deeply") from None
-    if is_deep(parsed):
+    if is_deep(parsed, depth):
         raise ValueError("JSON that is nested too deeply")
     return parsed
 

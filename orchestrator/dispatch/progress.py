@@ -39,8 +39,6 @@ class StreamProgress:
             self._loop.call_soon_threadsafe(self._put, call, progress)
 
     def _put(self, call: Call, progress: Progress) -> None:
-        if not call.reply_to:
-            return  # nobody waits
         self._calls[call.id] = call
         self._news.put(call.id, progress)
 

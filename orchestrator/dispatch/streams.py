@@ -41,7 +41,8 @@ class StreamCalls:
         self._published: set[str] = set()  # those of them that Redis has acknowledged
         self._news = News()
         self._ear = link.line()
-        self._due = math.inf  # when records are read next, on the monotonic clock
+        self._quiet = True  # nothing was heard since the records were read
+        self._due = math.inf  # when they are read next, on the monotonic clock
         self._backoff = Backoff()
 
     @property
@@ -62,10 +63,8 @@ class StreamCalls:
             self._published.add(call.id)
 
     async def withdraw(self, call: Call, by: Settler) -> Outcome:
-        try:
-            outcome = await self._link.act(*acts.withdraw(call, Outcome.withdrawn(by)))
-        finally:
-            self._answered(call.id)  # what it came to is known, or nobody waits any longer
+        self._answered(call.id)  # what it came to is told by this alone
+        outcome = await self._link.act(*acts.withdraw(call, Outcome.withdrawn(by)))
         return _outcome(outcome, call.id) or Outcome.withdrawn(by)
 
     async def ask_to_stop(self, call: Call) -> Outcome | None:
@@ -91,7 +90,7 @@ class StreamCalls:
         """What came next; nothing if an outage or a quiet while came first."""
         try:
             if time.monotonic() >= self._due:
-                answers = await self._read_records()
+                answers = await self._look()
                 self._due = time.monotonic() + self._relook
             else:
                 answers = await self._hear(self._due - time.monotonic())
@@ -112,6 +111,13 @@ class StreamCalls:
         """Whether this was still to be answered."""
         self._published.discard(call_id)
         return self._unanswered.pop(call_id, None) is not None
+
+    async def _look(self) -> Sequence[Answer]:
+        answers = await self._read_records()
+        if answers and self._quiet:  # we listen where nothing is said: at a node that was cut off
+            await self._ear.close()
+        self._quiet = True
+        return answers
 
     async def _read_records(self) -> Sequence[Answer]:
         calls, published = list(self._unanswered.values()), set(self._published)
@@ -145,8 +151,9 @@ class StreamCalls:
     async def _hear(self, wait: float) -> Sequence[Answer]:
         told = await self._ear.hear(keys.replies(self._process), wait)
         if told is None:  # what was said before is lost
-            self._due = 0.0
+            self._quiet, self._due = False, 0.0
             return ()
+        self._quiet = self._quiet and not told
         heard = [each for text in told if (each := _message(text))]
         for each in heard:
             if each.progress and each.call in self._unanswered:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.dispatch.call import Call, Error, Json, Outcome
+from orchestrator.dispatch.call import Call, Error, Json, Message, Outcome
 from orchestrator.flow.events import CallSettled, from_json, to_json
 from tests.dispatch.samples import CALL
 
@@ -61,6 +61,12 @@ def test_what_is_nested_deeply_travels(depth: int) -> None:
     assert Call.from_json(call.to_json()) == call
     outcome = Outcome("worker", nested(depth))
     assert Outcome.from_json(outcome.to_json()) == outcome
+
+
+def test_what_a_record_can_hold_can_be_told() -> None:
+    outcome = Outcome("worker", nested(298))
+    said = f'{{"call":"s1.c1.1","outcome":{outcome.to_json()}}}'  # as telling.lua does
+    assert Message.from_json(said) == Message("s1.c1.1", outcome)
 
 
 @pytest.mark.parametrize("depth", [310, 490, 900])
