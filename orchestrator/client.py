@@ -115,6 +115,8 @@ class Client:
         try:
             await self._calls.publish(call)
             return await waiting.answer or await self._give_up(call)
+        except ValueError as error:
+            raise _no_json(error) from None
         except asyncio.CancelledError:
             if self._waiting[call.id] == [waiting]:  # nobody else here wants it
                 await self._cancel(call)
@@ -148,7 +150,11 @@ class Client:
             *(queue, tool, arguments, name, key or name, timeout, within, ""),
             *(rerun, priority, limit, rate),
         )
-        await self._link.act(*acts.publish(call))
+        try:
+            act = acts.publish(call)
+        except ValueError as error:
+            raise _no_json(error) from None
+        await self._link.act(*act)
         return name
 
     async def outcome(self, queue: str, call_id: str) -> Outcome:
@@ -267,7 +273,11 @@ def _as_json(arguments: Mapping[str, Json]) -> Json:
     try:
         return to_jsonable_python(arguments)
     except ValueError as error:
-        raise UsageError(f"arguments that are no JSON: {error}") from None
+        raise _no_json(error) from None
+
+
+def _no_json(error: ValueError) -> UsageError:
+    return UsageError(f"arguments that are no JSON: {error}")
 
 
 @contextlib.asynccontextmanager

@@ -16,7 +16,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
     {
         "asker.before_publish": "the engine wants the call, nothing is in Redis",
         "asker.published": "the call lies in Redis, its asker has not gone on",
-        "asker.withdrawn": "the call is settled from the asking side, which was not told",
+        "asker.withdrawn": "the call is settled from the asking side, which has not gone on",
         "worker.claimed": "the call is leased, nothing has run",
         "worker.after_effect": "the handler has returned, nothing is settled",
         "worker.settled": "the call is settled and its asker told, the worker has not gone on",

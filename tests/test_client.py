@@ -264,6 +264,7 @@ async def test_a_call_that_cannot_run_within_its_rate_is_an_outcome(url: str) ->
         ({"timeout": math.inf}, "a timeout is"),
         ({"arguments": {"deep": json.loads("[" * 400 + "]" * 400)}}, "no JSON"),
         ({"arguments": {"what": object()}}, "no JSON"),
+        ({"arguments": {"sum": math.nan}}, "no JSON"),
     ],
 )
 async def test_a_call_that_no_worker_could_read_is_not_made(

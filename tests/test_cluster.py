@@ -1,7 +1,8 @@
 """Links to a Redis Cluster, while its slots move and its nodes die."""
 
 import math
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import partial
 
 import anyio
 import anyio.lowlevel
@@ -16,7 +17,7 @@ from orchestrator.cluster import ClusterLink
 from orchestrator.dispatch import keys
 from orchestrator.dispatch.call import Outcome
 from orchestrator.dispatch.claims import StreamClaims
-from orchestrator.dispatch.streams import StreamCalls
+from orchestrator.dispatch.streams import OpenCalls, StreamCalls
 from orchestrator.errors import QueueUnavailable, ServiceError
 from orchestrator.link import Command, Link, RedisRefused, Reply, connect
 from tests.dispatch.samples import other
@@ -155,6 +156,50 @@ async def test_nobody_waits_for_an_answer_from_a_node_that_is_away() -> None:
                 [claimed] = await claims.claim(1, 10)
                 await claims.settle(claimed, Outcome("worker", 1))
                 assert await anext(calls.settled()) == (other(1).id, Outcome("worker", 1))
+
+
+async def test_an_asker_at_a_node_that_has_left_soon_listens_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with running_cluster(options=HOLES) as cluster:
+        old, *others = cluster.nodes
+        monkeypatch.setattr(cluster_module.random, "choice", partial(min, key=_unless(old.port)))
+        channel, queue = keys.replies("asker"), queue_on(1)
+        async with connect(cluster.url) as link, anyio.create_task_group() as tasks:
+            calls = StreamCalls(link, "asker", relook=0.05)
+            tasks.start_soon(_hear, calls)
+            with anyio.fail_after(30):
+                await _listened(cluster, [old], channel)
+                leave(cluster, old)
+                await calls.publish(other(1, queue=queue))
+                await OpenCalls(link, queue).settle(other(1, queue=queue), Outcome("worker"))
+                await _listened(cluster, others, channel)
+            tasks.cancel_scope.cancel()
+
+
+def _unless(port: int) -> Callable[[tuple[str, int]], bool]:
+    return lambda node: node[1] != port
+
+
+async def _hear(calls: StreamCalls) -> None:
+    async for _ in calls.settled():
+        pass
+
+
+async def _listened(cluster: RedisCluster, nodes: Sequence[RedisServer], channel: str) -> None:
+    """Wait until somebody listens at one of these."""
+    while not any(cluster.ask(node, "PUBSUB", "NUMSUB", channel)[1] for node in nodes):
+        await anyio.lowlevel.checkpoint()
+
+
+def leave(cluster: RedisCluster, node: RedisServer) -> None:
+    """It lives on and answers, but is no part of the cluster: what is said there nobody hears."""
+    name, others = cluster.id(node), [each for each in cluster.nodes if each is not node]
+    cluster.disown(0)
+    cluster.own(others[0], 0)
+    cluster.ask(node, "CLUSTER", "RESET")
+    for each in others:
+        cluster.ask(each, "CLUSTER", "FORGET", name)
 
 
 async def test_what_can_be_said_of_each_is_said() -> None:

@@ -213,7 +213,9 @@ class Call:
         return _text(self)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the arguments as canonical JSON: equal for equal requests."""
+        """SHA-256 of the arguments as canonical JSON: equal for equal requests. Raises `ValueError`
+        for what is no JSON, as NaN is.
+        """
         return hashlib.sha256(_canonical(self.arguments).encode()).hexdigest()
 
     @classmethod
@@ -222,7 +224,7 @@ class Call:
         return cast("Call", _read(cls, text))
 
 
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
 def _text(record: Any) -> str:

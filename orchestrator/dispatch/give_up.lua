@@ -3,7 +3,8 @@
 --       the tool's slots and waiting calls, the queue's
 -- ARGV: group, holder, lane (live or job), entry, for how long it must have been idle (ms), id,
 --       outcome, how long to keep the record (s), the asker's channel,
---       then for a dead letter, unless it was settled before: request, reason, deliveries
+--       then, only to make a dead letter of it, which what was settled before never is:
+--       request, reason (words for people), deliveries
 local record, work, jobs, dead = unpack(KEYS)
 local group, holder, lane, entry, idle, id, outcome, keep, channel, request, reason, deliveries =
   unpack(ARGV)

@@ -6,6 +6,7 @@
 --       the asker's channel
 local record, key, work = KEYS[1], KEYS[2], KEYS[3]
 local id, request, fingerprint, conflict, keep_open, keep, backlog, busy, channel = unpack(ARGV)
+keep_open, keep = math.ceil(keep_open), math.ceil(keep)
 
 if redis.call('EXISTS', record) == 1 then
   local stood = redis.call('HGET', record, 'outcome')

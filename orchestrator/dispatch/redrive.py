@@ -16,6 +16,7 @@ def redriven(queue: str, name: str, letter: DeadLetter | None) -> Call:
         raise UsageError(f"there is no dead letter {name} on the queue {queue}")
     try:
         call = Call.from_json(letter.request)
+        call.fingerprint()  # which a call with a NaN has not
     except ValueError as error:
         raise UsageError(f"{name} cannot be redriven, it is no call: {error}") from None
     now = time.time()

@@ -36,6 +36,8 @@ def read_entry(fields: Mapping[str, str]) -> tuple[Call, int] | str:
         "".join((call.id, call.queue, call.tool, call.key, call.reply_to)).encode()
     except (KeyError, ValueError) as error:
         return f"not a call: {error!r}"
+    if fields.get("call") != call.id:
+        return "not a call: the entry names another one"
     return call, deliveries
 
 

@@ -75,6 +75,14 @@ async def test_what_is_no_call_and_kills_who_reads_it_becomes_a_dead_letter(
     assert await number(link, "XLEN", keys.work(CALL.queue)) == 0
 
 
+async def test_an_entry_that_names_another_call_is_a_dead_letter(link: Link) -> None:
+    entry = ("call", "another", "request", CALL.to_json())
+    await link.ask(("XADD", keys.work(CALL.queue), "*", *entry))
+    assert await StreamClaims(link, CALL.queue, "w1").claim(1, 0.001) == []
+    [letter] = await StreamDeadLetters(link, CALL.queue).list()
+    assert (letter.call, letter.reason) == ("another", "not a call: the entry names another one")
+
+
 async def test_the_asker_of_a_call_that_cannot_be_read_is_answered(link: Link) -> None:
     calls = StreamCalls(link, "asker", relook=0.01)
     await calls.publish(CALL)
@@ -85,8 +93,11 @@ async def test_the_asker_of_a_call_that_cannot_be_read_is_answered(link: Link) -
     assert (outcome.by, outcome.error and outcome.error.code) == ("dead", "invalid")
 
 
-async def test_a_dead_letter_that_is_no_call_cannot_be_redriven(link: Link) -> None:
-    await link.ask(("XADD", keys.dead(CALL.queue), "*", "request", "not JSON"))
+@pytest.mark.parametrize(
+    "request_", ["not JSON", CALL.to_json().replace('"guests":4', '"guests":NaN')]
+)
+async def test_a_dead_letter_that_is_no_call_cannot_be_redriven(link: Link, request_: str) -> None:
+    await link.ask(("XADD", keys.dead(CALL.queue), "*", "request", request_))
     dead = StreamDeadLetters(link, CALL.queue)
     [letter] = await dead.list()
     with pytest.raises(UsageError, match=f"{letter.id} cannot be redriven, it is no call"):
