@@ -18,7 +18,7 @@ PURE = ("flow", "realtime.protocol", "realtime.objects", "realtime.native", "rea
         "errors", "projection", "disguise", "placeholders", "mcp_host.positions",
         "testing")  # fmt: skip
 TESTING_SEES = ("testing", "flow", "dispatch.call", "errors", "projection")
-DRIVERS = ("session", "worker", "mcp_host")
+DRIVERS = ("session", "recollection", "worker", "mcp_host")
 EMULATOR_SEES = ("realtime.protocol", "realtime.objects", "dispatch.call", "errors", "emulator")
 
 PURE_MAY_IMPORT = {

@@ -36,6 +36,12 @@ def test_the_public_names_are_those_that_the_readme_names() -> None:
     assert all(hasattr(orchestrator, name) for name in names)
 
 
+def test_the_public_names_are_listed_before_they_are_loaded() -> None:
+    code = "import orchestrator; print(*sorted(set(orchestrator.__all__) - set(dir(orchestrator))))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "\n"
+
+
 def test_a_name_that_there_is_not_is_none() -> None:
     assert not hasattr(orchestrator, "Manager")
 

@@ -1,4 +1,4 @@
-"""`orchestrator run`: one conversation, with every part that it needs."""
+"""`orchestrator run`: what is given to it on the command line; `conversation` does the rest."""
 
 import os
 import sys

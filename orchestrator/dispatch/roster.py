@@ -69,7 +69,7 @@ class Present:
             name, started, slots = str(data["name"]), float(data["started"]), int(data["slots"])
             limit = None if data.get("limit") is None else int(data["limit"])
             return cls(name, started, slots, queues, bool(data.get("draining")), limit)
-        except (KeyError, TypeError, AttributeError, RecursionError) as problem:
+        except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as problem:
             raise ValueError(f"not a worker: {problem!r}") from None
 
 

@@ -72,7 +72,10 @@ Offer: TypeAlias = Go | SetValues | Decide | Use
 @dataclass(frozen=True, slots=True)
 class Menu:
     """By what it is that decides whether they are offered; `store` is for what is collected.
-    `called` is what has one name, a menu as well."""
+
+    `called` has for each name a menu of all that bears it: of an intent, there may be several
+    edges and an interrupt. The menus in it have no `called` of their own.
+    """
 
     moves: tuple[tuple[Edge, Go], ...]
     interrupts: tuple[tuple[Interrupt, Go], ...]

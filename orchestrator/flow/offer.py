@@ -10,7 +10,7 @@ from orchestrator.dispatch.call import Json
 from orchestrator.flow.commands import Purpose
 from orchestrator.flow.definition import Intent, Interrupt, State, Tool
 from orchestrator.flow.macrostep import Macrostep
-from orchestrator.flow.menu import EMPTY, Decide, Menu, Offer, Schema, Use, function, go, menu
+from orchestrator.flow.menu import EMPTY, Decide, Go, Menu, Offer, Schema, Use, function, go, menu
 from orchestrator.flow.operations import as_json
 from orchestrator.flow.remembered import remembered
 from orchestrator.flow.scope import local_time
@@ -75,9 +75,7 @@ def around(m: Macrostep, **event: Json) -> Iterator[tuple[str, Interrupt]]:
 
 def _own(m: Macrostep, may: Menu) -> Iterator[Offer]:
     confirming = m.work.confirming
-    for edge, move in may.moves:
-        if edge.condition is None or edge.condition.evaluate(m.scope()):
-            yield move
+    yield from _first_that_fit(m, may)
     for interrupt, move in may.interrupts:
         if may_interrupt(m, interrupt):
             yield move
@@ -88,6 +86,16 @@ def _own(m: Macrostep, may: Menu) -> Iterator[Offer]:
     for use in may.tools:
         if not (confirming and confirming.tool == use.tool.name) and gate_is_open(m, use.tool):
             yield use
+
+
+def _first_that_fit(m: Macrostep, may: Menu) -> Iterator[Go]:
+    """Of the edges of one name, one."""
+    taken: set[str] = set()
+    for edge, move in may.moves:
+        fits = edge.condition is None or edge.condition.evaluate(m.scope())
+        if fits and move.intent.id not in taken:
+            taken.add(move.intent.id)
+            yield move
 
 
 def _answers(m: Macrostep, asked: Confirmation) -> Iterator[Decide]:

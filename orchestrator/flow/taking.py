@@ -33,7 +33,7 @@ def take(m: Macrostep, asked: Asked, names: tuple[str, ...], path: str | None = 
     except Rejected as problem:
         _close(m, Held(asked.call, asked.name, path, rejected={"arguments": str(problem)}))
         return
-    unknown = dict.fromkeys(arguments.keys() - names, "nothing of that name can be set here")
+    unknown = {k: "nothing of that name can be set here" for k in arguments if k not in names}
     given = {k: value for k, value in arguments.items() if k in names and value is not None}
     _supersede(m, given)
     held, rejected = _to_be_checked(m, given)

@@ -81,6 +81,13 @@ async def test_what_cannot_be_read_is_left_out_and_told(
     assert len(caplog.records) == 3
 
 
+@pytest.mark.parametrize("field", ['"limit":5', '"slots":2'])
+def test_a_number_without_end_is_no_workers(field: str) -> None:
+    endless = BEN.to_json().replace(field, field[:-1] + "1e999")
+    with pytest.raises(ValueError, match="not a worker: OverflowError"):
+        Present.from_json(endless)
+
+
 def test_what_an_earlier_version_does_not_say_has_its_default() -> None:
     assert Present.from_json('{"name":"x","started":1,"slots":2,"queues":{}}').limit is None
 

@@ -12,6 +12,13 @@ def test_arguments_that_are_no_json_object_are_told_to_the_model() -> None:
     assert "party_size" in output["missing"]
 
 
+def test_names_that_cannot_be_set_are_told_in_the_order_in_which_they_were_given() -> None:
+    names = [f"hat_{letter}" for letter in "hebgdacf"]
+    scene = at_details()
+    [call] = scene.model(set_details=dict.fromkeys(names, 1))
+    assert list(scene.output(call)["rejected"]) == names
+
+
 def test_good_values_are_stored_although_others_are_rejected() -> None:
     scene = at_details()
     scene.model(set_details={"party_size": 99, "guest": "Martin"})

@@ -53,14 +53,21 @@ def _global(document: Document) -> list[str]:
 
 
 def _check_intents(document: Document, report: Report) -> None:
+    """Of one name, the first that fits is taken: nothing comes after one without a condition."""
+    interrupts = set(_global(document))
     for state in document.states.values():
-        seen = dict.fromkeys(_global(document), "an interrupt")
+        always: set[str] = set()
         for edge in state.next:
-            if edge.id in seen and edge.when is None:
-                mark = edge.node.at("id").mark
-                report("T060", mark, f"go_{edge.id} is {seen[edge.id]} already")
-            elif edge.id is not None:
-                seen[edge.id] = "another intent of this state"
+            if edge.id is None:
+                continue
+            mark = edge.node.at("id").mark
+            if edge.id in always:
+                hint = "the first that fits is taken: give each but the last an `if`"
+                report("T060", mark, f"go_{edge.id} is another intent of this state already", hint)
+            elif edge.id in interrupts and edge.when is None:
+                report("T060", mark, f"go_{edge.id} is an interrupt already")
+            if edge.when is None:
+                always.add(edge.id)
 
 
 def _check_alike(name: str, state: State, document: Document, report: Report) -> None:
@@ -70,7 +77,7 @@ def _check_alike(name: str, state: State, document: Document, report: Report) ->
         if edge.intent is None or edge.when is not None:
             continue
         for other, choice in seen:
-            if _alike(edge.intent, other):
+            if choice != f"go_{edge.id}" and _alike(edge.intent, other):
                 message = f"the model can hardly tell this from {choice}"
                 report.warn("G022", edge.node.at("intent").mark, message, f"that says: {other}")
         seen.append((edge.intent, f"go_{edge.id}"))
