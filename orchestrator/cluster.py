@@ -1,8 +1,8 @@
 """A link to a Redis Cluster: which node has which slot, and where commands are sent on to.
 
 Every key lies in one of 16384 slots, and every slot has an owner, a node that is no replica. A
-`ClusterLink` has a `ServerLink` to each node that it needs, so that what is asked of one node in
-one turn of the event loop travels together there, too. Each command goes to the owner of its first
+`ClusterLink` has a `ServerLink` to each node that it needs, so that what is asked of one node while
+it answers travels together there, too. Each command goes to the owner of its first
 key; a node that is not the owner, or is about to be none, names another one, and the command
 follows.
 

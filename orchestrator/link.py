@@ -128,6 +128,10 @@ def pack(command: Command) -> bytes:
     return packed
 
 
+def _by_sha(script: Script, keys: Sequence[str], args: Command) -> Command:
+    return ("EVALSHA", script.sha, len(keys), *keys, *args)
+
+
 def checked(reply: Reply, place: str) -> Reply:
     if isinstance(reply, Exception):
         raise translated(reply, place)
@@ -188,10 +192,9 @@ class Link(ABC):
 
     async def act(self, script: Script, keys: Sequence[str], args: Command) -> Reply:
         """Run a script; all its keys must lie in one slot. Raises as `ask` does."""
-        rest = (len(keys), *keys, *args)
-        [reply] = await self.submit([("EVALSHA", script.sha, *rest)])
+        [reply] = await self.submit([_by_sha(script, keys, args)])
         if isinstance(reply, redis_errors.NoScriptError):
-            [reply] = await self.submit([("EVAL", script.text, *rest)])
+            [reply] = await self.submit([("EVAL", script.text, len(keys), *keys, *args)])
         return checked(reply, self._place)
 
     async def act_all(
@@ -200,13 +203,25 @@ class Link(ABC):
         """Run some scripts, sent together, each an atomic act of its own: what is refused is so in
         its place. Raises `QueueUnavailable`.
         """
-        return await asyncio.gather(*(self._act_or_refusal(*each) for each in acts))
+        replies = await self.submit([_by_sha(*each) for each in acts]) if acts else []
+        return [
+            await self._act_or_refusal(each)
+            if isinstance(reply, redis_errors.NoScriptError)
+            else self._or_refusal(reply)
+            for each, reply in zip(acts, replies, strict=True)
+        ]
 
     async def _act_or_refusal(
-        self, script: Script, keys: Sequence[str], args: Command
+        self, act: tuple[Script, Sequence[str], Command]
     ) -> Reply | RedisRefused:
         try:
-            return await self.act(script, keys, args)
+            return await self.act(*act)
+        except RedisRefused as refusal:
+            return refusal
+
+    def _or_refusal(self, reply: Reply) -> Reply | RedisRefused:
+        try:
+            return checked(reply, self._place)
         except RedisRefused as refusal:
             return refusal
 

@@ -1,7 +1,8 @@
 """A link to one server: connections, and what travels together.
 
-A `ServerLink` owns one connection for everything that is answered at once. What is asked in one
-turn of the event loop travels in one write, so that a process needs no pool.
+A `ServerLink` owns one connection for everything that is answered at once. What is asked while an
+answer is under way travels together in the next write, so that a process needs no pool. Between
+the asker and the socket there is no task: who asks sends, and what arrives is handed out.
 
 This uses redis-py's `Connection`, which brings addresses, TLS, authentication and parsing, and
 not its client, which costs more time per command than Redis does, reshapes replies and repeats
@@ -9,7 +10,6 @@ what failed.
 """
 
 import asyncio
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +19,15 @@ from redis import exceptions as redis_errors
 from orchestrator.addresses import ServerAddress
 from orchestrator.errors import QueueUnavailable, ServiceError
 from orchestrator.link import LIMIT, Command, Link, Reply, checked, new_enough, pack, translated
-from orchestrator.wire import Wire
+from orchestrator.wire import Answer, Wire
 
 __all__ = ["ServerLine", "ServerLink"]
 
 PATIENCE = 1000
 """Milliseconds within which the replicas must have what was written, where that is wanted."""
 
+TRIES = 2
+"""How often a command is sent, or a connection tried for it."""
 _ELSEWHERE = (redis_errors.ReadOnlyError, redis_errors.ConnectionError)
 """It is no longer the primary, or not there yet: a new connection may find the one that is."""
 
@@ -38,6 +40,18 @@ class ServerLine:
         self._wire: Wire | None = None
         self._place = place
 
+    @property
+    def wire(self) -> Wire | None:
+        """The open connection, if there is one."""
+        return None if self._wire is None or self._wire.lost else self._wire
+
+    async def open(self, until: float) -> None:
+        """Raises `QueueUnavailable`, at the latest at `until` on the clock of the event loop."""
+        try:
+            await self._opened(until)
+        except BaseException as error:
+            raise await self._closed_by(error) from None
+
     async def exchange(self, packed: Sequence[bytes], wait: float = 0.0) -> list[Reply]:
         """All replies in order, error replies as exceptions among them.
 
@@ -46,11 +60,10 @@ class ServerLine:
         """
         until = asyncio.get_running_loop().time() + wait + LIMIT
         try:
-            wire = self._open() or await self._opened(until)
+            wire = self.wire or await self._opened(until)
             replies = await wire.exchange(packed, until)
-            for reply in replies:
-                if isinstance(reply, _ELSEWHERE):
-                    raise reply
+            if elsewhere := _elsewhere(replies):
+                raise elsewhere
             return replies
         except BaseException as error:
             raise await self._closed_by(error) from None
@@ -61,7 +74,7 @@ class ServerLine:
 
     async def hear(self, channel: str, wait: float) -> Sequence[str] | None:
         try:
-            if wire := self._open():
+            if wire := self.wire:
                 return await wire.messages(wait) or await self._silence(wire)
             until = asyncio.get_running_loop().time() + LIMIT
             wire = await self._opened(until)
@@ -69,6 +82,10 @@ class ServerLine:
             return None
         except BaseException as error:
             raise await self._closed_by(error) from None
+
+    def leave(self) -> None:
+        """Whatever is asked next is asked over another connection."""
+        self._wire = None
 
     async def close(self) -> None:
         self._wire = None
@@ -78,9 +95,6 @@ class ServerLine:
         until = asyncio.get_running_loop().time() + LIMIT
         await wire.exchange([pack(("PING",))], until)  # is it still there?
         return ()
-
-    def _open(self) -> Wire | None:
-        return None if self._wire is None or self._wire.lost else self._wire
 
     async def _opened(self, until: float) -> Wire:
         async with asyncio.timeout_at(until):
@@ -100,7 +114,13 @@ class ServerLine:
 @dataclass(eq=False, slots=True)
 class _Request:
     packed: list[bytes]
+    until: float  # on the clock of the event loop
     replies: "asyncio.Future[list[Reply]]"
+    tries: int = 0
+
+    def fail(self, error: Exception) -> None:
+        if not self.replies.done():
+            self.replies.set_exception(error)
 
 
 class ServerLink(Link):
@@ -111,7 +131,8 @@ class ServerLink(Link):
         self._pool = at.pool
         self._replicas = at.replicas
         self._waiting: list[_Request] = []
-        self._wake = asyncio.Event()
+        self._under_way: list[_Request] = []
+        self._wanted = asyncio.Event()  # a connection
         self._closed = False
         self._line = self.new_line()
         self._lines.append(self._line)
@@ -119,10 +140,13 @@ class ServerLink(Link):
     async def submit(self, commands: Sequence[Command]) -> list[Reply]:
         if self._closed:
             raise QueueUnavailable("this link is closed")
-        future: asyncio.Future[list[Reply]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Request([pack(command) for command in commands], future))
-        self._wake.set()
-        return await future
+        loop = asyncio.get_running_loop()
+        packed = [pack(command) for command in commands]
+        request = _Request(packed, loop.time() + LIMIT, loop.create_future())
+        self._waiting.append(request)
+        if not self._under_way:
+            self._go_on()
+        return await request.replies
 
     def new_line(self) -> ServerLine:
         return ServerLine(self._pool, self._place)
@@ -147,58 +171,90 @@ class ServerLink(Link):
     async def run(self) -> None:
         try:
             while True:
-                await self._wake.wait()
-                self._wake.clear()
-                while batch := self._take():
-                    await self._send(batch)
+                await self._wanted.wait()
+                self._wanted.clear()
+                while self._waiting and not self._line.wire:
+                    await self._connect()
         finally:
             self.shut()
 
     def shut(self) -> None:
         """Nothing more is sent: who waits hears of it, and who comes."""
         self._closed = True
-        self._fail(self._take(), QueueUnavailable("this link is closed"))
+        for request in (*self._under_way, *self._take()):
+            request.fail(QueueUnavailable("this link is closed"))
+
+    async def _connect(self) -> None:
+        try:
+            await self._line.open(min(request.until for request in self._waiting))
+        except ServiceError as error:
+            waiting = self._take()
+            for request in waiting:
+                request.tries += 1
+            self._try_again(waiting, error)
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Send what is waiting; `run` sees to a connection, if there is none."""
+        wire = self._line.wire
+        if wire is None:
+            self._wanted.set()
+        elif batch := self._take():
+            self._under_way = batch
+            for request in batch:
+                request.tries += 1
+            packed = [each for request in batch for each in request.packed]
+            if self._replicas:
+                packed.append(pack(("WAIT", self._replicas, PATIENCE)))
+            wire.send(packed, max(request.until for request in batch), self._answered)
 
     def _take(self) -> list[_Request]:
         """Everything that is waiting, but for what its asker has given up."""
         taken, self._waiting = self._waiting, []
         return [request for request in taken if not request.replies.done()]
 
-    async def _send(self, batch: list[_Request]) -> None:
-        try:
-            replies = iter(await self._copied([p for each in batch for p in each.packed]))
-        except ServiceError as error:
-            # Whoever came meanwhile has waited as long, and would now wait again.
-            self._fail(batch + self._take(), error)
-            return
-        except BaseException:
-            self._fail(batch, QueueUnavailable("this link is closed"))
-            raise
+    def _answered(self, answer: Answer) -> None:
+        batch, self._under_way = self._under_way, []
+        if isinstance(answer, OSError):
+            self._try_again(batch, translated(answer, self._place))
+        elif elsewhere := _elsewhere(answer):
+            self._line.leave()
+            self._try_again(batch, translated(elsewhere, self._place))
+        elif self._replicas and (lacking := self._lacking(answer.pop())):
+            for request in batch:
+                request.fail(lacking)
+        else:
+            _hand_out(batch, answer)
+        self._go_on()
+
+    def _try_again(self, batch: Sequence[_Request], error: ServiceError) -> None:
+        now = asyncio.get_running_loop().time()
         for request in batch:
-            mine = [next(replies) for _ in request.packed]
-            if not request.replies.done():
-                request.replies.set_result(mine)
+            if self._closed or request.tries >= TRIES or request.until <= now:
+                request.fail(error)
+            else:
+                self._waiting.append(request)
 
-    async def _copied(self, packed: Sequence[bytes]) -> list[Reply]:
-        if not self._replicas:
-            return await self._exchange(packed)
-        wait = pack(("WAIT", self._replicas, PATIENCE))
-        *replies, copies = await self._exchange([*packed, wait])
-        if checked(copies, self._place) < self._replicas:
-            raise QueueUnavailable(
-                f"Redis at {self._place} is not available: "
-                f"{copies} of {self._replicas} replicas have what was written"
-            )
-        return replies
+    def _lacking(self, copies: Reply) -> ServiceError | None:
+        """What is wrong where too few replicas have what was written."""
+        if isinstance(copies, Exception):
+            return translated(copies, self._place)
+        if copies >= self._replicas:
+            return None
+        return QueueUnavailable(
+            f"Redis at {self._place} is not available: "
+            f"{copies} of {self._replicas} replicas have what was written"
+        )
 
-    async def _exchange(self, packed: Sequence[bytes]) -> list[Reply]:
-        began = time.monotonic()
-        try:
-            return await self._line.exchange(packed)
-        except QueueUnavailable:
-            return await self._line.exchange(packed, began - time.monotonic())  # what is left
 
-    def _fail(self, requests: Iterable[_Request], error: ServiceError) -> None:
-        for request in requests:
-            if not request.replies.done():
-                request.replies.set_exception(error)
+def _elsewhere(replies: Iterable[Reply]) -> redis_errors.RedisError | None:
+    return next((reply for reply in replies if isinstance(reply, _ELSEWHERE)), None)
+
+
+def _hand_out(batch: Iterable[_Request], replies: Iterable[Reply]) -> None:
+    given = iter(replies)
+    for request in batch:
+        mine = [next(given) for _ in request.packed]
+        if not request.replies.done():
+            request.replies.set_result(mine)

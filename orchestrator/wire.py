@@ -5,12 +5,16 @@ a task for every read, which is much of what a small exchange costs.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeAlias
 
 import hiredis
 
-__all__ = ["Wire"]
+__all__ = ["Answer", "Wire"]
+
+Answer: TypeAlias = list[Any] | OSError
+"""A reply to each command, error replies as exceptions; or why there is none."""
 
 _PUSHED: Any = getattr(hiredis, "PushNotification")  # noqa: B009 - its types are partial
 UNREAD = 10_000
@@ -28,7 +32,8 @@ class Wire(asyncio.Protocol):
         self.lost = False
         self._replies: list[Any] = []
         self._awaited = 0
-        self._answer: asyncio.Future[list[Any]] | None = None
+        self._done: Callable[[Answer], None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._said: list[str] | None = None  # on the channel, if there is one
         self._bell: asyncio.Future[None] | None = None
         # These are not public: tests/test_wire.py tells when they are others.
@@ -39,19 +44,23 @@ class Wire(asyncio.Protocol):
         self._transport: Any = connection._writer.transport
         self._transport.set_protocol(self)
 
-    async def exchange(self, packed: Sequence[bytes], until: float) -> list[Any]:
-        """A reply to each command, error replies as exceptions. Raises `OSError`, at the latest at
-        `until` on the clock of the event loop.
+    def send(self, packed: Sequence[bytes], until: float, done: Callable[[Answer], None]) -> None:
+        """Send some commands. `done` is told the answer as it arrives, at the latest at `until` on
+        the clock of the event loop.
         """
+        self._replies, self._awaited, self._done = [], len(packed), done
         loop = asyncio.get_running_loop()
-        self._replies, self._awaited = [], len(packed)
-        self._answer = loop.create_future()
-        timer = loop.call_at(until, self._lose, TimeoutError())
-        try:
-            self._transport.write(b"".join(packed))
-            return await self._answer
-        finally:
-            timer.cancel()
+        self._timer = loop.call_at(until, self._lose, TimeoutError())
+        self._transport.write(b"".join(packed))
+
+    async def exchange(self, packed: Sequence[bytes], until: float) -> list[Any]:
+        """`send`, and wait for the replies. Raises `OSError`."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.send(packed, until, partial(_end, answer))
+        replies = await answer
+        if isinstance(replies, OSError):
+            raise replies
+        return replies
 
     async def subscribe(self, packed: bytes, until: float) -> Any:
         """Send a SUBSCRIBE; an error reply if it is refused. `messages` then gives what is said.
@@ -87,7 +96,7 @@ class Wire(asyncio.Protocol):
             self._lose(ConnectionError(f"not what Redis says: {garbage}"))
             return
         if len(self._replies) >= self._awaited:
-            _end(self._answer, self._replies)
+            self._answer(self._replies)
         if self._said:
             _end(self._bell)
             if len(self._said) > UNREAD:
@@ -99,9 +108,16 @@ class Wire(asyncio.Protocol):
     def _lose(self, why: OSError) -> None:
         self.lost = True
         self._transport.abort()
-        for waiting in (self._answer, self._bell):
-            if waiting and not waiting.done():
-                waiting.set_exception(why)
+        self._answer(why)
+        if self._bell and not self._bell.done():
+            self._bell.set_exception(why)
+
+    def _answer(self, answer: Answer) -> None:
+        if self._timer:
+            self._timer.cancel()
+        done, self._done = self._done, None
+        if done:
+            done(answer)
 
 
 def _end(waiting: "asyncio.Future[Any] | None", result: Any = None) -> None:

@@ -33,7 +33,6 @@ started = cancelled = proceed = anyio.Event()
 @handler(queue="sums")
 async def add(ctx: Context, a: int, b: int) -> int:
     ran.append(ctx.key)
-    ctx.progress("Adding.")
     return a + b
 
 
@@ -57,7 +56,8 @@ async def hang() -> None:
 
 
 @handler(queue="sums")
-async def pause() -> str:
+async def pause(ctx: Context) -> str:
+    ctx.progress("Pausing.")
     started.set()
     await proceed.wait()
     return "done"
@@ -285,10 +285,15 @@ async def test_a_call_that_nobody_made_is_the_askers_mistake(url: str) -> None:
 
 async def test_what_the_handler_reports_is_heard(url: str) -> None:
     heard: list[Progress] = []
+
+    def hear(progress: Progress) -> None:
+        heard.append(progress)
+        proceed.set()
+
     async with Client.connect(url) as client:
-        while not heard:  # best effort: the outcome may be faster
-            await client.call("sums", "add", {"a": 2, "b": 3}, progress=heard.append)
-    assert heard[0] == Progress("Adding.")
+        assert (await client.call("sums", "add", {"a": 2, "b": 3})).ok  # now it listens
+        assert (await client.call("sums", "pause", progress=hear)).ok
+    assert heard == [Progress("Pausing.")]
 
 
 async def test_a_listener_that_fails_is_told_and_harms_nobody(

@@ -1,7 +1,9 @@
 """Connections, and what they say when they fail."""
 
+import asyncio
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -10,9 +12,12 @@ from anyio.abc import SocketAttribute, SocketStream
 
 from orchestrator import link as link_module
 from orchestrator import server as server_module
+from orchestrator.addresses import ServerAddress, address
 from orchestrator.backoff import Backoff
 from orchestrator.errors import QueueUnavailable, ServiceError, UsageError
-from orchestrator.link import Link, RedisRefused, Script, connect
+from orchestrator.link import Link, RedisRefused, Script, connect, pack
+from orchestrator.server import ServerLink
+from orchestrator.wire import Wire
 from tests.redis_server import RedisServer, free_port, running_redis
 
 SECRET = "hunter2-swordfish"
@@ -87,6 +92,93 @@ async def test_an_asker_that_is_cancelled_costs_nobody_a_connection(link: Link) 
         await anyio.lowlevel.checkpoint()  # it is under way
         tasks.cancel_scope.cancel()
     assert await link.ask(("CLIENT", "ID")) == [before]
+
+
+async def test_who_asks_again_and_again_holds_up_nobody(link: Link) -> None:
+    asked = 0
+
+    async def insist() -> None:
+        nonlocal asked
+        while True:
+            await link.ask(("PING",))
+            asked += 1
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(insist)
+        await anyio.lowlevel.checkpoint()
+        with anyio.fail_after(30):
+            for _ in range(5):
+                before = asked
+                assert await link.ask(("PING",)) == ["PONG"]
+                assert asked <= before + 2
+        tasks.cancel_scope.cancel()
+
+
+async def test_acts_are_sent_together(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "return 1"
+    script = Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+    assert await link.act_all([(script, (), ())] * 2) == [1, 1]  # it is known now
+    sent, send = list[int](), Wire.send
+
+    def counted(wire: Wire, packed: Sequence[bytes], *rest: Any) -> None:
+        sent.append(len(packed))
+        send(wire, packed, *rest)
+
+    monkeypatch.setattr(Wire, "send", counted)
+    assert await link.act_all([(script, (), ())] * 10) == [1] * 10
+    assert sent == [10]
+
+
+async def test_a_link_that_closes_ends_what_is_connecting(shared_redis: RedisServer) -> None:
+    there = address(shared_redis.url)
+    assert isinstance(there, ServerAddress)
+    link = ServerLink(there)
+    connection = link._line._connection  # pyright: ignore[reportPrivateUsage]
+    closed, connected = anyio.Event(), connection._connect
+
+    async def slowly() -> None:
+        await closed.wait()
+        await connected()
+
+    async def ask() -> None:
+        with pytest.raises(QueueUnavailable, match="this link is closed"):
+            await link.ask(("PING",))
+
+    connection._connect = slowly
+    sender = asyncio.create_task(link.run())
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await anyio.wait_all_tasks_blocked()
+            sender.cancel()
+            await asyncio.wait([sender])
+            await link.aclose()
+            closed.set()
+    assert not connection.is_connected
+
+
+async def test_what_is_cut_off_is_sent_once_more_and_then_given_up() -> None:
+    """By a server that reads what it is asked, and goes."""
+    asked = list[bytes]()
+
+    async def serve(stream: SocketStream) -> None:
+        async with stream:
+            async for data in stream:
+                if b"CLIENT" in data or b"HELLO" in data:
+                    await stream.send(b"%1\r\n$7\r\nversion\r\n$5\r\n9.0.0\r\n" * data.count(b"*"))
+                    continue
+                asked.append(data)
+                return
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = listener.extra(SocketAttribute.local_port)
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, serve)
+        async with connect(f"redis://127.0.0.1:{port}") as link:
+            with anyio.fail_after(30), pytest.raises(QueueUnavailable):
+                await link.ask(("INCR", "a"))
+        tasks.cancel_scope.cancel()
+    assert asked == [pack(("INCR", "a"))] * 2
 
 
 async def test_a_quiet_subscription_is_kept(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
