@@ -10,7 +10,7 @@ import click
 
 from orchestrator.cli.lookup import linked
 from orchestrator.dispatch.call import APPROVALS, Call, Json, Outcome
-from orchestrator.dispatch.overview import record
+from orchestrator.dispatch.overview import find_call, names_of
 from orchestrator.dispatch.streams import OpenCalls
 from orchestrator.errors import UsageError
 from orchestrator.link import Link
@@ -77,27 +77,23 @@ async def _list() -> list[Call]:
 async def _settle(name: str, decision: dict[str, Json]) -> Outcome:
     async with linked() as link:
         calls = OpenCalls(link, APPROVALS)
-        overdue = [call.id for call in await calls.settle_overdue() if name in _names(call)]
-        found = [call for call in _reviews(await calls.list()) if name in _names(call)]
+        overdue = [call.id for call in await calls.settle_overdue() if name in names_of(call.id)]
+        found = [call for call in _reviews(await calls.list()) if name in names_of(call.id)]
         if not found:
             why = await _settled(link, overdue[0] if overdue else name)
             raise UsageError(f"{name} {why}; `orchestrator approvals list` shows what waits")
         return await calls.settle(found[0], Outcome("worker", decision))
 
 
-async def _settled(link: Link, call_id: str) -> str:
+async def _settled(link: Link, name: str) -> str:
     """What became of what waits no more, as far as that is known."""
-    outcome = (await record(link, APPROVALS, call_id)).get("outcome")
+    found = await find_call(link, name, APPROVALS)
+    outcome = found[1].get("outcome") if found else None
     return (
         f"does not wait any more: {_word(Outcome.from_json(outcome))}"
         if outcome
         else "does not wait"
     )
-
-
-def _names(call: Call) -> tuple[str, str]:
-    """Its id, and the one that `run --json` prints."""
-    return call.id, call.id.partition(".")[2].rpartition(".")[0]
 
 
 def _reviews(calls: Sequence[Call]) -> list[Call]:

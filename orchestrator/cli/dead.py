@@ -11,7 +11,7 @@ import click
 from orchestrator.cli.lookup import age, linked, parsed, show
 from orchestrator.dispatch.call import Call, Json, Outcome
 from orchestrator.dispatch.dead import StreamDeadLetters, queues_with_dead_letters
-from orchestrator.dispatch.overview import record
+from orchestrator.dispatch.overview import names_of, record
 from orchestrator.errors import UsageError
 from orchestrator.interfaces import DeadLetter
 from orchestrator.link import Link
@@ -160,7 +160,7 @@ async def _found(link: Link, name: str, queue: str | None) -> tuple[str, DeadLet
 
 def _names(letter: DeadLetter) -> tuple[str, ...]:
     """Its id, its call's, and the one that `run --json` prints."""
-    return letter.id, letter.call, letter.call.partition(".")[2].rpartition(".")[0]
+    return letter.id, *names_of(letter.call)
 
 
 async def _letters(link: Link, queue: str | None) -> Sequence[tuple[str, DeadLetter]]:

@@ -4,19 +4,28 @@ Nothing here is one atomic look: the figures of a busy queue are of almost the s
 """
 
 import math
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from orchestrator.dispatch import keys
 from orchestrator.dispatch.acts import LANES, stream
 from orchestrator.dispatch.call import Call
 from orchestrator.dispatch.roster import Present, Roster
-from orchestrator.dispatch.streams import OpenCalls, pairs, readable
+from orchestrator.dispatch.streams import pairs, readable
 from orchestrator.link import Link, RedisRefused
 
-__all__ = ["QueueState", "find_call", "held_by", "queue_names", "queue_state", "record"]
+__all__ = [
+    "QueueState",
+    "find_call",
+    "held_by",
+    "names_of",
+    "queue_names",
+    "queue_state",
+    "record",
+]
 
 MOST = 10_000
 """How many calls of a queue are looked at for who has them."""
@@ -135,14 +144,36 @@ async def record(link: Link, queue: str, call_id: str) -> Mapping[str, str]:
     return dict(found)
 
 
-async def find_call(link: Link, name: str) -> tuple[Call, Mapping[str, str]] | None:
-    """A call and its record, by its id, or of open ones by the id that `run --json` prints."""
-    for queue in await queue_names(link):
-        ids = [name]
-        if "." not in name:
-            ids += [c.id for c in await OpenCalls(link, queue).list() if name in c.id.split(".")]
-        for each in ids:
-            found = await record(link, queue, each)
-            if found and (call := readable(found)):
-                return call, found
-    return None
+Found: TypeAlias = tuple[Call, Mapping[str, str]]
+"""A call and its record."""
+
+
+async def find_call(link: Link, name: str, queue: str | None = None) -> Found | None:
+    """A call of this queue, or of any: by its id, or by the one that `run --json` prints.
+
+    The latter may be that of several, attempts and calls of other sessions: one that is open goes
+    first, then the last that was made. Raises `QueueUnavailable`.
+    """
+    for each in [queue] if queue else await queue_names(link):
+        found = await record(link, each, name)
+        if found and (call := readable(found)):
+            return call, found
+    several = [found for found in await _like(link, name, queue) if name in names_of(found[0].id)]
+    return max(several, key=lambda each: (_is_open(each), each[0].created), default=None)
+
+
+async def _like(link: Link, name: str, queue: str | None) -> Sequence[Found]:
+    """Calls with this somewhere in their id, between dots."""
+    plain = re.sub(r"[*?\\\[]", r"\\\g<0>", name)
+    records = await link.names(keys.call_record(queue or "*", f"*.{plain}.*"))
+    found = [dict((await link.ask(("HGETALL", each)))[0]) for each in records]
+    return [(call, each) for each in found if each and (call := readable(each))]
+
+
+def _is_open(found: Found) -> bool:
+    return found[1].get("status") == "open"
+
+
+def names_of(call_id: str) -> tuple[str, str]:
+    """The id of a call, and the one that `run --json` prints: without session and attempt."""
+    return call_id, call_id.partition(".")[2].rpartition(".")[0]

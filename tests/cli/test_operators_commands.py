@@ -169,6 +169,7 @@ def test_a_call_is_shown_with_its_outcome(project: Served, process: subprocess.P
     assert shown["request"]["arguments"] == {"a": 2, "b": 3}
     assert shown["outcome"] == {"by": "worker", "result": 5, "error": None}
     assert str(process.pid) in shown["worker"]
+    assert json.loads(project.command("calls", "show", "c1").stdout) == shown
     late = project.command("calls", "cancel", "s1.c1.1")
     assert (late.returncode, late.stderr) == (
         2,

@@ -5,12 +5,12 @@ from dataclasses import replace
 from orchestrator.dispatch import keys
 from orchestrator.dispatch.call import Rate
 from orchestrator.dispatch.claims import StreamClaims
-from orchestrator.dispatch.overview import queue_names, queue_state
+from orchestrator.dispatch.overview import find_call, queue_names, queue_state
 from orchestrator.dispatch.roster import Present, Roster
 from orchestrator.dispatch.streams import StreamCalls
 from orchestrator.interfaces import Claimed
 from orchestrator.link import Link
-from tests.dispatch.samples import CALL, other
+from tests.dispatch.samples import CALL, NOW, other
 from tests.dispatch.test_streams import DONE, one
 
 QUEUE = CALL.queue
@@ -92,6 +92,37 @@ async def test_the_oldest_is_what_entered_its_stream_first(link: Link) -> None:
     await link.ask(("XADD", keys.work(QUEUE), "1000-0", "call", "x", "request", CALL.to_json()))
     state = await queue_state(link, QUEUE)
     assert state.oldest and state.oldest > 1_000_000
+
+
+async def test_a_call_is_found_by_its_short_name_after_it_was_settled(link: Link) -> None:
+    calls, claims = StreamCalls(link, "asker"), StreamClaims(link, QUEUE, "w1")
+    await calls.publish(CALL)
+    await claims.settle(await one(claims), DONE)
+    for name in (CALL.id, "c1"):
+        found = await find_call(link, name)
+        assert found and (found[0], found[1]["status"]) == (CALL, "settled")
+
+
+async def test_of_several_of_one_short_name_an_open_one_is_found_then_the_last(link: Link) -> None:
+    first = replace(CALL, id="s1.c1.1", created=NOW - 3)
+    last = replace(CALL, id="s1.c1.2", key="2", queue="later", created=NOW - 2)
+    newer = replace(CALL, id="s2.c1.1", key="3", created=NOW - 1)
+    calls = StreamCalls(link, "asker")
+    for each in (newer, last, first):
+        await calls.publish(each)
+    for expected in (newer, last, first, newer):
+        found = await find_call(link, "c1")
+        assert found and found[0] == expected
+        await calls.withdraw(expected, "cancel")
+    found = await find_call(link, "c1", "later")
+    assert found and found[0] == last
+
+
+async def test_a_short_name_is_no_pattern_and_whole(link: Link) -> None:
+    await StreamCalls(link, "asker").publish(replace(CALL, id="s1.c1.x.1"))
+    for name in ("*", "c?.x", "[c]1.x", "c1", "x", "s1"):
+        assert await find_call(link, name) is None
+    assert await find_call(link, "c1.x")
 
 
 async def test_a_queue_that_only_jobs_came_to_has_a_name(link: Link) -> None:
