@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
+import anyio
 import click
 
 from orchestrator.cli import console
 from orchestrator.cli.flows import load
 from orchestrator.cli.journals import load_recording
 from orchestrator.dispatch.call import Json
-from orchestrator.errors import JournalMismatch
+from orchestrator.errors import FlowInvalid, JournalMismatch, ServiceError, UsageError
 from orchestrator.flow.definition import Flow
 from orchestrator.flow.events import Event, TimerFired, ToolAsked, to_json
 from orchestrator.flow.replaying import (
@@ -29,6 +30,11 @@ from orchestrator.projection import conceal, record
 
 __all__ = ["command"]
 
+WHAT_TO_TYPE = (
+    "--old FILE names the flow that it was recorded with; "
+    "--flow FILE shows what another one decides"
+)
+
 
 @click.command("replay")
 @click.argument("file", type=click.Path(path_type=Path))
@@ -40,14 +46,20 @@ def command(file: Path, new: Path | None, old: Path | None) -> int:
     """Show, event by event, what the flow decides about the conversation in FILE.
 
     FILE is a trace (`orchestrator run --trace`) or a journal. Its flow is looked for in
-    flows/NAME.flow.yaml, unless --old names it.
+    flows/NAME.flow.yaml, unless --old names it, and then in Redis, which keeps it for two weeks.
 
     With --flow, show where that flow would decide otherwise; exit code 1 if it does anywhere.
-    If the flow of FILE is no longer there, show what the other one decides.
+    If the flow of FILE is nowhere any more, show what the other one decides.
     """
     recording = load_recording(file)
     if new is None:
-        _print_decisions(_original(recording, old), recording)
+        try:
+            original = _original(recording, old)
+        except JournalMismatch as problem:
+            if old is not None:
+                raise
+            raise JournalMismatch(f"{problem}\n{WHAT_TO_TYPE}") from None
+        _print_decisions(original, recording)
         return 0
     changed, _ = load(new)
     try:
@@ -55,17 +67,32 @@ def command(file: Path, new: Path | None, old: Path | None) -> int:
     except JournalMismatch as problem:
         if old is not None:
             raise
-        console.aside(f"{file}: {problem}; nothing to compare with (--old)")
-        _print_decisions(changed, recording)
+        _print_uncompared(new, changed, recording, problem)
         return 0
     return _print_differences(original, changed, recording)
 
 
 def _original(recording: Recording, named: Path | None) -> Flow:
-    """The flow of a recording. Raises `JournalMismatch` if it is not in its file any more."""
-    path = named or Path("flows") / f"{recording.header.get('flow')}.flow.yaml"
-    if named is None and not path.exists():
-        raise JournalMismatch(f"there is no {path}: name the flow that it was recorded with")
+    """The flow of a recording, from its file or as Redis keeps it.
+
+    Raises `JournalMismatch` if it is in neither any more.
+    """
+    if named is not None:
+        return _matching(named, recording)
+    path = Path("flows") / f"{recording.header.get('flow')}.flow.yaml"
+    try:
+        if not path.exists():
+            raise JournalMismatch(f"there is no {path}")
+        return _matching(path, recording)
+    except JournalMismatch as problem:
+        flow = anyio.run(_kept, recording)
+        if flow is None:
+            raise
+        console.aside(f"{problem}; taken as Redis keeps it")
+        return flow
+
+
+def _matching(path: Path, recording: Recording) -> Flow:
     flow, _ = load(path)
     try:
         must_match(flow, recording)
@@ -74,7 +101,29 @@ def _original(recording: Recording, named: Path | None) -> Flow:
     return flow
 
 
+async def _kept(recording: Recording) -> Flow | None:
+    """The flow as its session kept it, if there is a Redis that can be asked."""
+    from orchestrator import kept  # seldom needed, and takes a while to import
+    from orchestrator.cli.lookup import linked
+
+    try:
+        async with linked() as link:
+            flow = await kept.find(link, str(recording.header.get("sha256")))
+        if flow:
+            must_match(flow, recording)
+    except (FlowInvalid, JournalMismatch, ServiceError, UsageError):
+        return None
+    return flow
+
+
 # One flow
+
+
+def _print_uncompared(path: Path, flow: Flow, recording: Recording, why: JournalMismatch) -> None:
+    """Said before and after, as it is easily taken for no difference."""
+    console.aside(f"{why}; so this is what {path} decides, compared with nothing")
+    _print_decisions(flow, recording)
+    console.aside(f"nothing was compared: --old FILE names the flow to compare {path} with")
 
 
 def _print_decisions(flow: Flow, recording: Recording) -> None:

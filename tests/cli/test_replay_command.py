@@ -5,10 +5,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import anyio
 import pytest
 
+from orchestrator import kept
+from orchestrator.cli.flows import load
 from orchestrator.cli.main import main
+from orchestrator.flow.definition import Flow
+from orchestrator.link import connect
 from tests.journals.recorded import FLOW, HERE
+from tests.redis_server import RedisServer
 
 Replay = Callable[..., int]
 Output = pytest.CaptureFixture[str]
@@ -18,6 +24,7 @@ Output = pytest.CaptureFixture[str]
 def replay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Replay:
     """Runs `orchestrator replay` in a project with a recorded flow and its trace; the exit code."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("REDIS_URL", raising=False)
     Path("flows").mkdir()
     shutil.copy(FLOW, "flows/restaurant.flow.yaml")
     shutil.copy(HERE / "mcp.lock.json", tmp_path)
@@ -85,8 +92,49 @@ def test_a_flow_that_has_changed_is_not_taken_for_the_recorded_one(
 ) -> None:
     edited("flows/restaurant.flow.yaml", "Chez Ana, hello", "Chez Ana, good day")
     assert replay("booked.jsonl") == 2
-    assert "flows/restaurant.flow.yaml: recorded with restaurant 1.4.0" in capsys.readouterr().err
+    why, what_to_type = capsys.readouterr().err.splitlines()
+    assert why.startswith("error: flows/restaurant.flow.yaml: recorded with restaurant 1.4.0 (")
+    assert "--old FILE" in what_to_type and "--flow FILE" in what_to_type
     assert replay("booked.jsonl", "--old", "flows/restaurant.flow.yaml") == 2
+    assert "--old" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_the_recorded_flow_is_taken_from_redis_where_its_file_is_another_now(
+    replay: Replay,
+    capsys: Output,
+    shared_redis: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+    gone: bool,
+) -> None:
+    monkeypatch.setenv("REDIS_URL", shared_redis.url)
+    recorded, _ = load(Path("flows/restaurant.flow.yaml"))
+    anyio.run(keep, shared_redis.url, recorded)
+    new = edited(
+        "flows/restaurant.flow.yaml", "goal: Book ${party_size}", "goal: Now ${party_size}"
+    )
+    if gone:
+        new = str(Path(new).rename("new.flow.yaml"))
+    assert replay("booked.jsonl") == 0
+    shown = capsys.readouterr()
+    assert shown.out.endswith("answer.ended\n       ■ completed\n")
+    assert shown.err.endswith("; taken as Redis keeps it\n")
+    assert replay("booked.jsonl", "--flow", new) == 1
+    assert "+ Speak goal: Now 4 people" in capsys.readouterr().out
+
+
+async def keep(url: str, flow: Flow) -> None:
+    async with connect(url) as link:
+        await kept.keep(link, flow)
+
+
+def test_a_redis_that_is_away_costs_the_recorded_flow_and_nothing_else(
+    replay: Replay, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
+    new = edited("flows/restaurant.flow.yaml", "Chez Ana, hello", "Chez Ana, good day")
+    assert replay("booked.jsonl", "--flow", new) == 0
+    assert "agent  Chez Ana, good day." in capsys.readouterr().out
 
 
 def test_without_the_recorded_flow_a_named_one_is_replayed_and_not_compared(
@@ -96,7 +144,10 @@ def test_without_the_recorded_flow_a_named_one_is_replayed_and_not_compared(
     Path("flows/restaurant.flow.yaml").unlink()
     assert replay("booked.jsonl", "--flow", new) == 0
     shown = capsys.readouterr()
-    assert "nothing to compare with" in shown.err
+    first, last = shown.err.splitlines()
+    assert first.startswith("there is no flows/restaurant.flow.yaml; ")
+    assert first.endswith("this is what new.flow.yaml decides, compared with nothing")
+    assert last.startswith("nothing was compared: --old FILE names ")
     assert "agent  Chez Ana, good day." in shown.out
 
 
