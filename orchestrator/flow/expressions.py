@@ -61,6 +61,9 @@ CONSTANTS: Mapping[str, Json] = {"true": True, "false": False, "null": None}
 SLIPS = (("&&", "and"), ("||", "or"), ("${", "the name alone"), ("!", "not"), ("=", "=="))
 
 
+NOWHERE: Mapping[str, str] = {}
+
+
 class Tell(Protocol):
     def __call__(self, code: str, offset: int, message: str, hint: str = "") -> None:
         """Hear of a problem at character `offset` of the source."""
@@ -83,12 +86,18 @@ class Unsure(Exception):
 
 
 def compile_expression(
-    source: str, names: Mapping[str, Type], tell: Tell, *, sure: bool = False
+    source: str,
+    names: Mapping[str, Type],
+    tell: Tell,
+    *,
+    elsewhere: Mapping[str, str] = NOWHERE,
+    sure: bool = False,
 ) -> Checked:
     """Check and compile. Problems E001 (grammar) and E002 (names, types) go to `tell`.
 
-    What cannot be compiled evaluates to null. A `sure` expression raises `Unsure` where another
-    one takes null, or what cannot be compared, for false.
+    What cannot be compiled evaluates to null. Of a name that is not among `names`, `elsewhere`
+    says where it is known. A `sure` expression raises `Unsure` where another one takes null, or
+    what cannot be compared, for false.
     """
     if len(source) > MAX_SOURCE:
         tell("E001", 0, f"longer than {MAX_SOURCE:,} characters")
@@ -102,7 +111,7 @@ def compile_expression(
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         tell("E001", *_slip(source, lead, error))
         return BROKEN
-    compiler = _Compiler(source, flat[lead:].encode(), lead, names, tell, sure=sure)
+    compiler = _Compiler(source, flat[lead:].encode(), lead, names, tell, elsewhere, sure=sure)
     return compiler.checked(tree.body)
 
 
@@ -132,6 +141,7 @@ class _Compiler:
         lead: int,
         names: Mapping[str, Type],
         tell: Tell,
+        elsewhere: Mapping[str, str],
         *,
         sure: bool,
     ) -> None:
@@ -140,6 +150,7 @@ class _Compiler:
         self.lead = lead
         self.names = names
         self.tell = tell
+        self.elsewhere = elsewhere
         self.sure = sure
         self.depth = 0
         self.kinds: Mapping[type[ast.expr], Callable[[Any], Checked]] = {
@@ -197,6 +208,8 @@ class _Compiler:
             return Checked(of_value(value), lambda _: value)
         if name not in self.names:
             hint = did_you_mean(name, self.names)
+            if where := self.elsewhere.get(name):
+                hint = f"it is known only in {where}; keep it there in a variable, with `set`"
             return self.fault("E002", node, f"nothing is called '{name}' here", hint)
         return Checked(self.names[name], lambda scope: scope.get(name))
 

@@ -33,7 +33,7 @@ class Steps:
         self.everywhere = everywhere
         self.report = report
         self.images = images
-        self.texts = Texts(report, symbols.names, symbols.missing)
+        self.texts = Texts(report, symbols.names, symbols.missing, symbols.results)
         self.whole_silence = self.silence(silence)
         self.outcomes: dict[str, Type] = {}  # of the flow's ends, all of them together
 

@@ -93,6 +93,8 @@ class Symbols:
     states: frozenset[str]
     missing: Mapping[str, str] = field(default_factory=dict[str, str])
     """What is said of variables that have no value."""
+    results: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Where the names are known that are given with `as`."""
     flows: Mapping[str, Callee] = field(default_factory=dict[str, Callee])
 
     @property
@@ -138,7 +140,21 @@ def declare(document: Document, lock: Lock) -> Symbols:
         tools |= _server_tools(alias, server, lock)
     states = frozenset(map(str, root.at("states").keys))
     given = {name: v.missing for name, v in document.vars.items() if v.missing is not None}
-    return Symbols(variables, tools, states, given)
+    return Symbols(variables, tools, states, given, _results(document))
+
+
+def _results(document: Document) -> Mapping[str, str]:
+    """Where each name is known that a step or a sub-flow gives with `as`, in words."""
+    known: dict[str, list[str]] = {}
+    for state, made in document.states.items():
+        steps = [*made.do, *(step for edge in made.next for step in edge.do)]
+        given = (made.name, *(step.name for step in steps))
+        for name in dict.fromkeys(name for name in given if name):
+            known.setdefault(name, []).append(f"'{state}'")
+    return {
+        name: f"state{'s' if len(states) > 1 else ''} {', '.join(states)}"
+        for name, states in known.items()
+    }
 
 
 def _function(name: str, tool: Tool, mark: Mark) -> ToolSymbol:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.definition import Scope
-from orchestrator.flow.expressions import Evaluate, Tell, compile_expression
+from orchestrator.flow.expressions import Checked, Evaluate, Tell, compile_expression
 from orchestrator.flow.functions import only_digits
 from orchestrator.flow.operations import MAX_TEXT, as_text
 from orchestrator.flow.part import did_you_mean
@@ -21,6 +21,7 @@ from orchestrator.flow.types import TEXT, Type, of_value
 
 __all__ = ["Text", "compile_text", "holes", "plain"]
 
+Compile: TypeAlias = Callable[[str, Tell], Checked]
 Filter: TypeAlias = Callable[[Json], Json]
 
 FILTER = re.compile(r"([a-z]+)(?:\(\s*'([^']*)'\s*\))?\Z")
@@ -68,13 +69,21 @@ class _Hole:
 
 
 def compile_text(
-    text: str, names: Mapping[str, Type], tell: Tell, missing: Mapping[str, str] = NOTHING
+    text: str,
+    names: Mapping[str, Type],
+    tell: Tell,
+    missing: Mapping[str, str] = NOTHING,
+    elsewhere: Mapping[str, str] = NOTHING,
 ) -> Text:
     """Check and compile. Problems E001 to E003 go to `tell`, by their offset in the text.
 
-    `missing` is what stands for variables that have no value.
+    `missing` is what stands for variables that have no value; `elsewhere` is as for an expression.
     """
-    pieces = [_worded(piece, missing) for piece in _pieces(text, names, tell)]
+
+    def compiled(source: str, tell: Tell) -> Checked:
+        return compile_expression(source, names, tell, elsewhere=elsewhere)
+
+    pieces = [_worded(piece, missing) for piece in _pieces(text, compiled, tell)]
     holes = [piece for piece in pieces if isinstance(piece, _Hole)]
 
     def unset(scope: Scope) -> str | None:
@@ -105,7 +114,7 @@ def _worded(piece: str | _Hole, missing: Mapping[str, str]) -> str | _Hole:
     return replace(piece, evaluate=value_or_words)
 
 
-def _pieces(text: str, names: Mapping[str, Type], tell: Tell) -> list[str | _Hole]:
+def _pieces(text: str, compiled: Compile, tell: Tell) -> list[str | _Hole]:
     pieces: list[str | _Hole] = []
     done = 0
     while (start := text.find("${", done)) >= 0:
@@ -115,7 +124,7 @@ def _pieces(text: str, names: Mapping[str, Type], tell: Tell) -> list[str | _Hol
             break
         if text[done:start]:
             pieces.append(text[done:start])
-        pieces.append(_hole(text, start + 2, [*bars, end], names, tell))
+        pieces.append(_hole(text, start + 2, [*bars, end], compiled, tell))
         done = end + 1
     if text[done:]:
         pieces.append(text[done:])
@@ -160,12 +169,12 @@ def _scan(text: str, start: int) -> tuple[list[int], int]:
     return bars, -1
 
 
-def _hole(text: str, start: int, ends: list[int], names: Mapping[str, Type], tell: Tell) -> _Hole:
+def _hole(text: str, start: int, ends: list[int], compiled: Compile, tell: Tell) -> _Hole:
     def tell_here(code: str, offset: int, message: str, hint: str = "") -> None:
         tell(code, start + offset, message, hint)
 
     source = text[start : ends[0]]
-    checked = compile_expression(source, names, tell_here)
+    checked = compiled(source, tell_here)
     type_, evaluate = checked.type, checked.evaluate
     for bar, end in pairwise(ends):
         written = text[bar + 1 : end]

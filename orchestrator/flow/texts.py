@@ -1,11 +1,11 @@
 """An author's texts at their place in the file: conditions and templates. Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from orchestrator.dispatch.call import Json
 from orchestrator.flow.definition import Expression, Scope, Template
-from orchestrator.flow.expressions import Tell, Unsure, compile_expression
+from orchestrator.flow.expressions import Checked, Tell, Unsure, compile_expression
 from orchestrator.flow.loader import Node
 from orchestrator.flow.operations import is_list, is_object
 from orchestrator.flow.part import Report
@@ -24,16 +24,18 @@ class Texts:
     names: Mapping[str, Type]
     missing: Mapping[str, str] = field(default_factory=dict[str, str])
     """What is said of variables that have no value."""
+    elsewhere: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Where a name is known that is none of these."""
 
     def seeing(self, **more: Type) -> "Texts":
-        return Texts(self.report, {**self.names, **more}, self.missing)
+        return replace(self, names={**self.names, **more})
 
     def condition(self, node: Node, *, sure: bool = False) -> Expression:
         """An expression that must be true or false; what is neither at run time is null.
 
         A `sure` one is null, too, if something that it compares is not there or of another kind.
         """
-        checked = compile_expression(str(node.value), self.names, self._tell(node), sure=sure)
+        checked = self._checked(node, sure=sure)
         if checked.type.name not in ("bool", "any", "null"):
             message = f"a condition is true or false, this is {checked.type}"
             self.report("E002", node.place(0), message, "write `set(…)` or compare it")
@@ -49,8 +51,12 @@ class Texts:
         return Expression(str(node.value), node.mark, test)
 
     def expression(self, node: Node) -> tuple[Expression, Type]:
-        checked = compile_expression(str(node.value), self.names, self._tell(node))
+        checked = self._checked(node)
         return Expression(str(node.value), node.mark, checked.evaluate), checked.type
+
+    def _checked(self, node: Node, *, sure: bool = False) -> Checked:
+        source, tell = str(node.value), self._tell(node)
+        return compile_expression(source, self.names, tell, elsewhere=self.elsewhere, sure=sure)
 
     def type_of(self, node: Node) -> Type:
         """Of what this text or value comes to."""
@@ -60,7 +66,7 @@ class Texts:
         """Words for somebody."""
         if not isinstance(node.value, str):
             return self.exact(node)
-        text = compile_text(node.value, self.names, self._tell(node), self.missing)
+        text = compile_text(node.value, self.names, self._tell(node), self.missing, self.elsewhere)
         for offset, written, name in plain(node.value):
             if name in self.names:
                 message = f"'{written}' is said as it stands"
@@ -89,7 +95,8 @@ class Texts:
 
     def _text(self, node: Node, value: Json) -> Text:
         if isinstance(value, str):
-            return compile_text(value, self.names, self._tell(node))
+            tell = self._tell(node)
+            return compile_text(value, self.names, tell, elsewhere=self.elsewhere)
         if is_list(value):
             items = [self._text(node.at(i), item) for i, item in enumerate(value)]
             return _gathered(of_value(value), items, lambda values: values)

@@ -124,6 +124,32 @@ def test_a_slip_is_told_once_and_with_what_to_write(right: str, wrong: str, told
     assert [f"{p.message} [{p.hint}]" if p.hint else p.message for p in errors] == [told]
 
 
+SEARCH = "{do: [{tool: reserve, with: {day: 2026-12-01}, as: found}], next: [{goto: bye}]}"
+
+
+@pytest.mark.parametrize(
+    ("states", "where"),
+    [
+        ({"search": SEARCH}, "state 'search'"),
+        ({"search": SEARCH, "again": SEARCH}, "states 'search', 'again'"),
+        ({"search": "{run: shop, as: found, next: [{goto: bye}]}"}, "state 'search'"),
+    ],
+)
+@pytest.mark.parametrize(
+    "use", ["goto: bye, if: found", "goto: bye, set: {arrive: '${found.day}'}"]
+)
+def test_a_result_in_another_state_is_told_with_where_it_is_known(
+    states: dict[str, str], where: str, use: str
+) -> None:
+    more = "".join(f"  {name}: {body}\n" for name, body in states.items())
+    text = FLOW.replace("goto: bye", use, 1).replace("  bye:", f"{more}  bye:")
+    [problem] = [p for p in check(text, "f.yaml", LOCK) if p.code == "E002"]
+    assert (problem.message, problem.hint) == (
+        "nothing is called 'found' here",
+        f"it is known only in {where}; keep it there in a variable, with `set`",
+    )
+
+
 def test_a_yes_that_somebody_says_is_no_slip() -> None:
     text = "turns:\n  - {caller: yes}\n  - {pii: yes}\n"
     assert [(p.code, p.line) for p in load(text, "f.yaml", frozenset({"caller"})).problems] == [
