@@ -197,7 +197,8 @@ def _changes(before: Tools, after: Tools) -> Iterable[tuple[str, str]]:
 
 def _echo_changes(server: str, before: Tools, after: Tools) -> None:
     changes = dict(_changes(before, after))
-    click.echo(f"{server}: {len(after)} tools pinned{'' if changes else ', nothing changed'}")
+    tools = "1 tool" if len(after) == 1 else f"{len(after)} tools"
+    click.echo(f"{server}: {tools} pinned{'' if changes else ', nothing changed'}")
     for name, change in changes.items():
         click.echo(f"  {change} {name}{_said(before.get(name), after.get(name))}")
 
