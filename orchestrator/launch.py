@@ -6,6 +6,7 @@ end and the part ends. What a part has to say goes to its log in the project's d
 """
 
 import json
+import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -27,7 +28,7 @@ GRACE = 5.0  # seconds that a part may take to end
 
 
 class Part:
-    """A process beside us, coming up."""
+    """A process beside us."""
 
     def __init__(self, name: str, process: Process, log: Path, start: int) -> None:
         self.name = name
@@ -53,6 +54,14 @@ class Part:
         except (anyio.EndOfStream, anyio.IncompleteRead, TimeoutError, ValueError):
             why = self._last_words() or f"see {self._log}"
             raise ServiceError(f"the {self.name} did not start: {why}") from None
+
+    async def ended(self) -> str:
+        """Wait until it has ended by itself, and say so: by what, and where its log is."""
+        status = await self._process.wait()
+        how = f"exit code {status}" if status >= 0 else f"signal {-status}"
+        if status < 0 and (name := signal.strsignal(-status)):
+            how += f", {name}"
+        return f"the {self.name} has ended ({how}), see {self._log}"
 
     def _last_words(self) -> str:
         """What it complained of, in as many lines as that takes; else its last line."""

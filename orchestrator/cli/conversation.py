@@ -1,6 +1,5 @@
 """One conversation of `orchestrator run`, with every part that it needs."""
 
-import os
 import secrets
 import signal
 import sys
@@ -21,15 +20,16 @@ from orchestrator.cli import console, in_process
 from orchestrator.cli.caller import typed_lines
 from orchestrator.cli.native import listed
 from orchestrator.cli.opening import OPENAI, open_session
+from orchestrator.cli.parts import Parts
 from orchestrator.dispatch.call import Json
 from orchestrator.dispatch.streams import StreamCalls
-from orchestrator.errors import ProviderRefused, QueueUnavailable, ServiceError, innermost
+from orchestrator.errors import ProviderRefused, QueueUnavailable, innermost
 from orchestrator.flow.commands import Command, Dispatch, Say
 from orchestrator.flow.definition import Flow
 from orchestrator.flow.events import AgentSaid, Event
 from orchestrator.flow.snapshot import Snapshot, quiescent
 from orchestrator.journal import RedisJournal
-from orchestrator.launch import Part, part
+from orchestrator.launch import part
 from orchestrator.memory import MemoryBroker, MemoryCallers, MemoryCalls, MemoryJournal
 from orchestrator.outbox import RedisOutbox
 from orchestrator.projection import record
@@ -218,7 +218,16 @@ async def _backing(
     journal = RedisJournal(name, link)
     calls, outbox = StreamCalls(link, name), RedisOutbox(name, link)
     stores = Stores(calls, journal, outbox, RedisCallers(link), RedisSignals(link))
-    return Backing(stores, partial(_parts, options, settings, redis.url), (journal.run,))
+    parts = Parts(
+        options.flow,
+        settings,
+        link,
+        redis.url,
+        options.notice,
+        worker=options.worker,
+        mcp_host=options.mcp_host,
+    )
+    return Backing(stores, parts.serve, (journal.run,))
 
 
 def _in_memory(options: Options, settings: Settings, name: str) -> Backing:
@@ -236,43 +245,6 @@ async def _serve(backing: Backing, spoken: anyio.Event, ready: anyio.Event) -> N
     they need would delay its first words."""
     await spoken.wait()
     await backing.serve(ready.set)
-
-
-async def _parts(
-    options: Options, settings: Settings, redis_url: str, ready: Callable[[], None]
-) -> None:
-    """Start worker and MCP host, as far as the flow needs them; `ready` when they serve."""
-    queues = {tool.queue for tool in options.flow.all_tools if not tool.native}
-    servers = sorted(q.removeprefix("mcp.") for q in queues if q.startswith("mcp."))
-    wanted: dict[str, list[str]] = {}
-    if options.worker and len(queues) > len(servers):
-        wanted["worker"] = []
-    if options.mcp_host and servers:
-        wanted["mcp-host"] = servers
-    environ = {**os.environ, "REDIS_URL": redis_url}
-    async with AsyncExitStack() as stack:
-        started: list[Part] = []
-        for name, served in wanted.items():
-            arguments = ["orchestrator", name, *served, "--lifeline", "--ready"]
-            begun = part(name, arguments, settings.data / "logs", environ, settings.project)
-            started.append(await stack.enter_async_context(begun))
-        for process in started:
-            await _await_part(options, process, queues)
-        ready()
-        await anyio.sleep_forever()
-
-
-async def _await_part(options: Options, process: Part, queues: set[str]) -> None:
-    """Wait until it serves, and tell what of the flow's own queues a worker does not."""
-    try:
-        served = set((await process.ready())["queues"])
-    except ServiceError as problem:
-        options.notice(str(problem))
-        return
-    missing = {queue for queue in queues - served if not queue.startswith("mcp.")}
-    if process.name == "worker" and missing:
-        names, known = ", ".join(sorted(missing)), ", ".join(sorted(served))
-        options.notice(f"no handler of workers/*.py serves the queue {names} (they serve: {known})")
 
 
 async def _caller(options: Options, session: Session, ready: anyio.Event) -> None:

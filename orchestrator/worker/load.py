@@ -36,9 +36,12 @@ def load(names: Sequence[str], project: Path) -> list[ModuleType]:
 
 
 def _workers(project: Path) -> list[str]:
-    files = sorted((project / "workers").glob("[!_]*.py"))
+    directory = project / "workers"
+    files = sorted(directory.glob("[!_]*.py"))
     if not files:
-        raise UsageError(f"no handlers: there is no *.py in {project / 'workers'}; name a file")
+        lack = f"no *.py in {directory}" if directory.is_dir() else f"no directory {directory}"
+        advice = "write them there, or name their file: orchestrator worker FILE"
+        raise UsageError(f"no handlers: there is {lack}; {advice}")
     return [str(file) for file in files]
 
 

@@ -42,13 +42,19 @@ def consumer_name() -> str:
 
 
 def announce(queues: Mapping[str, Sequence[str]], *, as_json: bool = False) -> None:
-    """Say on standard output, in one line, what is served."""
+    """Say on standard output, in one line, what is served.
+
+    As JSON it is for a program, which reads no more than this line: what is printed from then on
+    goes to standard error, because a full pipe would hold up whoever prints.
+    """
     if as_json:
         line = json.dumps({"event": "ready", "queues": queues})
     else:
         line = "serving " + "; ".join(f"{q}: {', '.join(names)}" for q, names in queues.items())
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+    if as_json:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
 
 @asynccontextmanager

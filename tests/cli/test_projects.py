@@ -206,10 +206,13 @@ def test_mcp_commands_climb_to_the_project_too(
     assert (shop / ".mcp.json").is_file()
 
 
+ADVICE = "write them there, or name their file: orchestrator worker FILE"
+
+
 @pytest.mark.parametrize(
     ("command", "why"),
     [
-        ("worker", "no handlers: there is no *.py in {shop}/workers; name a file"),
+        ("worker", f"no handlers: there is no directory {{shop}}/workers; {ADVICE}"),
         ("mcp-host", "no MCP server is registered in {shop}/.mcp.json"),
     ],
 )

@@ -23,12 +23,12 @@ SHOWN = [
 
 
 def conversation(shown: str) -> list[str]:
-    """The lines after those that say what is in use."""
+    """The lines after those that say what is in use, without what is told beside them."""
     realtime, redis, session, *lines = shown.splitlines()
     assert realtime.startswith("       Realtime: local emulator, model gpt-realtime")
     assert redis.startswith("       Redis: embedded Valkey")
     assert session.startswith("       Session: s")
-    return lines
+    return [line for line in lines if "nobody serves" not in line]
 
 
 def test_piped_lines_are_turns_and_their_end_hangs_up(project: Project) -> None:

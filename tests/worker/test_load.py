@@ -56,8 +56,11 @@ def test_a_file_is_loaded_once(tmp_path: Path) -> None:
 
 
 def test_nothing_to_load_says_where_it_looked(tmp_path: Path) -> None:
-    [problem] = problems([], tmp_path)
-    assert str(tmp_path / "workers") in problem
+    [missing] = problems([], tmp_path)
+    assert f"no directory {tmp_path / 'workers'}; " in missing
+    write(tmp_path, _shared="")
+    [empty] = problems([], tmp_path)
+    assert f"no *.py in {tmp_path / 'workers'}; " in empty
 
 
 def test_every_file_that_cannot_be_loaded_is_told_with_its_line(tmp_path: Path) -> None:
