@@ -201,13 +201,6 @@ def test_what_is_known_by_now_is_not_asked_for_again() -> None:
     assert respond(GET_NUMBER) == Speech("Could you tell me the ticket number?")
 
 
-def test_a_caller_who_says_nothing_new_while_a_call_is_under_way_is_asked_for_patience() -> None:
-    items = [heard("go"), *call("find", {"status": "started"})]
-    assert respond("", *items, tools=[function("find")]) == Speech("One moment, please.")
-    items += [said("One moment, please."), heard("ok")]
-    assert respond("", *items, tools=[function("find")]) == Speech("One moment, please.")
-
-
 OPEN = "# Goal\nGreet the caller, and tell them that the shop is open from nine to six."
 
 
@@ -244,19 +237,6 @@ def test_what_is_to_be_confirmed_is_read_back_once() -> None:
 def test_a_result_is_told_in_a_sentence(output: Json, words: str) -> None:
     spoken = respond("# Goal\nSay goodbye.", heard("which?"), *call("find", output))
     assert spoken == Speech(f"{words} Goodbye!")
-
-
-@pytest.mark.parametrize("status", ["pending", "started"])
-def test_a_result_that_is_yet_to_come_is_not_told(status: str) -> None:
-    spoken = respond("# Goal\nSay goodbye.", heard("go"), *call("find", {"status": status}))
-    assert spoken == Speech("Goodbye!")
-
-
-def test_a_late_result_is_told_from_its_system_message() -> None:
-    late = message("system", "input_text", 'find has come back: {"result": ["a"]}')
-    goal = "# Goal\nTell the caller what the last system message brings. Then go on: Say goodbye."
-    items = [heard("find it"), *call("find", {"status": "started"}), said("I am looking."), late]
-    assert respond(goal, *items) == Speech("I found a. Goodbye!")
 
 
 def test_a_note_for_the_record_is_not_read_out() -> None:

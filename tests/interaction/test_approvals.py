@@ -46,6 +46,7 @@ def test_a_person_decides_once(desk: Project, decision: str, ended: str) -> None
         talk.until("agent.said")
         talk.type("Please reset the password of user ana.")
         talk.until("call.review")
+        talk.until("agent.said", text="One moment, please. A person has to approve it first.")
         call = waiting(desk)
         done = desk.command("approvals", decision, call, "--by", "kim")
         assert (done.returncode, "by kim" in done.stdout) == (0, True), done.stderr

@@ -25,7 +25,8 @@ _NO = re.compile(
     re.IGNORECASE,
 )
 _NO_THAT_IS_YES = re.compile(
-    r"\b(?:no problem|no worries|not a problem|why not|not bad|can't wait|no,? that's (?:all|fine|"
+    r"\b(?:no problem|no worries|not a problem|why not|not bad|can't wait|"
+    r"no,? that(?:'s| is| was| will be| would be|'ll be) (?:all|fine|"
     r"it|good|perfect|right|correct|great)|no changes?|nothing else|not at all)\b",
     re.IGNORECASE,
 )

@@ -34,13 +34,14 @@ def found_id(parameter: Parameter, tool: Tool, view: View) -> Json:
 
 
 def follow_up(view: View) -> tuple[Tool, str] | None:
-    """The tool that reads what this turn's last call has found, and its parameter for the id."""
-    if view.turn.last != "call" or not _entries(view.turn.calls[-1].output):
+    """The tool that reads what the last call has found, and its parameter for the id."""
+    last = view.turn.untold[-1] if view.turn.untold else None
+    if last is None or not _entries(last.output):
         return None
     for tool in view.tools:
         wanted = [each for each in tool.parameters if each.required]
         reads = _READS.intersection(words(f"{tool.name.replace('_', ' ')} {tool.about}"))
-        near = _server(tool.name) == _server(view.turn.calls[-1].name)
+        near = _server(tool.name) == _server(last.name)
         if not tool.role and reads and near and len(wanted) == 1 and is_id(wanted[0]):
             return tool, wanted[0].name
     return None

@@ -35,7 +35,8 @@ _HEADING = re.compile(rf"^# ({'|'.join(_TITLES)}) *$", re.MULTILINE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?")
 _STALE = " (stale: ask again)"
 _EXAMPLE = re.compile(r"[\"“]([^\"”]+)[\"”]")
-_GO_ON = re.compile(r"\bThen go on: ")
+_NEWS = re.compile(r"Tell the caller what the last system message brings\. (?:Then go on: )?")
+_LATE = re.compile(r"(\S+) has come back: (.*)")
 _AT_GOAL = "Call this as soon as the goal is reached"
 
 
@@ -77,27 +78,28 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A call that was made, with its output (None: not answered yet)."""
+    """A call that was made, with its output (None: not answered yet). `late`: what an earlier call
+    has come to, as a message of the system tells it."""
 
     name: str
     arguments: Mapping[str, Json]
     output: Json = None
+    late: bool = False
 
 
 @dataclass(slots=True)
 class Turn:
     """`after` is the assistant's words before the caller's; `said` those since.
 
-    `last` says what stands at the end: `user`, `call`, `said` or `system`.
+    `untold` is what has come back since the assistant last spoke, whenever it was asked for.
     """
 
     after: str = ""
     text: str = ""
     calls: list[Made] = field(default_factory=list[Made])
-    told: int = 0  # how many of the calls had been made when the assistant last spoke
+    untold: list[Made] = field(default_factory=list[Made])
     said: list[str] = field(default_factory=list[str])
-    note: str = ""
-    last: str = ""
+    notes: list[str] = field(default_factory=list[str])
 
     @property
     def fresh(self) -> bool:
@@ -110,11 +112,12 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the model sees, ready to read."""
+    """What the model sees, ready to read. `news`: the goal says first that there are some."""
 
     exact: str
     role: str
     goal: str
+    news: bool
     now: datetime | None
     known: Mapping[str, Json]
     stale: frozenset[str]
@@ -129,6 +132,18 @@ class View:
     def turn(self) -> Turn:
         return self.turns[-1]
 
+    def awaits(self, *statuses: str) -> bool:
+        """Whether a call that was answered so is still to come back, with a message of the system
+        that begins with its name."""
+        names = list[str]()
+        for turn in self.turns:
+            made = [call for call in turn.calls if _status(call) in statuses]
+            names += [call.name.removeprefix("confirm_") for call in made]
+            for name in (note.partition(" ")[0] for note in turn.notes):
+                if name in names:
+                    names.remove(name)
+        return bool(names)
+
     @property
     def said(self) -> list[str]:
         """All that the assistant said so far."""
@@ -140,10 +155,12 @@ def read(prompt: Prompt) -> View:
     offered = _lines(sections["Offered now"]) if "Offered now" in sections else None
     moment = _DATE.search(sections.get("Date and zone", ""))
     known, stale = _known(sections.get("Known values", ""))
+    goal = tidy(sections.get("Goal", ""))
     return View(
         exact=sections.get("Say exactly", ""),
         role=tidy(sections.get("Role", "")),
-        goal=_GO_ON.sub("", tidy(sections.get("Goal", ""))),
+        goal=_NEWS.sub("", goal),
+        news=bool(_NEWS.match(goal)),
         now=datetime.fromisoformat(moment[0]) if moment else None,
         known=known,
         stale=stale,
@@ -161,6 +178,10 @@ def read(prompt: Prompt) -> View:
         choices=tuple(_lines(sections.get("Choose one of", ""))),
         summarise="Summarise" in sections,
     )
+
+
+def _status(call: Made) -> Json:
+    return _object(call.output).get("status")
 
 
 def _sections(instructions: str) -> dict[str, str]:
@@ -238,35 +259,53 @@ def _turns(items: Sequence[Mapping[str, Json]]) -> tuple[Turn, ...]:
         for item in items
         if item.get("type") == "function_call_output"
     }
+    made = dict[Json, Made]()
     for item in items:
         if not _layout(item):
-            _add(turns, item, outputs)
+            _add(turns, item, outputs, made)
     return tuple(turns)
 
 
-def _add(turns: list[Turn], item: Mapping[str, Json], outputs: Mapping[Json, Json]) -> None:
+def _add(
+    turns: list[Turn],
+    item: Mapping[str, Json],
+    outputs: Mapping[Json, Json],
+    made: dict[Json, Made],
+) -> None:
+    """A call is of the turn in which it was made, and news when its output comes."""
     turn = turns[-1]
     match item.get("type"), item.get("role"):
         case "message", "user" if _text(item):  # an image says nothing to us
             before = turn.said[-1] if turn.said else turn.after
-            turns.append(Turn(after=before, text=_text(item), last="user"))
+            late = [each for each in turn.untold if each.late]
+            turns.append(Turn(after=before, text=_text(item), untold=late))
         case "message", "assistant":
             turn.said.append(_text(item))
-            turn.last, turn.told = "said", len(turn.calls)
+            turn.untold.clear()
         case "message", "system":
-            turn.note, turn.last = _text(item), "system"
+            turn.notes.append(_text(item))
+            turn.untold += _late(_text(item))
         case "function_call", _:
-            arguments = _object(_json(str(item.get("arguments") or "{}")))
-            output = outputs.get(item.get("call_id"))
-            turn.calls.append(Made(str(item.get("name")), arguments, output))
-            turn.last = "call"
+            name, number = str(item.get("name")), item.get("call_id")
+            made[number] = Made(name, _arguments(item), outputs.get(number))
+            turn.calls.append(made[number])
+        case "function_call_output", _ if item.get("call_id") in made:
+            turn.untold.append(made[item.get("call_id")])
         case (("mcp_call" | "mcp_approval_request"), _):
             name = f"{item.get('server_label')}__{item.get('name')}"
-            arguments = _object(_json(str(item.get("arguments") or "{}")))
-            turn.calls.append(Made(name, arguments, _native(item)))
-            turn.last = "call"
+            turn.calls.append(Made(name, _arguments(item), _native(item)))
+            turn.untold.append(turn.calls[-1])
         case _:
             pass
+
+
+def _arguments(item: Mapping[str, Json]) -> Mapping[str, Json]:
+    return _object(_json(str(item.get("arguments") or "{}")))
+
+
+def _late(note: str) -> list[Made]:
+    match = _LATE.fullmatch(note)
+    return [Made(match[1], {}, _json(match[2]), late=True)] if match else []
 
 
 def _native(item: Mapping[str, Json]) -> Json:

@@ -1,7 +1,7 @@
 """What the rule model says when it calls nothing."""
 
-import json
 import re
+from collections.abc import Sequence
 
 from orchestrator.emulator.words.acts import (
     GREETING,
@@ -17,8 +17,7 @@ from orchestrator.emulator.words.conditions import offer
 from orchestrator.emulator.words.filling import asked_for
 from orchestrator.emulator.words.findings import is_used, next_step
 from orchestrator.emulator.words.layout import Made, Turn, View
-from orchestrator.emulator.words.shapes import is_object
-from orchestrator.emulator.words.telling import problem, read_back, tell
+from orchestrator.emulator.words.telling import done, is_bare, problem, read_back, tell, waits_for
 from orchestrator.emulator.words.text import sentences
 
 __all__ = ["speak"]
@@ -61,15 +60,11 @@ def speak(view: View) -> str:
 def _opening(view: View) -> str:
     """What has to be said before the goal: outcomes, trouble, words not understood."""
     turn = view.turn
+    untold = turn.untold if view.news or not turn.fresh else []
+    said = [_outcome(call) for n, call in enumerate(untold) if not is_used(call, untold[n + 1 :])]
     if turn.fresh:
-        return _to_words(view, turn)
-    untold = turn.calls[turn.told :]
-    results = [
-        _outcome(call, view) for n, call in enumerate(untold) if not is_used(call, untold[n + 1 :])
-    ]
-    if turn.last == "system":
-        results.append(_late(turn.note))
-    return " ".join(dict.fromkeys(filter(None, results)))
+        said.append(_to_words(view, turn))
+    return " ".join(dict.fromkeys(filter(None, said)))
 
 
 def _to_words(view: View, turn: Turn) -> str:
@@ -81,33 +76,39 @@ def _to_words(view: View, turn: Turn) -> str:
     return "" if answer(turn.text) else _NOT_CAUGHT
 
 
-def _outcome(call: Made, view: View) -> str:
+def _outcome(call: Made) -> str:
     if trouble := problem(call.output):
         return trouble
-    if call.name.startswith(("set_", "go_")) or call.output is None:
+    if call.name.startswith(("set_", "go_")):
+        return ""
+    if wait := waits_for(call.output):
+        return f"{_WAIT} {wait}"
+    if call.late and is_bare(call.output):
+        return done(call.name)
+    if call.output is None:
         return ""
     return read_back(call.output) or tell(call.output, call.arguments)
 
 
-def _late(note: str) -> str:
-    """The result of a call that comes as a system message: the JSON in it, told."""
-    _, brace, body = note.partition("{")
-    try:
-        output = json.loads(brace + body)
-    except ValueError:
-        return ""
-    return problem(output) or tell(output)
-
-
 def _goal(view: View, opening: str) -> str:
-    if any(call.name.startswith("decline_") for call in view.turn.calls[view.turn.told :]):
+    if any(call.name.startswith("decline_") for call in view.turn.untold):
         return "What should I change?"
     acts = _acts(view, opening)
+    confirming = any(tool.role == "confirm" for tool in view.tools)
+    if not view.needed and (confirming or not acts):
+        acts = [details(view.goal) or " ".join(acts) or news(view.goal)]
+    if view.awaits("pending") and not confirming:
+        acts = _not_said_yet(view, acts)
     if view.needed:
         return " ".join([*(act for act in acts if "?" not in act), _question(view, acts)])
-    if any(tool.role == "confirm" for tool in view.tools) or not acts:
-        acts = [details(view.goal) or " ".join(acts) or news(view.goal)]
-    return " ".join(act for act in acts if act and act not in opening) or _lead_on(view, opening)
+    said = " ".join(act for act in acts if act and act not in opening)
+    return said or ("" if _WAIT in opening else _lead_on(view, opening))
+
+
+def _not_said_yet(view: View, acts: Sequence[str]) -> list[str]:
+    """Who waits for a result is not told the same again, nor offered what is under way."""
+    said = " ".join(view.said)
+    return [act for act in acts if act not in said and not act.startswith(OFFER)]
 
 
 def _acts(view: View, opening: str) -> list[str]:
@@ -139,19 +140,11 @@ def _lead_on(view: View, opening: str) -> str:
 def _patience(view: View) -> str:
     """Where nothing is needed of the caller, and nothing can be done but wait."""
     taken = any(tool.role == "set" for tool in view.tools) and not view.needed
-    if not _is_work_under_way(view) and (not taken or any(not tool.role for tool in view.tools)):
+    waits = view.awaits("pending", "started")
+    if not waits and (not taken or any(not tool.role for tool in view.tools)):
         return ""
-    stored = any(call.name.startswith("set_") for call in view.turn.calls[view.turn.told :])
+    stored = any(call.name.startswith("set_") for call in view.turn.untold)
     return f"Thank you. {_WAIT}" if stored else _WAIT
-
-
-def _is_work_under_way(view: View) -> bool:
-    """Whether the result of a call is yet to come. It comes with a message of the system."""
-    for turn in reversed(view.turns):
-        outputs = [call.output for call in turn.calls if is_object(call.output)]
-        if turn.note or any(each.get("status") in ("pending", "started") for each in outputs):
-            return not turn.note
-    return False
 
 
 def _last_question(turn: Turn) -> str:

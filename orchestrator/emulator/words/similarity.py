@@ -44,7 +44,9 @@ _GROUPS = {
     "somewhere else | try elsewhere | another place | too bad | skip it | none of those | "
     "none of them",
     "done": "done finished bye goodbye cheerio | that's all | that is all | nothing else | "
-    "that's it | that will be all | that's everything | all set | hang up | no more questions",
+    "that's it | that was all | that was it | that will be all | that'll be all | "
+    "that would be all | that's everything | that is everything | that was everything | all set | "
+    "hang up | no more questions",
     "solved": "solved resolved fixed sorted | it works | works now | working now | working again | "
     "that worked | did the trick",
     "¬work": "unsolved | no luck | same problem | no difference | still happening | "

@@ -8,7 +8,16 @@ from orchestrator.dispatch.call import Json
 from orchestrator.emulator.words.shapes import is_array, is_object
 from orchestrator.emulator.words.text import join, words
 
-__all__ = ["closed", "problem", "read_back", "steps_of", "tell"]
+__all__ = [
+    "closed",
+    "done",
+    "is_bare",
+    "problem",
+    "read_back",
+    "steps_of",
+    "tell",
+    "waits_for",
+]
 
 _STATUSES = ("pending", "started", "needs_confirmation", "undone")  # of calls, not of results
 _ISO_DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
@@ -22,11 +31,13 @@ _STEP = 3  # words at least
 
 def closed(sentence: str, mark: str = ".") -> str:
     """The sentence with a capital letter and a closing mark."""
+    sentence = _marked(sentence, mark)
+    return sentence[:1].upper() + sentence[1:]
+
+
+def _marked(sentence: str, mark: str = ".") -> str:
     sentence = sentence.strip()
-    if not sentence:
-        return ""
-    sentence = sentence[0].upper() + sentence[1:]
-    return sentence if sentence[-1] in ".?!" else sentence + mark
+    return sentence if not sentence or sentence[-1] in ".?!" else sentence + mark
 
 
 def problem(output: Json) -> str:
@@ -39,10 +50,28 @@ def problem(output: Json) -> str:
     if not output.get("error"):
         return ""
     message = str(output.get("message") or "")
+    if output["error"] == "denied" and message:
+        return f"Sorry, nothing came of that: {_marked(message)}"
     told = (
         output["error"] in _TOLD and message.endswith((".", "?")) and not _INTERNAL.search(message)
     )
     return f"Sorry. {message}" if told else "Sorry, that did not work just now."
+
+
+def waits_for(output: Json) -> str:
+    """Why a call is not made yet (`A person has to approve it first.`), or empty."""
+    pending = is_object(output) and output.get("status") == "pending"
+    return closed(str(output.get("message") or "")) if pending else ""
+
+
+def is_bare(output: Json) -> bool:
+    """Whether the result says no more than that it is done."""
+    return output is None or output is True or output in ({}, {"ok": True})
+
+
+def done(name: str) -> str:
+    """That the tool of this name has done its work, where there is nothing else to tell."""
+    return closed(f"{_plain(name.rpartition('__')[2])}: done")
 
 
 def read_back(output: Json) -> str:
