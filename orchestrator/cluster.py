@@ -175,7 +175,7 @@ class ClusterLink(Link):
         self, node: Node, commands: Sequence[Command], failure: ServiceError
     ) -> Exception:
         """`failure`, unless another node has taken that one's place."""
-        if isinstance(failure, QueueUnavailable):
+        if isinstance(failure, QueueUnavailable) and not self._closed:
             self.doubt()
             with contextlib.suppress(ServiceError):
                 await self._learn()
@@ -266,6 +266,7 @@ class ClusterLine:
         # What is published anywhere is heard everywhere.
         if self._subscribed is None or not self._link.knows(self._subscribed):
             self._subscribed = random.choice(await self._link.owners())
+            await self._leave_others(self._subscribed)
         try:
             return await self._at(self._subscribed).hear(channel, wait)
         except QueueUnavailable:
@@ -274,8 +275,9 @@ class ClusterLine:
             raise
 
     async def close(self) -> None:
-        self._link.doubt()
-        self._subscribed = None
+        if self._subscribed:
+            self._link.doubt()
+            self._subscribed = None
         for line in self._lines.values():
             await line.close()
 

@@ -132,6 +132,10 @@ def _by_sha(script: Script, keys: Sequence[str], args: Command) -> Command:
     return ("EVALSHA", script.sha, len(keys), *keys, *args)
 
 
+def _by_text(script: Script, keys: Sequence[str], args: Command) -> Command:
+    return ("EVAL", script.text, len(keys), *keys, *args)
+
+
 def checked(reply: Reply, place: str) -> Reply:
     if isinstance(reply, Exception):
         raise translated(reply, place)
@@ -175,7 +179,8 @@ class Link(ABC):
 
     async def ask(self, *commands: Command) -> list[Reply]:
         """The replies to some commands, sent together. Raises `QueueUnavailable` after about
-        two seconds at the latest, or `RedisRefused` with the first error among the replies.
+        two seconds, at worst after four, where others were asking already; or `RedisRefused` with
+        the first error among the replies.
         """
         replies = await self.submit(commands) if commands else []
         return [checked(reply, self._place) for reply in replies]
@@ -194,7 +199,7 @@ class Link(ABC):
         """Run a script; all its keys must lie in one slot. Raises as `ask` does."""
         [reply] = await self.submit([_by_sha(script, keys, args)])
         if isinstance(reply, redis_errors.NoScriptError):
-            [reply] = await self.submit([("EVAL", script.text, len(keys), *keys, *args)])
+            [reply] = await self.submit([_by_text(script, keys, args)])
         return checked(reply, self._place)
 
     async def act_all(
@@ -204,20 +209,14 @@ class Link(ABC):
         its place. Raises `QueueUnavailable`.
         """
         replies = await self.submit([_by_sha(*each) for each in acts]) if acts else []
-        return [
-            await self._act_or_refusal(each)
-            if isinstance(reply, redis_errors.NoScriptError)
-            else self._or_refusal(reply)
-            for each, reply in zip(acts, replies, strict=True)
-        ]
-
-    async def _act_or_refusal(
-        self, act: tuple[Script, Sequence[str], Command]
-    ) -> Reply | RedisRefused:
-        try:
-            return await self.act(*act)
-        except RedisRefused as refusal:
-            return refusal
+        known = [not isinstance(reply, redis_errors.NoScriptError) for reply in replies]
+        if not all(known):
+            unknown = [act for act, is_known in zip(acts, known, strict=True) if not is_known]
+            again = iter(await self.submit([_by_text(*each) for each in unknown]))
+            replies = [
+                r if is_known else next(again) for r, is_known in zip(replies, known, strict=True)
+            ]
+        return [self._or_refusal(reply) for reply in replies]
 
     def _or_refusal(self, reply: Reply) -> Reply | RedisRefused:
         try:

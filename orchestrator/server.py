@@ -27,7 +27,7 @@ PATIENCE = 1000
 """Milliseconds within which the replicas must have what was written, where that is wanted."""
 
 TRIES = 2
-"""How often a command is sent, or a connection tried for it."""
+"""How often a command is sent; that no connection could be opened for it counts as well."""
 _ELSEWHERE = (redis_errors.ReadOnlyError, redis_errors.ConnectionError)
 """It is no longer the primary, or not there yet: a new connection may find the one that is."""
 
@@ -85,10 +85,12 @@ class ServerLine:
 
     def leave(self) -> None:
         """Whatever is asked next is asked over another connection."""
-        self._wire = None
+        wire, self._wire = self._wire, None
+        if wire:
+            wire.abort()  # to disconnect would wait for a server that does not read
 
     async def close(self) -> None:
-        self._wire = None
+        self.leave()
         await self._connection.disconnect(nowait=True)
 
     async def _silence(self, wire: Wire) -> Sequence[str]:
@@ -108,6 +110,9 @@ class ServerLine:
         await self.close()
         if isinstance(error, redis_errors.RedisError | OSError):
             return translated(error, self._place)
+        if isinstance(error, Exception) and not isinstance(error, ServiceError):
+            # What redis-py makes of an answer that is none: the next connection may do better.
+            return QueueUnavailable(f"Redis at {self._place} is not available: {error!r}")
         return error
 
 
@@ -131,7 +136,7 @@ class ServerLink(Link):
         self._pool = at.pool
         self._replicas = at.replicas
         self._waiting: list[_Request] = []
-        self._under_way: list[_Request] = []
+        self._under_way: list[_Request] = []  # while the wire owes an answer
         self._wanted = asyncio.Event()  # a connection
         self._closed = False
         self._line = self.new_line()
@@ -186,7 +191,7 @@ class ServerLink(Link):
 
     async def _connect(self) -> None:
         try:
-            await self._line.open(min(request.until for request in self._waiting))
+            await self._line.open(max(request.until for request in self._waiting))
         except ServiceError as error:
             waiting = self._take()
             for request in waiting:
@@ -216,6 +221,15 @@ class ServerLink(Link):
 
     def _answered(self, answer: Answer) -> None:
         batch, self._under_way = self._under_way, []
+        try:
+            self._judge(batch, answer)
+        except Exception as failure:  # of ours: else nobody would ever tell them
+            self._line.leave()
+            for request in batch:
+                request.fail(failure)
+        self._go_on()
+
+    def _judge(self, batch: Sequence[_Request], answer: Answer) -> None:
         if isinstance(answer, OSError):
             self._try_again(batch, translated(answer, self._place))
         elif elsewhere := _elsewhere(answer):
@@ -226,21 +240,21 @@ class ServerLink(Link):
                 request.fail(lacking)
         else:
             _hand_out(batch, answer)
-        self._go_on()
 
     def _try_again(self, batch: Sequence[_Request], error: ServiceError) -> None:
-        now = asyncio.get_running_loop().time()
+        now, again = asyncio.get_running_loop().time(), list[_Request]()
         for request in batch:
             if self._closed or request.tries >= TRIES or request.until <= now:
                 request.fail(error)
             else:
-                self._waiting.append(request)
+                again.append(request)
+        self._waiting[:0] = again
 
     def _lacking(self, copies: Reply) -> ServiceError | None:
         """What is wrong where too few replicas have what was written."""
         if isinstance(copies, Exception):
             return translated(copies, self._place)
-        if copies >= self._replicas:
+        if isinstance(copies, int) and copies >= self._replicas:
             return None
         return QueueUnavailable(
             f"Redis at {self._place} is not available: "

@@ -99,11 +99,15 @@ class Wire(asyncio.Protocol):
             self._answer(self._replies)
         if self._said:
             _end(self._bell)
-            if len(self._said) > UNREAD:
+            if len(self._said) > UNREAD and not self._done:
                 self._transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lose(ConnectionError(str(exc or "the connection was closed")))
+
+    def abort(self) -> None:
+        """End the connection now, whatever was still to be sent."""
+        self._lose(ConnectionError("the connection was given up"))
 
     def _lose(self, why: OSError) -> None:
         self.lost = True

@@ -129,6 +129,54 @@ async def test_acts_are_sent_together(link: Link, monkeypatch: pytest.MonkeyPatc
     assert sent == [10]
 
 
+async def test_what_redis_py_makes_of_nonsense_while_it_connects_ends_no_link(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(link, ServerLink)
+    line = link._line  # pyright: ignore[reportPrivateUsage]
+
+    async def fail() -> None:
+        raise AttributeError("'str' object has no attribute 'get'")
+
+    line.leave()
+    with monkeypatch.context() as patched:
+        patched.setattr(line._connection, "connect", fail)  # pyright: ignore[reportPrivateUsage]
+        with pytest.raises(QueueUnavailable, match="no attribute 'get'"):
+            await link.ask(("PING",))
+    assert await link.ask(("PING",)) == ["PONG"]
+
+
+async def test_a_fault_of_ours_leaves_nobody_waiting(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    with monkeypatch.context() as patched, anyio.fail_after(30):
+        patched.setattr(server_module, "_hand_out", fail)
+        with pytest.raises(RuntimeError, match="a fault"):
+            await link.ask(("PING",))
+    assert await link.ask(("PING",)) == ["PONG"]
+
+
+async def test_a_server_that_knows_no_script_costs_one_more_round(
+    link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "return ARGV[1]"
+    script = Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+    await link.ask(("SCRIPT", "FLUSH"))
+    sent, send = list[int](), Wire.send
+
+    def counted(wire: Wire, packed: Sequence[bytes], *rest: Any) -> None:
+        sent.append(len(packed))
+        send(wire, packed, *rest)
+
+    monkeypatch.setattr(Wire, "send", counted)
+    acts = [(script, (), (number,)) for number in range(3)]
+    assert await link.act_all(acts) == ["0", "1", "2"]
+    assert sent == [3, 3]
+
+
 async def test_a_link_that_closes_ends_what_is_connecting(shared_redis: RedisServer) -> None:
     there = address(shared_redis.url)
     assert isinstance(there, ServerAddress)
