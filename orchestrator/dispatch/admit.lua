@@ -21,7 +21,7 @@ local lanes = {live = work, job = jobs}
 local stream = lanes[lane]
 local now = seconds()
 
-if #redis.pcall('XPENDING', stream, group, entry, entry, 1, consumer) == 0 then
+if not holds(stream, group, entry, consumer, 0) then
   return {'fenced', 0}
 end
 local status, paid = unpack(redis.call('HMGET', record, 'status', 'paid'))
