@@ -106,6 +106,10 @@ class Script:
         return cls(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
+_Act: TypeAlias = tuple[Script, Sequence[str], Command]
+"""A script, its keys and its arguments."""
+
+
 class Line(Protocol):
     """A connection for what may block; one exchange at a time."""
 
@@ -197,26 +201,23 @@ class Link(ABC):
 
     async def act(self, script: Script, keys: Sequence[str], args: Command) -> Reply:
         """Run a script; all its keys must lie in one slot. Raises as `ask` does."""
-        [reply] = await self.submit([_by_sha(script, keys, args)])
-        if isinstance(reply, redis_errors.NoScriptError):
-            [reply] = await self.submit([_by_text(script, keys, args)])
+        [reply] = await self._run([(script, keys, args)])
         return checked(reply, self._place)
 
-    async def act_all(
-        self, acts: Sequence[tuple[Script, Sequence[str], Command]]
-    ) -> list[Reply | RedisRefused]:
+    async def act_all(self, acts: Sequence[_Act]) -> list[Reply | RedisRefused]:
         """Run some scripts, sent together, each an atomic act of its own: what is refused is so in
         its place. Raises `QueueUnavailable`.
         """
-        replies = await self.submit([_by_sha(*each) for each in acts]) if acts else []
-        known = [not isinstance(reply, redis_errors.NoScriptError) for reply in replies]
-        if not all(known):
-            unknown = [act for act, is_known in zip(acts, known, strict=True) if not is_known]
-            again = iter(await self.submit([_by_text(*each) for each in unknown]))
-            replies = [
-                r if is_known else next(again) for r, is_known in zip(replies, known, strict=True)
-            ]
-        return [self._or_refusal(reply) for reply in replies]
+        return [self._or_refusal(reply) for reply in await self._run(acts)] if acts else []
+
+    async def _run(self, acts: Sequence[_Act]) -> list[Reply]:
+        replies = await self.submit([_by_sha(*act) for act in acts])
+        unknown = [n for n, r in enumerate(replies) if isinstance(r, redis_errors.NoScriptError)]
+        if unknown:
+            again = await self.submit([_by_text(*acts[n]) for n in unknown])
+            for n, reply in zip(unknown, again, strict=True):
+                replies[n] = reply
+        return replies
 
     def _or_refusal(self, reply: Reply) -> Reply | RedisRefused:
         try:

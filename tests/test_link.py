@@ -114,18 +114,23 @@ async def test_who_asks_again_and_again_holds_up_nobody(link: Link) -> None:
         tasks.cancel_scope.cancel()
 
 
-async def test_acts_are_sent_together(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "return 1"
-    script = Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
-    assert await link.act_all([(script, (), ())] * 2) == [1, 1]  # it is known now
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many commands are sent from now on, by each write."""
     sent, send = list[int](), Wire.send
 
-    def counted(wire: Wire, packed: Sequence[bytes], *rest: Any) -> None:
+    def count(wire: Wire, packed: Sequence[bytes], *rest: Any) -> None:
         sent.append(len(packed))
         send(wire, packed, *rest)
 
-    monkeypatch.setattr(Wire, "send", counted)
-    assert await link.act_all([(script, (), ())] * 10) == [1] * 10
+    monkeypatch.setattr(Wire, "send", count)
+    return sent
+
+
+async def test_acts_are_sent_together(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = (script("return 1"), (), ())
+    assert await link.act_all([one] * 2) == [1, 1]  # it is known now
+    sent = counted(monkeypatch)
+    assert await link.act_all([one] * 10) == [1] * 10
     assert sent == [10]
 
 
@@ -162,17 +167,10 @@ async def test_a_fault_of_ours_leaves_nobody_waiting(
 async def test_a_server_that_knows_no_script_costs_one_more_round(
     link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = "return ARGV[1]"
-    script = Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+    echo = script("return ARGV[1]")
     await link.ask(("SCRIPT", "FLUSH"))
-    sent, send = list[int](), Wire.send
-
-    def counted(wire: Wire, packed: Sequence[bytes], *rest: Any) -> None:
-        sent.append(len(packed))
-        send(wire, packed, *rest)
-
-    monkeypatch.setattr(Wire, "send", counted)
-    acts = [(script, (), (number,)) for number in range(3)]
+    sent = counted(monkeypatch)
+    acts = [(echo, (), (number,)) for number in range(3)]
     assert await link.act_all(acts) == ["0", "1", "2"]
     assert sent == [3, 3]
 
