@@ -2,9 +2,8 @@
 
 Every key lies in one of 16384 slots, and every slot has an owner, a node that is no replica. A
 `ClusterLink` has a `ServerLink` to each node that it needs, so that what is asked of one node while
-it answers travels together there, too. Each command goes to the owner of its first
-key; a node that is not the owner, or is about to be none, names another one, and the command
-follows.
+it answers travels together there, too. Each command goes to the owner of its first key; a node that
+is not the owner, or is about to be none, names another one, and the command follows.
 
 Who owns what is asked of all known nodes, at the start and again whenever a node was not reached.
 The first answer that has an owner for every slot counts, or else the one that has most of them.
@@ -16,14 +15,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import (
-    Awaitable,
-    Callable,
-    Coroutine,
-    Iterable,
-    Mapping,
-    Sequence,
-)
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import anyio

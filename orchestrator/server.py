@@ -32,6 +32,11 @@ _ELSEWHERE = (redis_errors.ReadOnlyError, redis_errors.ConnectionError)
 """It is no longer the primary, or not there yet: a new connection may find the one that is."""
 
 
+def _until(wait: float = 0.0) -> float:
+    """When Redis must have answered what may block so long, on the clock of the event loop."""
+    return asyncio.get_running_loop().time() + wait + LIMIT
+
+
 class ServerLine:
     """A `Line` to one server: one connection, opened when it is needed."""
 
@@ -58,7 +63,7 @@ class ServerLine:
         `wait` is how long the commands may block, in seconds. Raises `QueueUnavailable`; it
         is then unknown which of the commands were carried out.
         """
-        until = asyncio.get_running_loop().time() + wait + LIMIT
+        until = _until(wait)
         try:
             wire = self.wire or await self._opened(until)
             replies = await wire.exchange(packed, until)
@@ -76,7 +81,7 @@ class ServerLine:
         try:
             if wire := self.wire:
                 return await wire.messages(wait) or await self._silence(wire)
-            until = asyncio.get_running_loop().time() + LIMIT
+            until = _until()
             wire = await self._opened(until)
             checked(await wire.subscribe(pack(("SUBSCRIBE", channel)), until), self._place)
             return None
@@ -94,8 +99,7 @@ class ServerLine:
         await self._connection.disconnect(nowait=True)
 
     async def _silence(self, wire: Wire) -> Sequence[str]:
-        until = asyncio.get_running_loop().time() + LIMIT
-        await wire.exchange([pack(("PING",))], until)  # is it still there?
+        await wire.exchange([pack(("PING",))], _until())  # is it still there?
         return ()
 
     async def _opened(self, until: float) -> Wire:
@@ -145,9 +149,8 @@ class ServerLink(Link):
     async def submit(self, commands: Sequence[Command]) -> list[Reply]:
         if self._closed:
             raise QueueUnavailable("this link is closed")
-        loop = asyncio.get_running_loop()
         packed = [pack(command) for command in commands]
-        request = _Request(packed, loop.time() + LIMIT, loop.create_future())
+        request = _Request(packed, _until(), asyncio.get_running_loop().create_future())
         self._waiting.append(request)
         if not self._under_way:
             self._go_on()
