@@ -9,7 +9,7 @@ See docs/redis.md.
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import anyio
 
@@ -125,7 +125,7 @@ class StreamCalls:
         rows = await self._link.ask_each(
             *(("HMGET", each, "status", "outcome") for each in records)
         )
-        told: list[tuple[str, str]] = []
+        told: list[Answer] = []
         for call, row in zip(calls, rows, strict=True):
             if isinstance(row, ServiceError):
                 logger.warning("call %s: its record cannot be read: %s", call.id, row)
@@ -133,9 +133,9 @@ class StreamCalls:
             status, outcome = row
             if status is None and call.id in published and call.id in self._unanswered:
                 outcome = await self._lost(call)
-            if outcome is not None:
-                told.append((call.id, outcome))
-        return _answers(told)
+            if outcome is not None and (read := _outcome(outcome, call.id)):
+                told.append((call.id, read))
+        return told
 
     async def _lost(self, call: Call) -> str | None:
         """Redis has forgotten what it had acknowledged: a replica took over that lagged behind.
@@ -168,12 +168,6 @@ def _message(text: str) -> Message | None:
     except ValueError as error:
         logger.error("a message to this process cannot be read: %s", error)
         return None
-
-
-def _answers(told: Iterable[tuple[str, str]]) -> Sequence[Answer]:
-    """What can be read of (call id, outcome): anybody can write to Redis."""
-    answers = ((call_id, _outcome(text, call_id)) for call_id, text in told)
-    return [(call_id, outcome) for call_id, outcome in answers if outcome is not None]
 
 
 def _outcome(text: str, call_id: str) -> Outcome | None:
