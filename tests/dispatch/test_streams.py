@@ -1,11 +1,9 @@
 """What only Redis can show: acts, fences and outages. The rest is in test_contract.py."""
 
-import asyncio
 import json
 import math
 import re
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +20,7 @@ from orchestrator.errors import QueueUnavailable
 from orchestrator.interfaces import Claimed
 from orchestrator.link import Link, RedisRefused, Reply, Script, connect
 from tests.dispatch.samples import CALL, other
-from tests.redis_server import RedisServer, subscribed
+from tests.redis_server import RedisServer
 
 DONE = Outcome("worker", result="done")
 HELD = Held(CALL.queue, "live", "1-0", "w1")
@@ -163,47 +161,6 @@ async def test_everything_but_work_and_dead_letters_expires(link: Link) -> None:
     assert lasting == {keys.work(CALL.queue), keys.jobs(CALL.queue)}
 
 
-async def test_an_answer_that_was_said_while_nobody_listened_is_read(link: Link) -> None:
-    calls, claims = StreamCalls(link, "asker", relook=60), StreamClaims(link, CALL.queue, "w1")
-    await calls.publish(CALL)
-    await claims.settle(await one(claims), DONE)
-    assert await answers(calls, 1) == {CALL.id: DONE}
-
-
-async def test_an_answer_that_was_said_while_a_connection_was_cut_is_read(link: Link) -> None:
-    calls, claims = StreamCalls(link, "asker", relook=60), StreamClaims(link, CALL.queue, "w1")
-    await calls.publish(CALL)
-    claimed = await one(claims)
-    async with listening(link, calls) as answered:
-        [cut, settled] = await asyncio.gather(
-            link.ask(("CLIENT", "KILL", "TYPE", "pubsub")), claims.settle(claimed, DONE)
-        )
-        assert (cut, settled) == ([1], "settled")
-        await answered.wait()
-
-
-async def test_an_answer_that_never_arrives_is_read_in_time(link: Link) -> None:
-    calls, claims = StreamCalls(link, "asker", relook=0.01), StreamClaims(link, CALL.queue, "w1")
-    nobody = replace(CALL, reply_to="")
-    await calls.publish(nobody)
-    claimed = await one(claims)
-    async with listening(link, calls) as answered:
-        await claims.settle(claimed, DONE)
-        await answered.wait()
-
-
-@pytest.mark.parametrize(
-    "told", ["not JSON", "[]", "{}", '{"call": 1}', '{"call": "s.c1.1", "outcome": {"error": 1}}']
-)
-async def test_a_reply_that_cannot_be_read_is_passed_over(link: Link, told: str) -> None:
-    calls, claims = StreamCalls(link, "asker"), StreamClaims(link, CALL.queue, "w1")
-    await calls.publish(CALL)
-    async with listening(link, calls) as answered:
-        await link.ask(("PUBLISH", keys.replies("asker"), told))
-        await claims.settle(await one(claims), DONE)
-        await answered.wait()
-
-
 async def test_an_outcome_that_cannot_be_read_is_one_that_never_came(link: Link) -> None:
     calls = StreamCalls(link, "asker", relook=0.01)
     for number in (1, 2):
@@ -214,29 +171,6 @@ async def test_an_outcome_that_cannot_be_read_is_one_that_never_came(link: Link)
     await StreamClaims(link, CALL.queue, "w1").settle(settled[1], DONE)
     assert await answers(calls, 1) == {other(2).id: DONE}
     assert (await calls.withdraw(other(1), "deadline")).by == "deadline"
-
-
-async def test_answers_that_redis_lets_nobody_hear_are_read_from_the_records(link: Link) -> None:
-    calls, claims = StreamCalls(link, "asker", relook=0.01), StreamClaims(link, CALL.queue, "w1")
-    await calls.publish(CALL)
-    await claims.settle(await one(claims), DONE)
-    await link.ask(("ACL", "SETUSER", "default", "resetchannels"))
-    try:
-        assert await answers(calls, 1) == {CALL.id: DONE}
-    finally:
-        await link.ask(("ACL", "SETUSER", "default", "allchannels"))
-
-
-async def test_who_may_not_tell_an_asker_settles_all_the_same(link: Link) -> None:
-    calls, claims = StreamCalls(link, "asker", relook=0.01), StreamClaims(link, CALL.queue, "w1")
-    await calls.publish(CALL)
-    claimed = await one(claims)
-    await link.ask(("ACL", "SETUSER", "default", "resetchannels"))
-    try:
-        assert await claims.settle(claimed, DONE) == "settled"
-    finally:
-        await link.ask(("ACL", "SETUSER", "default", "allchannels"))
-    assert await answers(calls, 1) == {CALL.id: DONE}
 
 
 class Interrupted:
@@ -431,24 +365,6 @@ async def test_of_a_call_that_redis_has_lost_and_that_may_not_run_twice_the_outc
     await calls.publish(CALL)
     await link.ask(("FLUSHALL",))
     assert await answers(calls, 1) == {CALL.id: Outcome.withdrawn("dead")}
-
-
-@asynccontextmanager
-async def listening(link: Link, calls: StreamCalls) -> AsyncGenerator[anyio.Event]:
-    """`calls` listen; the event is that CALL was answered."""
-    answered = anyio.Event()
-
-    async def hear() -> None:
-        async for told in calls.settled():
-            assert told == (CALL.id, DONE)
-            answered.set()
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(hear)
-        with anyio.fail_after(30):
-            await subscribed(link, keys.replies("asker"))
-            yield answered
-        tasks.cancel_scope.cancel()
 
 
 async def spoil(link: Link, call: Call) -> None:

@@ -1,5 +1,6 @@
-"""Every act that settles a call tells its asker, there and then."""
+"""Every act that settles a call tells its asker, there and then; what is not heard is read."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,6 +14,7 @@ from orchestrator.dispatch.claims import StreamClaims
 from orchestrator.dispatch.streams import OpenCalls, StreamCalls
 from orchestrator.link import Link
 from tests.dispatch.samples import CALL, other
+from tests.dispatch.test_streams import answers, one
 from tests.redis_server import subscribed
 
 DONE = Outcome("worker", result="done")
@@ -128,37 +130,117 @@ async def test_who_asks_for_a_stop_has_the_outcome_from_the_act_alone(link: Link
         assert [each.call for each in await said.heard()] == [other(2).id]
 
 
+class Heard:
+    """What an asker is told, in order."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Outcome]] = []
+        self._more = anyio.Event()
+
+    async def hear(self, calls: StreamCalls) -> None:
+        async for answer in calls.settled():
+            self.told.append(answer)
+            self._more.set()
+
+    async def until(self, call: Call) -> None:
+        while (call.id, DONE) not in self.told:
+            self._more = anyio.Event()
+            await self._more.wait()
+
+
 @asynccontextmanager
-async def listening(calls: StreamCalls, link: Link) -> AsyncGenerator[list[str]]:
-    told = list[str]()
-
-    async def listen() -> None:
-        async for call_id, _ in calls.settled():
-            told.append(call_id)
-
+async def listening(link: Link, calls: StreamCalls) -> AsyncGenerator[Heard]:
+    heard = Heard()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(listen)
-        await subscribed(link, keys.replies("asker"))
+        tasks.start_soon(heard.hear, calls)
         with anyio.fail_after(30):
-            yield told
+            await subscribed(link, keys.replies("asker"))
+            yield heard
         tasks.cancel_scope.cancel()
 
 
-async def settle_another(link: Link, calls: StreamCalls, told: list[str]) -> None:
+async def settle_another(link: Link, calls: StreamCalls, heard: Heard) -> None:
     """What was said before this is heard before it."""
-    await calls.publish(other(99, queue="another"))
-    await OpenCalls(link, "another").settle(other(99, queue="another"), DONE)
-    while other(99).id not in told:
-        await link.ask(("PING",))
+    another = other(99, queue="another")
+    await calls.publish(another)
+    await OpenCalls(link, "another").settle(another, DONE)
+    await heard.until(another)
 
 
 async def test_a_call_that_is_withdrawn_is_not_told_as_settled_too(link: Link) -> None:
     calls = StreamCalls(link, "asker")
-    async with listening(calls, link) as told:
+    async with listening(link, calls) as heard:
         for number in range(20):
             await calls.publish(other(number))
         async with anyio.create_task_group() as tasks:  # so that they travel together
             for number in range(20):
                 tasks.start_soon(calls.withdraw, other(number), "cancel")
-        await settle_another(link, calls, told)
-    assert told == [other(99).id]
+        await settle_another(link, calls, heard)
+    assert heard.told == [(other(99).id, DONE)]
+
+
+async def test_an_answer_that_was_said_while_nobody_listened_is_read(link: Link) -> None:
+    calls, claims = StreamCalls(link, "asker", relook=60), StreamClaims(link, CALL.queue, "w1")
+    await calls.publish(CALL)
+    await claims.settle(await one(claims), DONE)
+    assert await answers(calls, 1) == {CALL.id: DONE}
+
+
+async def test_an_answer_that_was_said_while_a_connection_was_cut_is_read(link: Link) -> None:
+    calls, claims = StreamCalls(link, "asker", relook=60), StreamClaims(link, CALL.queue, "w1")
+    await calls.publish(CALL)
+    claimed = await one(claims)
+    async with listening(link, calls) as heard:
+        [cut, settled] = await asyncio.gather(
+            link.ask(("CLIENT", "KILL", "TYPE", "pubsub")), claims.settle(claimed, DONE)
+        )
+        assert (cut, settled) == ([1], "settled")
+        await heard.until(CALL)
+    assert heard.told == [(CALL.id, DONE)]
+
+
+async def test_an_answer_that_never_arrives_is_read_in_time(link: Link) -> None:
+    calls, claims = StreamCalls(link, "asker", relook=0.01), StreamClaims(link, CALL.queue, "w1")
+    nobody = replace(CALL, reply_to="")
+    await calls.publish(nobody)
+    claimed = await one(claims)
+    async with listening(link, calls) as heard:
+        await claims.settle(claimed, DONE)
+        await heard.until(CALL)
+    assert heard.told == [(CALL.id, DONE)]
+
+
+@pytest.mark.parametrize(
+    "told", ["not JSON", "[]", "{}", '{"call": 1}', '{"call": "s.c1.1", "outcome": {"error": 1}}']
+)
+async def test_a_reply_that_cannot_be_read_is_passed_over(link: Link, told: str) -> None:
+    calls, claims = StreamCalls(link, "asker"), StreamClaims(link, CALL.queue, "w1")
+    await calls.publish(CALL)
+    async with listening(link, calls) as heard:
+        await link.ask(("PUBLISH", keys.replies("asker"), told))
+        await claims.settle(await one(claims), DONE)
+        await heard.until(CALL)
+    assert heard.told == [(CALL.id, DONE)]
+
+
+async def test_answers_that_redis_lets_nobody_hear_are_read_from_the_records(link: Link) -> None:
+    calls, claims = StreamCalls(link, "asker", relook=0.01), StreamClaims(link, CALL.queue, "w1")
+    await calls.publish(CALL)
+    await claims.settle(await one(claims), DONE)
+    await link.ask(("ACL", "SETUSER", "default", "resetchannels"))
+    try:
+        assert await answers(calls, 1) == {CALL.id: DONE}
+    finally:
+        await link.ask(("ACL", "SETUSER", "default", "allchannels"))
+
+
+async def test_who_may_not_tell_an_asker_settles_all_the_same(link: Link) -> None:
+    calls, claims = StreamCalls(link, "asker", relook=0.01), StreamClaims(link, CALL.queue, "w1")
+    await calls.publish(CALL)
+    claimed = await one(claims)
+    await link.ask(("ACL", "SETUSER", "default", "resetchannels"))
+    try:
+        assert await claims.settle(claimed, DONE) == "settled"
+    finally:
+        await link.ask(("ACL", "SETUSER", "default", "allchannels"))
+    assert await answers(calls, 1) == {CALL.id: DONE}
